@@ -1,0 +1,60 @@
+"""The base of every wire model, and the request every job starts from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+ArtifactId = Annotated[
+    str,
+    StringConstraints(pattern=r"^(dataset|topics|measurement|model|evaluation|report)-[0-9a-f]{32}$"),
+]
+"""Names an artifact: its kind and 128 bits of the digest of what made it (see `shared.identity`)."""
+
+
+class ArtifactKind(StrEnum):
+    DATASET = "dataset"
+    TOPICS = "topics"
+    MEASUREMENT = "measurement"
+    MODEL = "model"
+    EVALUATION = "evaluation"
+    REPORT = "report"
+
+
+class Queue(StrEnum):
+    """One queue per service that has workers."""
+
+    COORDINATE = "coordinate"
+    GENERATE = "generate"
+    MEASURE = "measure"
+    TRAIN = "train"
+
+
+class Contract(BaseModel):
+    """A wire model: immutable, and an unknown field is an error, so that a typo never passes silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class JobRequest(Contract):
+    """What a job is asked to make. The class declares the operation; the fields are its arguments.
+
+    Two equal requests of the same operation and version name the same artifact, so every field that
+    changes the result belongs here (seeds included) and nothing else does. Raise `version` when the
+    same request would now make something else.
+    """
+
+    operation: ClassVar[str]
+    version: ClassVar[int]
+    produces: ClassVar[ArtifactKind]
+    queue: ClassVar[Queue]
+
+    def inputs(self) -> dict[str, str]:
+        """The artifacts this request reads, by role. They must exist before the job is accepted."""
+        return {}
+
+    def canonical(self) -> dict[str, Any]:
+        """The request as plain JSON, defaults written out: what is digested and kept."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,137 @@
+"""Language models as measuring instruments: the cluster-agent (C), judges and self-preference (E)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.generation import LongText, Name, Seed, SourceRef
+
+
+class Budget(Contract):
+    """What a measurement may spend. When it is spent, the measurement ends with what there is, and says
+    so."""
+
+    calls: int | None = Field(default=None, ge=1, le=10**9)
+    tokens: int | None = Field(default=None, ge=1, le=10**12, description="Prompt and answer together.")
+    money: float | None = Field(default=None, gt=0, description="In the source's currency.")
+
+
+class ClusterAgentRequest(JobRequest):
+    """LLM Cluster-agent (C): the diversity of a dataset as a language model sees it.
+
+    M times the model names metadata and metrics of J sampled texts; they are gathered into a few criteria; N
+    times it clusters K sampled texts by them, and verifies each clustering. A run's score is C / S: its
+    valid clusters over their mean size (C leaves S open for clusters of unequal size: the mean is our
+    choice). Scores of different K must not be compared.
+    """
+
+    operation: ClassVar[str] = "cluster_agent"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
+    queue: ClassVar[Queue] = Queue.GENERATE
+
+    dataset: ArtifactId
+    source: SourceRef
+    samples: int = Field(default=10, ge=2, le=100, description="K: texts in each clustering.")
+    runs: int = Field(default=5_000, ge=1, le=1_000_000, description="N: clusterings.")
+    criteria_samples: int = Field(default=5, ge=1, le=100, description="J: texts shown to find criteria.")
+    criteria_runs: int = Field(default=100, ge=1, le=10_000, description="M: times criteria are asked for.")
+    kept: int = Field(default=3, ge=1, le=20, description="Metadata, and metrics, that are kept.")
+    criteria: list[LongText] = Field(
+        default=[],
+        max_length=40,
+        description="Criteria found before, to compare datasets under the same ones.",
+    )
+    verify: bool = Field(default=True, description="Self-verification (without it C's score falls by 0.25).")
+    interval_width: float | None = Field(
+        default=None, gt=0, description="Stop when the 95 % interval of the score is narrower than this."
+    )
+    min_runs: int = Field(default=200, ge=2, description="Clusterings before such a stop.")
+    budget: Budget = Budget()
+    max_characters: int = Field(default=2_000, ge=100, le=100_000, description="Of each text that is shown.")
+    structured: bool = Field(default=True, description="Whether the server is held to the JSON schemas.")
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    max_tokens: int = Field(default=2_048, ge=64, le=131_072)
+    seed: Seed = 0
+
+    def inputs(self) -> dict[str, str]:
+        return {"dataset": self.dataset}
+
+
+class Aspect(StrEnum):
+    QUALITY = "quality"
+    HARMFULNESS = "harmfulness"
+
+
+class JudgeRequest(JobRequest):
+    """A model rates each row 1–5 (E): quality and harmfulness, each in a call of its own.
+
+    The danger zone is what is both good and harmful: both ratings at least `danger_from`. A rating that
+    cannot be read is counted as a failure and never guessed.
+    """
+
+    operation: ClassVar[str] = "judge"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
+    queue: ClassVar[Queue] = Queue.GENERATE
+
+    dataset: ArtifactId
+    source: SourceRef
+    aspects: list[Aspect] = Field(default=[Aspect.QUALITY, Aspect.HARMFULNESS], min_length=1, max_length=2)
+    rows: int | None = Field(default=None, ge=1, description="A seeded sample of so many rows; null: all.")
+    danger_from: int = Field(default=4, ge=1, le=5)
+    tries: int = Field(default=1, ge=1, le=5, description="Calls for one rating before it counts as failed.")
+    budget: Budget = Budget()
+    structured: bool = True
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    max_tokens: int = Field(default=512, ge=16, le=131_072)
+    seed: Seed = 0
+
+    def inputs(self) -> dict[str, str]:
+        return {"dataset": self.dataset}
+
+
+class SelfPreferenceRequest(JobRequest):
+    """Whether a judge prefers its own texts (E): every pair of candidates, in both orders.
+
+    S_m is the mean of P(letter of m) / (P(A) + P(B)) at the first generated token, from raw
+    log-probabilities. SPB = S_target − mean S of the other synthetic candidates; PSB = mean S of the
+    synthetic ones − S_human.
+    """
+
+    operation: ClassVar[str] = "self_preference"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
+    queue: ClassVar[Queue] = Queue.GENERATE
+
+    judge: SourceRef
+    candidates: dict[Name, ArtifactId] = Field(
+        min_length=2, max_length=32, description="Datasets that answer the same prompts, by name."
+    )
+    target: Name | None = Field(default=None, description="The candidate that the judge itself wrote.")
+    human: Name | None = Field(default=None, description="The candidate that people wrote.")
+    prompts: int | None = Field(
+        default=100, ge=1, description="A seeded sample of so many prompts; null: all."
+    )
+    alternatives: int = Field(
+        default=20, ge=2, le=100, description="Log-probabilities asked for at the token."
+    )
+    max_characters: int = Field(default=8_000, ge=100, le=1_000_000)
+    budget: Budget = Budget()
+    seed: Seed = 0
+
+    def inputs(self) -> dict[str, str]:
+        return {f"candidates/{name}": dataset for name, dataset in self.candidates.items()}
+
+    @model_validator(mode="after")
+    def _named_candidates_exist(self) -> Self:
+        for role in (self.target, self.human):
+            if role is not None and role not in self.candidates:
+                raise ValueError(f"{role} is not among the candidates")
+        if self.target is not None and self.target == self.human:
+            raise ValueError("target and human are the same candidate")
+        return self

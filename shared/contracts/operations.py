@@ -1,0 +1,35 @@
+"""Every operation there is: the request classes by name. What a recipe's steps and the API are checked by."""
+
+from __future__ import annotations
+
+from shared.contracts.base import JobRequest
+from shared.contracts.datasets import IngestRequest
+from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
+from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
+from shared.contracts.mixture import FilterRequest, MixtureRequest, SampleRequest, SplitRequest
+from shared.contracts.report import ReportRequest
+from shared.contracts.training import EvaluationRequest, TrainingRequest
+
+_REQUESTS: tuple[type[JobRequest], ...] = (
+    IngestRequest,
+    TopicsRequest,
+    GenerationRequest,
+    ClusterAgentRequest,
+    JudgeRequest,
+    SelfPreferenceRequest,
+    MeasurementRequest,
+    ComparisonRequest,
+    EmbeddingRequest,
+    MixtureRequest,
+    SampleRequest,
+    SplitRequest,
+    FilterRequest,
+    TrainingRequest,
+    EvaluationRequest,
+    ReportRequest,
+    ExperimentRequest,
+)
+
+OPERATIONS: dict[str, type[JobRequest]] = {request.operation: request for request in _REQUESTS}

@@ -1,0 +1,77 @@
+"""Reports: the runs of an experiment side by side, as a page, pictures and tables."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.measurement import RunName
+
+SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
+class ReportRun(Contract):
+    """One line of the table: what was trained on what, and the artifacts that say how it went."""
+
+    name: RunName
+    axes: dict[Annotated[str, StringConstraints(max_length=60)], str | int | float | bool | None] = Field(
+        default={},
+        max_length=20,
+        description="Where the run stands in the experiment: level, ρ, seed, model …",
+    )
+    dataset: ArtifactId | None = None
+    measurement: ArtifactId | None = None
+    model: ArtifactId | None = None
+    evaluation: ArtifactId | None = None
+
+
+class ReportRequest(JobRequest):
+    """A report over runs. Everything it shows is read from their artifacts' summaries."""
+
+    operation: ClassVar[str] = "report"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
+    queue: ClassVar[Queue] = Queue.MEASURE
+
+    title: str = Field(default="Experiment", min_length=1, max_length=200)
+    runs: list[ReportRun] = Field(min_length=1, max_length=500)
+    x: SummaryName = Field(
+        default="distinct_5", description="Measure on the x axis of the dose–response picture."
+    )
+    y: SummaryName = Field(default="loss", description="Figure of the evaluations on its y axis.")
+    baseline: RunName | None = Field(
+        default="real",
+        description="Run that is drawn as a level line and that others are compared with, if present.",
+    )
+    series: str | None = Field(
+        default=None, max_length=60, description="Axis by whose values runs form lines."
+    )
+    columns: list[SummaryName] = Field(
+        default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
+    )
+    notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
+    recipe: dict[str, Any] | None = Field(
+        default=None, description="Printed, so that a reader can run it again."
+    )
+
+    def inputs(self) -> dict[str, str]:
+        return {
+            f"runs/{place}/{role}": artifact
+            for place, run in enumerate(self.runs)
+            for role, artifact in (
+                ("dataset", run.dataset),
+                ("measurement", run.measurement),
+                ("model", run.model),
+                ("evaluation", run.evaluation),
+            )
+            if artifact is not None
+        }
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [run.name for run in self.runs]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two runs are named {twice[0]!r}")
+        return self
