@@ -1,0 +1,157 @@
+"""Artifacts in the object store: parts first, the manifest last and only once.
+
+artifacts/<id>/manifest.json         exists ⇔ the artifact exists; put if absent, never changed
+artifacts/<id>/parts/<token>-<name>  named by the attempt that wrote it, so that a second attempt
+                                     cannot touch what the first one's manifest names
+work/<id>/…                          what attempts hand on to each other: journals, checkpoints
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from shared.contracts.artifacts import Manifest, Part
+from shared.errors import InputMissing
+from shared.store.base import ObjectNotFound, ObjectStore
+from shared.store.prefixed import PrefixedStore
+
+_CHUNK = 2**20
+
+
+def project_store(store: ObjectStore, project: str) -> ObjectStore:
+    """The corner of the store that a project sees; nothing outside it can be named from inside."""
+    return PrefixedStore(store, f"projects/{project}")
+
+
+def scratch_store(store: ObjectStore, artifact_id: str) -> ObjectStore:
+    return PrefixedStore(store, f"work/{artifact_id}")
+
+
+def find_manifest(store: ObjectStore, artifact_id: str) -> Manifest | None:
+    try:
+        return Manifest.model_validate_json(store.get(f"artifacts/{artifact_id}/manifest.json"))
+    except ObjectNotFound:
+        return None
+
+
+class Artifact:
+    """A finished artifact, open for reading."""
+
+    def __init__(self, store: ObjectStore, manifest: Manifest) -> None:
+        self._store = store
+        self.manifest = manifest
+        self.id = manifest.id
+
+    @classmethod
+    def open(cls, store: ObjectStore, artifact_id: str) -> Artifact:
+        """Raises `InputMissing` when there is no such artifact."""
+        manifest = find_manifest(store, artifact_id)
+        if manifest is None:
+            raise InputMissing(f"there is no artifact {artifact_id}: make it first, or correct the id")
+        return cls(store, manifest)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.manifest.summary
+
+    def has(self, name: str) -> bool:
+        return self.manifest.part(name) is not None
+
+    def key(self, name: str) -> str:
+        """The part's key in the project's store."""
+        part = self.manifest.part(name)
+        if part is None:
+            raise InputMissing(f"artifact {self.id} has no part {name}")
+        return f"artifacts/{self.id}/{part.key}"
+
+    def read(self, name: str) -> bytes:
+        return self._store.get(self.key(name))
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.read(name))
+
+    def rows(self, name: str = "rows.jsonl") -> Iterator[dict[str, Any]]:
+        """The rows of a JSONL part, streamed: memory holds one chunk and one row."""
+        rest = b""
+        for chunk in self._store.stream(self.key(name)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from (json.loads(line) for line in lines if line)
+        if rest:
+            yield json.loads(rest)
+
+    def path(self, name: str, folder: Path) -> Path:
+        """The part as a file: where it lies when the store is local, else a copy in `folder`."""
+        if local := self._store.local_path(self.key(name)):
+            return local
+        copy = folder / f"{self.id}-{name.replace('/', '-')}"
+        if not copy.exists():
+            draft = copy.with_suffix(copy.suffix + ".part")
+            with draft.open("wb") as file:
+                for chunk in self._store.stream(self.key(name)):
+                    file.write(chunk)
+            draft.rename(copy)
+        return copy
+
+
+class ArtifactWriter:
+    """Collects the parts of one attempt; `commit` makes them an artifact, once."""
+
+    def __init__(self, store: ObjectStore, artifact_id: str, token: int, folder: Path) -> None:
+        self._store = store
+        self._id = artifact_id
+        self._token = token
+        self._folder = folder
+        self._parts: dict[str, Part] = {}
+
+    @contextmanager
+    def part(self, name: str, media_type: str) -> Iterator[BinaryIO]:
+        """A file to write the part into; it is put when the block ends without an error."""
+        with tempfile.NamedTemporaryFile(dir=self._folder) as file:
+            yield file  # type: ignore[misc]  # a NamedTemporaryFile is a BinaryIO in all but its declared type
+            file.flush()
+            path = Path(file.name)
+            key = f"parts/{self._token}-{name}"
+            self._store.put_file(f"artifacts/{self._id}/{key}", path, media_type)
+            self._parts[name] = _describe(name, key, media_type, path)
+
+    def put(self, name: str, data: bytes, media_type: str) -> None:
+        with self.part(name, media_type) as file:
+            file.write(data)
+
+    def put_json(self, name: str, value: Any) -> None:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
+        self.put(name, text.encode(), "application/json")
+
+    def put_rows(self, name: str, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
+        """Writes JSONL; returns the number of rows."""
+        count = 0
+        with self.part(name, "application/jsonl") as file:
+            for row in rows:
+                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+                count += 1
+        return count
+
+    def commit(self, manifest: Manifest) -> Manifest:
+        """The manifest that stands: this one, or that of the attempt which was first."""
+        whole = manifest.model_copy(update={"parts": list(self._parts.values())})
+        key = f"artifacts/{self._id}/manifest.json"
+        if self._store.put_if_absent(key, whole.model_dump_json(indent=1).encode()):
+            return whole
+        return Manifest.model_validate_json(self._store.get(key))
+
+
+def _describe(name: str, key: str, media_type: str, path: Path) -> Part:
+    sha, size, lines = hashlib.sha256(), 0, 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha.update(chunk)
+            size += len(chunk)
+            lines += chunk.count(b"\n")
+    rows = lines if media_type == "application/jsonl" else None
+    return Part(name=name, key=key, media_type=media_type, bytes=size, sha256=sha.hexdigest(), rows=rows)

@@ -1,0 +1,91 @@
+"""Builds the adapters from the settings, in one place, for every process of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import redis
+from celery import Celery
+from celery.signals import worker_shutting_down
+
+from shared.contracts.base import JobRequest
+from shared.jobs.live import LiveJobs
+from shared.jobs.reconciler import Reconciler
+from shared.jobs.records import JobRecords
+from shared.jobs.running import Handler, JobRunner
+from shared.jobs.sending import Sender
+from shared.jobs.submission import Submission
+from shared.queue import TASK, make_queue, send
+from shared.settings import CommonSettings
+from shared.store.base import ObjectStore
+from shared.store.opening import open_store
+from shared.telemetry import configure_logging
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that connects a process to the others."""
+
+    settings: CommonSettings
+    store: ObjectStore
+    redis: redis.Redis
+    queue: Celery
+    records: JobRecords
+    live: LiveJobs
+    sender: Sender
+    submission: Submission
+
+    def reconciler(self) -> Reconciler:
+        beat = min(self.settings.lease_seconds / 3, 2.0)
+        return Reconciler(
+            self.records,
+            self.live,
+            self.sender,
+            grace_seconds=3 * beat,
+            max_attempts=self.settings.max_attempts,
+        )
+
+
+def connect(settings: CommonSettings) -> Platform:
+    configure_logging(settings.log_level, settings.log_format)
+    store = open_store(settings)
+    url = settings.redis_url.get_secret_value()
+    client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
+    queue = make_queue(url)
+    records = JobRecords(store)
+    live = LiveJobs(client, settings.lease_seconds)
+    sender = Sender(lambda name, job_id: send(queue, name, job_id), live)
+    submission = Submission(store, records, live, sender)
+    return Platform(settings, store, client, queue, records, live, sender, submission)
+
+
+def make_worker(
+    settings: CommonSettings,
+    handlers: Mapping[type[JobRequest], Handler],
+    packages: tuple[str, ...] = (),
+    platform: Platform | None = None,
+) -> Celery:
+    """The Celery app of a service's worker: one task, which runs the job it is given the id of.
+
+    `packages` are the distributions whose versions go into every manifest.
+    """
+    platform = platform or connect(settings)
+    runner = JobRunner(
+        platform.store,
+        platform.records,
+        platform.live,
+        platform.sender,
+        handlers,
+        lease_seconds=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+        packages=packages,
+    )
+
+    def run(job_id: str) -> None:
+        runner.run(job_id)
+
+    platform.queue.task(run, name=TASK)
+
+    worker_shutting_down.connect(lambda **_: runner.draining.set(), weak=False)
+    return platform.queue

@@ -1,0 +1,44 @@
+"""Reading and writing the rows of dataset artifacts.
+
+Parts: `rows.jsonl` (each row has an `id`, the columns of its kind, and an `origin` where it was
+generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`).
+Summary: {"kind", "rows", "contexts"?, "rejects"?}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.artifacts import Artifact
+from shared.contracts.artifacts import Manifest
+from shared.contracts.base import ArtifactKind
+from shared.contracts.datasets import DatasetKind
+from shared.errors import InputMissing
+
+ROWS = "rows.jsonl"
+CONTEXTS = "contexts.jsonl"
+REJECTS = "rejects.jsonl"
+Row = dict[str, Any]
+
+
+def dataset_kind(manifest: Manifest) -> DatasetKind:
+    """Raises `InputMissing` when the artifact is no dataset."""
+    if manifest.kind is not ArtifactKind.DATASET:
+        raise InputMissing(f"{manifest.id} is a {manifest.kind}, and a dataset is needed")
+    return DatasetKind(manifest.summary["kind"])
+
+
+def contexts(dataset: Artifact) -> dict[str, str]:
+    """The contexts of a `qa` dataset by id; empty for the other kinds."""
+    if not dataset.has(CONTEXTS):
+        return {}
+    return {row["id"]: row["text"] for row in dataset.rows(CONTEXTS)}
+
+
+def row_text(kind: DatasetKind, row: Row) -> str:
+    """The text of a row that is measured: long contexts stay out (paper W, eq. 5 and Table 2)."""
+    if kind is DatasetKind.TEXT:
+        return str(row["text"])
+    if kind is DatasetKind.COMPLETION:
+        return f"{row['context']} {row['completion']}"
+    return f"{row['question']} {row['answer']}"

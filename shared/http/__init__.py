@@ -1,0 +1,1 @@
+"""What the services' REST edges have in common: problems, health, limits, metrics."""

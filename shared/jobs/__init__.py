@@ -1,0 +1,9 @@
+"""Jobs: the record of the attempts to make one artifact, and what keeps them moving.
+
+transitions   which state may follow which
+records       the truth: an append-only log of states in the object store
+live          what Redis knows meanwhile: leases, progress, events, what was sent
+submission    a request becomes a job: state first, then the message
+running       a worker takes a job: lease, heartbeat, handler, commit
+reconciler    whatever got lost is found again
+"""

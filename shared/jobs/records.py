@@ -1,0 +1,104 @@
+"""The truth about jobs: an append-only log of states in the object store.
+
+    jobs/<id>/<sequence>.json   one state; put if absent, so that of two writers one loses and looks again
+    active/<id>                 a marker for every job that has not ended, written before its first state
+
+Nothing here needs Redis: after a flush, the markers say which jobs there are and the logs how they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.contracts.jobs import JobRecord
+from shared.errors import NotFound
+from shared.jobs.transitions import check_transition
+from shared.store.base import ObjectNotFound, ObjectStore
+
+
+class JobNotFound(NotFound):
+    """There is no such job. `GET /v1/jobs` lists those there are."""
+
+
+class StaleRecord(Exception):
+    """Somebody else wrote the next state first: read again and decide again."""
+
+
+class JobRecords:
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def create(self, record: JobRecord) -> bool:
+        """The job's first state; False when the job exists."""
+        self._store.put(f"active/{record.id}", b"", "text/plain")
+        return self._store.put_if_absent(_key(record.id, 0), _bytes(record))
+
+    def get(self, job_id: str) -> JobRecord:
+        """The newest state. Raises `JobNotFound`."""
+        keys = [found.key for found in self._store.list(f"jobs/{job_id}/")]
+        if not keys:
+            raise JobNotFound(f"there is no job {job_id}")
+        return JobRecord.model_validate_json(self._store.get(keys[-1]))
+
+    def find(self, job_id: str) -> JobRecord | None:
+        try:
+            return self.get(job_id)
+        except JobNotFound:
+            return None
+
+    def append(self, record: JobRecord, **changes: Any) -> JobRecord:
+        """The next state after `record`.
+
+        Raises `Conflict` for an illegal move and `StaleRecord` for a lost race.
+        """
+        changes["sequence"] = record.sequence + 1
+        changes["updated_at"] = datetime.now(UTC)
+        following = JobRecord.model_validate(record.model_dump() | changes)
+        check_transition(record.state, following.state)
+        if following.state.ended is False and record.state.ended:
+            self._store.put(f"active/{record.id}", b"", "text/plain")
+        if not self._store.put_if_absent(_key(record.id, following.sequence), _bytes(following)):
+            raise StaleRecord(record.id)
+        if following.state.ended:
+            self._store.delete(f"active/{record.id}")
+        return following
+
+    def history(self, job_id: str) -> list[JobRecord]:
+        return [
+            JobRecord.model_validate_json(self._store.get(found.key))
+            for found in self._store.list(f"jobs/{job_id}/")
+        ]
+
+    def active(self) -> Iterator[str]:
+        """Ids of the jobs that have not ended, and of a few that have: a marker may outlive its job."""
+        for found in self._store.list("active/"):
+            yield found.key.removeprefix("active/")
+
+    def forget_marker(self, job_id: str) -> None:
+        self._store.delete(f"active/{job_id}")
+
+    def all(self) -> Iterator[JobRecord]:
+        """The newest state of every job there ever was: reads the whole log, for rebuilding indexes."""
+        newest: str | None = None
+        for found in self._store.list("jobs/"):
+            if newest and newest.rpartition("/")[0] != found.key.rpartition("/")[0]:
+                yield from self._read(newest)
+            newest = found.key
+        if newest:
+            yield from self._read(newest)
+
+    def _read(self, key: str) -> Iterator[JobRecord]:
+        try:
+            yield JobRecord.model_validate_json(self._store.get(key))
+        except ObjectNotFound:
+            return
+
+
+def _key(job_id: str, sequence: int) -> str:
+    return f"jobs/{job_id}/{sequence:06d}.json"
+
+
+def _bytes(record: JobRecord) -> bytes:
+    return record.model_dump_json().encode()

@@ -1,0 +1,239 @@
+"""A worker takes a job: lease, heartbeat, handler, commit, and what to make of an error.
+
+A message may come twice, late, or for a job that has ended; each of these ends in a line of the log and
+nothing else. Only the state that wins its conditional put counts.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from shared.artifacts import project_store
+from shared.contracts.artifacts import Manifest
+from shared.contracts.base import JobRequest, Queue
+from shared.contracts.jobs import JobRecord, JobState
+from shared.errors import RETRIED, GamutError, Reason
+from shared.identity import artifact_id
+from shared.jobs.heartbeat import Heartbeat
+from shared.jobs.live import LiveJobs
+from shared.jobs.records import JobRecords, StaleRecord
+from shared.jobs.sending import Sender
+from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
+from shared.store.base import ObjectStore
+from shared.telemetry import JOB_SECONDS, JOBS_ENDED
+
+log = structlog.get_logger(__name__)
+BACKOFF_SECONDS = (1, 5, 20, 60)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A coordinating handler's answer: other jobs have to end first; it is woken then."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A coordinating handler's answer: how the job ends, with the artifact another job made for it."""
+
+    state: JobState
+    artifact: str | None = None
+    reason: Reason | None = None
+    error: GamutError | None = None
+
+
+Summary = dict[str, Any]
+Handler = Callable[[Any, Workspace], Summary | Waiting | Ended]
+"""Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
+
+
+class JobRunner:
+    def __init__(
+        self,
+        store: ObjectStore,
+        records: JobRecords,
+        live: LiveJobs,
+        sender: Sender,
+        handlers: Mapping[type[JobRequest], Handler],
+        *,
+        lease_seconds: float,
+        max_attempts: int,
+        packages: tuple[str, ...] = (),
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._live = live
+        self._sender = sender
+        self._handlers = {request.operation: (request, handler) for request, handler in handlers.items()}
+        self._beat_seconds = min(lease_seconds / 3, 2.0)
+        self._max_attempts = max_attempts
+        self._packages = packages
+        self.draining = threading.Event()
+
+    def run(self, job_id: str) -> None:
+        """Run the job if it is this worker's to run. Never raises for what the job itself does."""
+        with structlog.contextvars.bound_contextvars(job=job_id):
+            record = self._records.find(job_id)
+            if record is None or record.state.ended or _not_yet(record):
+                log.info("job.not_run", why=record.state if record else "unknown")
+                return
+            holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
+            if not self._live.acquire(job_id, holder):
+                self._live.note_again(job_id)
+                log.info("job.not_run", why="another worker has it")
+                return
+            try:
+                self._take(job_id, holder)
+            except StaleRecord:
+                log.info("job.not_run", why="its state changed meanwhile")
+            finally:
+                self._live.release(job_id, holder)
+            self._look_again(job_id)
+
+    def _take(self, job_id: str, holder: str) -> None:
+        record = self._records.get(job_id)
+        coordinates = record.queue is Queue.COORDINATE
+        if record.state is JobState.CANCELLING and not coordinates:
+            self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
+            return
+        if record.state is JobState.QUEUED or (record.state is JobState.RUNNING and not coordinates):
+            record = self._records.append(
+                record, state=JobState.RUNNING, attempts=record.attempts + 1, reason=None
+            )
+            self._live.publish_state(record)
+            log.info("job.started", operation=record.operation, attempt=record.attempts)
+        self._live.clear_sent(job_id)
+        self._live.take_again(job_id)
+        signals = Signals(self.draining)
+        with Heartbeat(record, holder, self._live, self._records, signals, self._beat_seconds):
+            self._attempt(record, signals)
+
+    def _attempt(self, record: JobRecord, signals: Signals) -> None:
+        try:
+            kind, handler = self._handlers[record.operation]
+            request = kind.model_validate(record.request)
+            with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
+                store = project_store(self._store, record.project)
+                workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
+                with JOB_SECONDS.labels(record.operation).time():
+                    outcome = handler(request, workspace)
+                if isinstance(outcome, Waiting):
+                    return
+                if isinstance(outcome, dict):
+                    signals.check()
+                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, record, workspace, outcome).id)
+            self._end(
+                record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
+            )
+        except LeaseLost:
+            log.warning("job.lease_lost", attempt=record.attempts)
+        except Cancelled:
+            self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
+        except Draining:
+            self._requeue(record, "worker_draining", delay=0)
+        except StaleRecord:
+            raise
+        except GamutError as error:
+            log.warning("job.attempt_failed", reason=error.reason, detail=error.detail)
+            self._fail(record, error)
+        except Exception:
+            log.exception("job.attempt_failed", reason=Reason.INTERNAL)
+            self._fail(record, GamutError())
+
+    def _commit(
+        self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary
+    ) -> Manifest:
+        return workspace.output.commit(
+            Manifest(
+                id=workspace.artifact_id,
+                kind=request.produces,
+                operation=request.operation,
+                version=request.version,
+                request=request.canonical(),
+                inputs=request.inputs(),
+                parts=[],
+                summary=summary,
+                software={package: version(package) for package in ("gamut", *self._packages)},
+                job=record.id,
+                created_at=datetime.now(UTC),
+            )
+        )
+
+    def _fail(self, record: JobRecord, error: GamutError) -> None:
+        if error.reason in RETRIED and record.attempts < self._max_attempts:
+            delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
+            self._requeue(record, error.reason, delay, error)
+        else:
+            self._end(record, JobState.FAILED, reason=error.reason, error=error)
+
+    def _requeue(self, record: JobRecord, reason: str, delay: float, error: GamutError | None = None) -> None:
+        later = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
+        current = self._records.get(record.id)
+        if current.state is JobState.CANCELLING:
+            self._end(current, JobState.CANCELLED, reason=Reason.CANCELLED)
+            return
+        queued = self._records.append(
+            record,
+            state=JobState.QUEUED,
+            reason=reason,
+            not_before=later,
+            error=error.problem() if error else None,
+            attempts=record.attempts
+            if delay
+            else record.attempts - 1,  # a drained attempt is not a failed one
+        )
+        self._live.publish_state(queued)
+        if not delay:
+            self._sender.send(queued)
+
+    def _end(
+        self,
+        record: JobRecord,
+        state: JobState,
+        *,
+        artifact: str | None = None,
+        reason: Reason | None = None,
+        error: GamutError | None = None,
+    ) -> None:
+        changes: dict[str, Any] = {"state": state, "artifact": artifact, "reason": reason}
+        changes["error"] = error.problem() if error else None
+        try:
+            ended = self._records.append(record, **changes)
+        except StaleRecord:  # cancelled, or taken over, while it ended
+            current = self._records.get(record.id)
+            if current.state is not JobState.CANCELLING or current.attempts != record.attempts:
+                raise
+            ended = self._records.append(current, **changes)
+        JOBS_ENDED.labels(ended.operation, ended.state).inc()
+        log.info("job.ended", operation=ended.operation, state=ended.state, reason=ended.reason)
+        self._live.publish_state(ended)
+        for waiting in self._live.take_waiting(ended.id):
+            self._wake(waiting)
+
+    def _wake(self, job_id: str) -> None:
+        """A message that nobody has taken yet will do for this end too."""
+        if self._live.was_sent(job_id):
+            return
+        record = self._records.find(job_id)
+        if record and not record.state.ended:
+            self._sender.send(record)
+
+    def _look_again(self, job_id: str) -> None:
+        """A message that came while a coordinating job was being looked at must not be lost."""
+        if self._live.take_again(job_id):
+            record = self._records.find(job_id)
+            if record and record.queue is Queue.COORDINATE and not record.state.ended:
+                self._sender.send(record)
+
+
+def _not_yet(record: JobRecord) -> bool:
+    return record.not_before is not None and record.not_before > datetime.now(UTC)

@@ -1,0 +1,101 @@
+"""A request becomes a job: the state is written first, then the message is sent.
+
+What is written and never sent (the process died between the two, the queue was away) the reconciler sends.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from shared.artifacts import find_manifest, project_store
+from shared.contracts.base import JobRequest
+from shared.contracts.jobs import JobRecord, JobState
+from shared.contracts.problems import FieldError
+from shared.errors import InputMissing
+from shared.identity import artifact_id, job_id
+from shared.jobs.live import LiveJobs
+from shared.jobs.records import JobRecords, StaleRecord
+from shared.jobs.sending import Sender
+from shared.store.base import ObjectStore
+
+log = structlog.get_logger(__name__)
+
+
+class Submission:
+    def __init__(self, store: ObjectStore, records: JobRecords, live: LiveJobs, sender: Sender) -> None:
+        self._store = store
+        self._records = records
+        self._live = live
+        self._sender = sender
+
+    def submit(self, project: str, request: JobRequest) -> JobRecord:
+        """The job that makes this request's artifact.
+
+        The same request finds the same job: one that succeeded or is under way is returned as it stands,
+        one that failed, was cancelled or succeeded in part is taken up again. Raises `InputMissing`, with
+        a pointer to the field, when an artifact it reads does not exist.
+        """
+        found = self._records.find(job_id(project, request))
+        if found and not found.state.ended:
+            return found
+        if found and found.state is JobState.SUCCEEDED:
+            return found
+        self._check_inputs(project, request)
+        record = self._take_up(found) if found else self._create(project, request)
+        if record.state is JobState.QUEUED:
+            self._sender.send(record)
+        return record
+
+    def _create(self, project: str, request: JobRequest) -> JobRecord:
+        now = datetime.now(UTC)
+        made = find_manifest(project_store(self._store, project), artifact_id(request))
+        record = JobRecord(
+            id=job_id(project, request),
+            project=project,
+            operation=request.operation,
+            version=request.version,
+            queue=request.queue,
+            request=request.canonical(),
+            state=JobState.SUCCEEDED if made else JobState.QUEUED,
+            artifact=made.id if made else None,
+            sequence=0,
+            created_at=now,
+            updated_at=now,
+        )
+        if not self._records.create(record):
+            return self._records.get(record.id)  # another process was first with the same request
+        if record.state.ended:
+            self._records.forget_marker(record.id)
+        self._live.index(record)
+        self._live.publish_state(record)
+        log.info("job.created", job=record.id, operation=record.operation, state=record.state)
+        return record
+
+    def _take_up(self, found: JobRecord) -> JobRecord:
+        try:
+            record = self._records.append(
+                found,
+                state=JobState.QUEUED,
+                attempts=0,
+                resubmissions=found.resubmissions + 1,
+                reason=None,
+                error=None,
+                not_before=None,
+            )
+        except StaleRecord:
+            return self._records.get(found.id)
+        self._live.publish_state(record)
+        log.info("job.taken_up_again", job=record.id, operation=record.operation, was=found.state)
+        return record
+
+    def _check_inputs(self, project: str, request: JobRequest) -> None:
+        store = project_store(self._store, project)
+        absent = [
+            FieldError(pointer=f"/{role}", detail=f"there is no artifact {artifact}")
+            for role, artifact in request.inputs().items()
+            if find_manifest(store, artifact) is None
+        ]
+        if absent:
+            raise InputMissing(errors=absent)

@@ -1,0 +1,41 @@
+"""Logs a program can read, and the counters every process keeps."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+JOBS_ENDED = Counter("gamut_jobs_ended_total", "Jobs by how they ended.", ["operation", "state"])
+JOB_SECONDS = Histogram(
+    "gamut_job_attempt_seconds",
+    "Seconds one attempt at a job took.",
+    ["operation"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400),
+)
+REQUESTS = Counter(
+    "gamut_http_requests_total", "HTTP answers by route and status.", ["method", "route", "status"]
+)
+
+
+def configure_logging(level: str, style: str) -> None:
+    """One line an event: JSON for programs, or columns for a person at a terminal."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if style == "console"
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

@@ -1,0 +1,81 @@
+"""What the reconciler decides, state by state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+
+from shared.contracts.base import Queue
+from shared.contracts.jobs import JobRecord, JobState
+from shared.jobs.live import LiveJobs
+from shared.jobs.reconciler import COORDINATE_SECONDS, Action, Sight, decide
+from shared.queue import make_queue, send
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GRACE = 6.0
+
+
+def sight(
+    state: JobState,
+    *,
+    sent: bool = False,
+    unleased: float = 100.0,
+    looked_at: float = 100.0,
+    attempts: int = 1,
+    queue: Queue = Queue.TRAIN,
+    not_before: datetime | None = None,
+) -> Sight:
+    record = JobRecord(
+        id="job-x",
+        project="p",
+        operation="train",
+        version=1,
+        queue=queue,
+        request={},
+        state=state,
+        sequence=1,
+        attempts=attempts,
+        not_before=not_before,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return Sight(record, sent, unleased, looked_at)
+
+
+@pytest.mark.parametrize(
+    ("seen", "action"),
+    [
+        (sight(JobState.QUEUED), Action.SEND),
+        (sight(JobState.QUEUED, sent=True), Action.NOTHING),
+        (sight(JobState.QUEUED, not_before=NOW + timedelta(seconds=1)), Action.NOTHING),
+        (sight(JobState.QUEUED, not_before=NOW - timedelta(seconds=1)), Action.SEND),
+        (sight(JobState.RUNNING, unleased=0), Action.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE - 1), Action.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE), Action.SEND),
+        (sight(JobState.RUNNING, unleased=GRACE, sent=True), Action.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE, attempts=5), Action.FAIL),
+        (sight(JobState.RUNNING, unleased=0, attempts=5), Action.NOTHING),
+        (sight(JobState.CANCELLING, unleased=0), Action.NOTHING),
+        (sight(JobState.CANCELLING, unleased=GRACE), Action.CANCEL),
+        (sight(JobState.SUCCEEDED), Action.FORGET),
+        (sight(JobState.FAILED), Action.FORGET),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=1), Action.NOTHING),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=COORDINATE_SECONDS), Action.SEND),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, attempts=99), Action.SEND),
+        (sight(JobState.CANCELLING, queue=Queue.COORDINATE), Action.SEND),
+    ],
+)
+def test_decision(seen: Sight, action: Action) -> None:
+    assert decide(seen, NOW, GRACE, max_attempts=5) is action
+
+
+def test_a_message_in_a_queue_is_known_there_however_long_it_lies(redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    live = LiveJobs(client, lease_seconds=3)
+    job = f"job-{'a' * 32}"
+    send(make_queue(redis_url), Queue.TRAIN, job)
+    assert live.queued() == {job}
+    client.delete(Queue.TRAIN.value)  # as a worker does that takes the message and is killed
+    assert live.queued() == set()

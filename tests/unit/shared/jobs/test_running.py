@@ -1,0 +1,195 @@
+"""A job from the request to the artifact, on a real Redis-protocol server and a real directory."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, ClassVar
+
+import pytest
+import redis
+
+from shared.artifacts import Artifact, project_store
+from shared.contracts.base import ArtifactKind, JobRequest, Queue
+from shared.contracts.jobs import JobState
+from shared.errors import InputMissing, InvalidData, SourceUnavailable
+from shared.jobs.live import LiveJobs
+from shared.jobs.reconciler import Reconciler
+from shared.jobs.records import JobRecords
+from shared.jobs.running import Handler, JobRunner
+from shared.jobs.sending import Sender
+from shared.jobs.submission import Submission
+from shared.jobs.workspace import Workspace
+from shared.store.local import LocalStore
+
+
+class Count(JobRequest):
+    operation: ClassVar[str] = "count"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
+    queue: ClassVar[Queue] = Queue.MEASURE
+
+    upto: int
+    after: str | None = None
+
+    def inputs(self) -> dict[str, str]:
+        return {"after": self.after} if self.after else {}
+
+
+class Suite:
+    """The parts of a service around one handler, with a list in place of the broker's wire."""
+
+    def __init__(self, store: LocalStore, redis_url: str, handler: Handler, max_attempts: int = 3) -> None:
+        self.store = store
+        self.redis = redis.Redis.from_url(redis_url)
+        self.sent: list[str] = []
+        self.records = JobRecords(store)
+        self.live = LiveJobs(self.redis, lease_seconds=3)
+        self.sender = Sender(lambda queue, job: self.sent.append(job), self.live)
+        self.submission = Submission(store, self.records, self.live, self.sender)
+        self.runner = JobRunner(
+            store,
+            self.records,
+            self.live,
+            self.sender,
+            {Count: handler},
+            lease_seconds=3,
+            max_attempts=max_attempts,
+        )
+        self.reconciler = Reconciler(
+            self.records, self.live, self.sender, grace_seconds=0, max_attempts=max_attempts
+        )
+
+
+def count(request: Count, workspace: Workspace) -> dict[str, Any]:
+    rows = workspace.output.put_rows("rows.jsonl", [{"n": n} for n in range(request.upto)])
+    workspace.progress(rows, request.upto, "rows")
+    return {"rows": rows}
+
+
+@pytest.fixture
+def suite(local_store: LocalStore, redis_url: str) -> Suite:
+    return Suite(local_store, redis_url, count)
+
+
+def test_a_job_makes_its_artifact(suite: Suite) -> None:
+    job = suite.submission.submit("p", Count(upto=3))
+    assert (job.state, suite.sent) == (JobState.QUEUED, [job.id])
+    suite.runner.run(job.id)
+    ended = suite.records.get(job.id)
+    assert ended.state is JobState.SUCCEEDED
+    assert ended.artifact is not None
+    artifact = Artifact.open(project_store(suite.store, "p"), ended.artifact)
+    assert list(artifact.rows()) == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert artifact.summary == {"rows": 3}
+    assert list(suite.records.active()) == []
+
+
+def test_the_same_request_again_runs_nothing(suite: Suite) -> None:
+    first = suite.submission.submit("p", Count(upto=3))
+    suite.runner.run(first.id)
+    again = suite.submission.submit("p", Count(upto=3))
+    assert (again.id, again.state) == (first.id, JobState.SUCCEEDED)
+    assert suite.sent == [first.id]
+
+
+def test_projects_do_not_see_each_other(suite: Suite) -> None:
+    first = suite.submission.submit("p", Count(upto=3))
+    suite.runner.run(first.id)
+    other = suite.submission.submit("q", Count(upto=3))
+    assert other.id != first.id
+    assert other.state is JobState.QUEUED
+
+
+def test_an_absent_input_is_named(suite: Suite) -> None:
+    with pytest.raises(InputMissing) as raised:
+        suite.submission.submit("p", Count(upto=1, after="dataset-" + "0" * 32))
+    assert [error.pointer for error in raised.value.errors] == ["/after"]
+    assert list(suite.records.all()) == []
+
+
+def test_a_copy_leaves_at_once(local_store: LocalStore, redis_url: str) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    calls = []
+
+    def slow(request: Count, workspace: Workspace) -> dict[str, Any]:
+        calls.append(workspace.token)
+        entered.set()
+        leave.wait(20)
+        return count(request, workspace)
+
+    suite = Suite(local_store, redis_url, slow)
+    job = suite.submission.submit("p", Count(upto=2))
+    worker = threading.Thread(target=suite.runner.run, args=[job.id])
+    worker.start()
+    assert entered.wait(20)
+    suite.runner.run(job.id)
+    leave.set()
+    worker.join(20)
+    assert calls == [1]
+    assert suite.records.get(job.id).state is JobState.SUCCEEDED
+
+
+def test_a_fault_of_the_data_is_not_tried_again(local_store: LocalStore, redis_url: str) -> None:
+    def refuse(request: Count, workspace: Workspace) -> dict[str, Any]:
+        raise InvalidData("row 3 has no text")
+
+    suite = Suite(local_store, redis_url, refuse)
+    job = suite.submission.submit("p", Count(upto=2))
+    suite.runner.run(job.id)
+    ended = suite.records.get(job.id)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_data")
+    assert ended.error is not None
+    assert ended.error.detail == "row 3 has no text"
+
+
+def test_a_source_that_is_away_is_tried_again_up_to_the_limit(
+    local_store: LocalStore, redis_url: str
+) -> None:
+    def away(request: Count, workspace: Workspace) -> dict[str, Any]:
+        raise SourceUnavailable
+
+    suite = Suite(local_store, redis_url, away, max_attempts=1)
+    job = suite.submission.submit("p", Count(upto=2))
+    suite.runner.run(job.id)
+    assert suite.records.get(job.id).state is JobState.FAILED
+    patient = Suite(local_store, redis_url, away, max_attempts=2)
+    again = patient.submission.submit("p", Count(upto=2))
+    patient.runner.run(again.id)
+    waiting = patient.records.get(again.id)
+    assert waiting.state is JobState.QUEUED
+    assert waiting.not_before is not None
+    assert waiting.resubmissions == 1
+
+
+def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Suite) -> None:
+    job = suite.submission.submit("p", Count(upto=2))
+    suite.reconciler.once()
+    assert suite.sent == [job.id]
+    suite.redis.flushall()
+    suite.reconciler.once()
+    assert suite.sent == [job.id, job.id]
+    assert suite.live.indexed("p", None, 10)[0][0] == job.id
+
+
+def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(
+    local_store: LocalStore, redis_url: str
+) -> None:
+    tokens = []
+
+    def interrupted(request: Count, workspace: Workspace) -> dict[str, Any]:
+        tokens.append(workspace.token)
+        if workspace.token == 1:  # while this attempt hangs, its lease goes and another worker takes over
+            suite.redis.flushall()
+            suite.reconciler.once()
+            suite.runner.run(suite.sent[-1])
+        return count(request, workspace)
+
+    suite = Suite(local_store, redis_url, interrupted)
+    job = suite.submission.submit("p", Count(upto=2))
+    suite.runner.run(job.id)
+    ended = suite.records.get(job.id)
+    assert tokens == [1, 2]
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
+    assert ended.artifact is not None
+    manifest = Artifact.open(project_store(suite.store, "p"), ended.artifact).manifest
+    assert [part.key for part in manifest.parts] == ["parts/2-rows.jsonl"]
