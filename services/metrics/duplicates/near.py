@@ -1,0 +1,117 @@
+"""Near-duplicates: rows whose sets of word shingles overlap, by exact Jaccard similarity.
+
+The Jaccard similarity of two rows is that of their sets of shingles (n-grams of `shingle` tokens). Rows
+with the same tokens are duplicates whatever their length, and are joined first, each to the first of them;
+other rows shorter than a shingle have no near-duplicates. Shingles are compared by their 64-bit keys
+(`lexical.hashing` bounds the chance of a mistake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.metrics.duplicates.groups import Groups
+from services.metrics.duplicates.join import join
+from services.metrics.duplicates.minhash import METHOD, minhash_pairs
+from services.metrics.duplicates.shingles import ShingleSets
+from services.metrics.lexical.compiled import compiled
+from services.metrics.lexical.errors import LexicalError
+from services.metrics.lexical.hashing import follow, mix
+from services.metrics.lexical.tokens import Tokens
+
+THRESHOLD = 0.7
+SHINGLE = 3
+MOST_CANDIDATES = 50_000_000
+"""About a minute of verifying on one core."""
+EXACT = "prefix-filter join, every candidate checked exactly"
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Pairs of rows that reach the threshold, and the groups they make.
+
+    pairs       (pairs, 2) rows, the earlier first; of rows with equal tokens, only those with the first
+    scores      (pairs,) Jaccard similarity, exact
+    groups      connected components: what de-duplication keeps one of
+    exact       whether all pairs were found; else `method` says how they were searched
+    verified    pairs whose similarity was computed
+    """
+
+    pairs: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    groups: Groups
+    threshold: float
+    shingle: int
+    exact: bool
+    method: str
+    verified: int
+
+
+@compiled
+def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
+    """One key for each row's tokens, in order; 0 for a row without tokens."""
+    for row in range(len(offsets) - 1):
+        key = np.uint64(0)
+        for i in range(offsets[row], offsets[row + 1]):
+            key = mix(follow(key, hashes[i]))
+        keys[row] = key
+
+
+def near_duplicates(
+    tokens: Tokens | Sequence[Tokens],
+    *,
+    threshold: float = THRESHOLD,
+    shingle: int = SHINGLE,
+    most_candidates: int = MOST_CANDIDATES,
+) -> NearDuplicates:
+    """Pairs of rows with Jaccard >= threshold. Raises LexicalError for a threshold not in (0, 1].
+
+    The join is exact; when it would verify more than `most_candidates` pairs (many rows alike, but not
+    enough), MinHash candidates are checked instead, and the result says so.
+    """
+    if not 0 < threshold <= 1:
+        raise LexicalError(f"a Jaccard threshold is above 0 and at most 1, not {threshold}")
+    if shingle < 1:
+        raise LexicalError(f"a shingle has at least one token, not {shingle}")
+    shards = [tokens] if isinstance(tokens, Tokens) else list(tokens)
+    first = same_tokens(shards)
+    sets = _distinct_sets(ShingleSets.of(shards, shingle, threshold), first)
+    joined = join(sets, threshold, most_candidates)
+    pairs, scores = minhash_pairs(sets, threshold) if joined.stopped else (joined.pairs, joined.scores)
+    copies = np.flatnonzero(first != np.arange(len(first)))
+    equal = np.stack([first[copies], copies], axis=1)
+    pairs, scores = np.concatenate([equal, pairs]), np.concatenate([np.ones(len(equal)), scores])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return NearDuplicates(
+        pairs[order],
+        scores[order],
+        Groups.of(len(first), pairs),
+        threshold,
+        shingle,
+        not joined.stopped,
+        METHOD if joined.stopped else EXACT,
+        joined.verified,
+    )
+
+
+def same_tokens(shards: Sequence[Tokens]) -> NDArray[np.int64]:
+    """The first row with the same tokens as each row; a row without tokens is its own. (rows,)"""
+    keys = np.zeros(sum(map(len, shards)), np.uint64)
+    begin = 0
+    for shard in shards:
+        hash_rows(shard.hashes, shard.offsets, keys[begin : begin + len(shard)])
+        begin += len(shard)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return np.where(keys == 0, np.arange(len(keys)), first[inverse]).astype(np.int64)
+
+
+def _distinct_sets(sets: ShingleSets, first: NDArray[np.int64]) -> ShingleSets:
+    """The sets of rows that are the first with their tokens; the others' are emptied."""
+    kept = first == np.arange(len(first))
+    counts = np.diff(sets.starts)
+    starts = np.concatenate([[0], np.cumsum(np.where(kept, counts, 0))])
+    return ShingleSets(sets.sizes, starts, sets.shingles[np.repeat(kept, counts)])

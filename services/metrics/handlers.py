@@ -1,0 +1,52 @@
+"""Every operation of this service, by the class of its request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.metrics.jobs.compare import Comparing
+from services.metrics.jobs.deduplicate import make_deduplicated
+from services.metrics.jobs.ingest import ingest
+from services.metrics.jobs.measure import Measuring
+from services.metrics.jobs.report import make_report
+from services.metrics.jobs.running import runners
+from services.metrics.jobs.score_clusterings import score_clusterings
+from services.metrics.jobs.select import make_filtered, make_mixture, make_sample, make_split
+from services.metrics.jobs.text_sets import embedders
+from services.metrics.settings import MetricsSettings
+from shared.contracts.base import JobRequest
+from shared.contracts.datasets import IngestRequest
+from shared.contracts.measurement import (
+    AgentScoreRequest,
+    ComparisonRequest,
+    EmbeddingRequest,
+    MeasurementRequest,
+)
+from shared.contracts.mixture import (
+    DeduplicationRequest,
+    FilterRequest,
+    MixtureRequest,
+    SampleRequest,
+    SplitRequest,
+)
+from shared.contracts.report import ReportRequest
+from shared.jobs.running import Handler
+
+
+def handlers(settings: MetricsSettings) -> Mapping[type[JobRequest], Handler]:
+    """The handlers; those that embed share one loaded model."""
+    find = embedders(settings.embeddings)
+    measuring = Measuring(find, runners(settings.measure_workers, settings.ray_address))
+    return {
+        IngestRequest: ingest,
+        MeasurementRequest: measuring.measure,
+        EmbeddingRequest: measuring.embed,
+        ComparisonRequest: Comparing(find).compare,
+        AgentScoreRequest: score_clusterings,
+        MixtureRequest: make_mixture,
+        SampleRequest: make_sample,
+        SplitRequest: make_split,
+        FilterRequest: make_filtered,
+        DeduplicationRequest: make_deduplicated,
+        ReportRequest: make_report,
+    }

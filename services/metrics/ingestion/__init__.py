@@ -1,0 +1,1 @@
+"""Uploaded files become rows: streamed, and every fault named by its line."""

@@ -1,0 +1,1 @@
+"""Confidence intervals, by the method that is right for each measure."""

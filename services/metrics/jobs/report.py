@@ -1,0 +1,99 @@
+"""The `report` operation: runs read from their artifacts, told as a page, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from services.metrics.intervals.losses import RowLosses
+from services.metrics.jobs.measure import put_picture
+from services.metrics.reporting.drawing import report_pictures
+from services.metrics.reporting.findings import findings
+from services.metrics.reporting.page import render_page
+from services.metrics.reporting.runs import Run, named
+from services.metrics.reporting.table import make_table
+from shared.artifacts import Artifact
+from shared.contracts.measurement import Measured
+from shared.contracts.report import ReportRequest, ReportRun
+from shared.datasets import ROWS
+from shared.jobs.workspace import Workspace
+
+
+def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
+    """`report.html` (stands alone), pictures with their data, `table.csv`, `report.json`."""
+    runs = []
+    for number, run in enumerate(request.runs):
+        workspace.progress(number, len(request.runs), "runs", note=f"reading {run.name}")
+        runs.append(_read(run, workspace))
+    baseline = named(runs, request.baseline)
+    table = make_table(runs, request.columns, baseline, request.y)
+    said = findings(runs, baseline, request.x, request.y)
+    pictures = report_pictures(runs, baseline, x=request.x, y=request.y, series=request.series)
+    for picture in pictures:
+        workspace.check()
+        put_picture(workspace.output, picture)
+    page = render_page(
+        title=request.title,
+        table=table,
+        said=said,
+        pictures=pictures,
+        runs=runs,
+        notes=request.notes,
+        recipe=request.recipe,
+    )
+    workspace.output.put("report.html", page.encode(), "text/html")
+    workspace.output.put("table.csv", table.csv().encode(), "text/csv")
+    workspace.output.put_json(
+        "report.json",
+        {
+            "title": request.title,
+            "findings": said,
+            "columns": list(table.columns),
+            "table": table.json(),
+            "pictures": [{"name": p.name, "title": p.title, "alt": p.alt} for p in pictures],
+            "runs": [
+                {"name": run.name, "axes": dict(run.axes), "artifacts": dict(run.artifacts)} for run in runs
+            ],
+            "notes": request.notes,
+            "recipe": request.recipe,
+        },
+    )
+    return {"runs": len(runs), "findings": said, "pictures": [picture.name for picture in pictures]}
+
+
+def _read(run: ReportRun, workspace: Workspace) -> Run:
+    roles = {
+        "dataset": run.dataset,
+        "measurement": run.measurement,
+        "model": run.model,
+        "evaluation": run.evaluation,
+    }
+    found: Mapping[str, Artifact] = {
+        role: workspace.input(name) for role, name in roles.items() if name is not None
+    }
+    measurement = found.get("measurement")
+    return Run(
+        name=run.name,
+        axes=run.axes,
+        artifacts={role: artifact.id for role, artifact in found.items()},
+        dataset=found["dataset"].summary if "dataset" in found else {},
+        evaluation=found["evaluation"].summary if "evaluation" in found else {},
+        measured=Measured.model_validate(measurement.json("measurement.json")) if measurement else None,
+        losses=_losses(found.get("evaluation")),
+    )
+
+
+def _losses(evaluation: Artifact | None) -> RowLosses | None:
+    """Each test row's loss, where the evaluation kept them."""
+    if evaluation is None or not evaluation.has(ROWS):
+        return None
+    rows = [row for row in evaluation.rows() if row.get("tokens")]
+    if not rows:
+        return None
+    return RowLosses(
+        ids=tuple(str(row["id"]) for row in rows),
+        nll=np.asarray([row["nll"] for row in rows], np.float64),
+        tokens=np.asarray([row["tokens"] for row in rows], np.float64),
+    )

@@ -1,0 +1,149 @@
+"""Dataset artifacts as texts to measure, and their embeddings, made once per dataset and model."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import numpy as np
+import pyarrow as pa
+
+from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
+from services.metrics.semantic.embedding import Embedder, find_embedder
+from shared.artifacts import Artifact, ArtifactWriter, find_manifest
+from shared.contracts.artifacts import Manifest
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.measurement import EmbeddingRequest, MeasureOptions
+from shared.datasets import REJECTS, dataset_kind, row_text
+from shared.identity import artifact_id
+from shared.jobs.workspace import Workspace
+
+CHUNK = 8192
+EMBED_CHUNK = 256
+ROWS_PART = "rows.npy"
+VECTORS_PART = "embeddings.npy"
+Embedders = Callable[[str, str], Embedder]
+"""The embedder of a name and a precision."""
+
+
+def embedders(models: Mapping[str, str]) -> Embedders:
+    """Finds embedders among the settings' models; the last one stays loaded for the next job."""
+    loaded: dict[tuple[str, str], Embedder] = {}
+
+    def find(name: str, precision: str) -> Embedder:
+        if (name, precision) not in loaded:
+            embedder = find_embedder(name, models, precision=precision)
+            loaded.clear()
+            loaded[name, precision] = embedder
+        return loaded[name, precision]
+
+    return find
+
+
+def text_set(workspace: Workspace, dataset: str) -> TextSet:
+    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept."""
+    artifact = workspace.input(dataset)
+    kind = dataset_kind(artifact.manifest)
+    contexts: list[str] = []
+    chunks = list(_text_chunks(artifact, kind, contexts, workspace))
+    return TextSet(
+        texts=pa.chunked_array(chunks, pa.large_string()),
+        contexts=contexts if kind is DatasetKind.QA else None,
+        rejects=_rejects(artifact),
+    )
+
+
+def _text_chunks(
+    artifact: Artifact, kind: DatasetKind, contexts: list[str], workspace: Workspace
+) -> Iterator[pa.Array]:
+    batch: list[str] = []
+    for row in artifact.rows():
+        batch.append(row_text(kind, row))
+        if kind is DatasetKind.QA:
+            contexts.append(str(row["context_id"]))
+        if len(batch) == CHUNK:
+            workspace.check()
+            yield pa.array(batch, pa.large_string())
+            batch = []
+    yield pa.array(batch, pa.large_string())
+
+
+def _rejects(artifact: Artifact) -> Mapping[str, int]:
+    if not artifact.has(REJECTS):
+        return {}
+    return Counter(str(row.get("reason", "not stated")) for row in artifact.rows(REJECTS))
+
+
+def embedding_request(dataset: str, options: MeasureOptions) -> EmbeddingRequest:
+    """The embedding that a measurement with these options reads."""
+    return EmbeddingRequest(
+        dataset=dataset,
+        embedding=options.embedding,
+        precision=options.precision,
+        rows=options.semantic_rows,
+        seed=options.seed,
+    )
+
+
+def embedded(request: EmbeddingRequest, texts: TextSet, workspace: Workspace, find: Embedders) -> Embedded:
+    """The embeddings of a dataset, from their artifact; made and kept as one by whoever needs them first.
+
+    The artifact has the id that an `embed` job would give it, so it does not matter who was first.
+    """
+    name = artifact_id(request)
+    manifest = find_manifest(workspace.store, name)
+    if manifest is None:
+        writer = ArtifactWriter(workspace.store, name, workspace.token, workspace.folder)
+        summary = embed_into(writer, request, texts, workspace, find)
+        manifest = writer.commit(_manifest(request, summary, workspace))
+    artifact = Artifact(workspace.store, manifest)
+    return Embedded(
+        rows=_array(artifact, ROWS_PART),
+        vectors=_array(artifact, VECTORS_PART),
+        description={k: v for k, v in artifact.summary.items() if k != "rows"},
+    )
+
+
+def embed_into(
+    writer: ArtifactWriter, request: EmbeddingRequest, texts: TextSet, workspace: Workspace, find: Embedders
+) -> dict[str, str | int | float | bool]:
+    """Embed a seeded sample of the dataset's rows into an artifact's parts."""
+    embedder = find(request.embedding, request.precision)
+    rows = sampled_rows(len(texts), request.rows, request.seed)
+    found = []
+    for start in range(0, len(rows), EMBED_CHUNK):
+        note = f"embedding with {request.embedding}"
+        workspace.progress(start, len(rows), "texts", note=note)
+        found.append(embedder.embed([texts.text(int(row)) for row in rows[start : start + EMBED_CHUNK]]))
+    vectors = np.concatenate(found) if found else embedder.embed([])
+    for name, array in ((ROWS_PART, rows), (VECTORS_PART, vectors)):
+        data = io.BytesIO()
+        np.save(data, array, allow_pickle=False)
+        writer.put(name, data.getvalue(), "application/x-npy")
+    return {"rows": len(rows), **embedder.description}
+
+
+def _array(artifact: Artifact, name: str) -> np.ndarray:
+    loaded: np.ndarray = np.load(io.BytesIO(artifact.read(name)), allow_pickle=False)
+    return loaded
+
+
+def _manifest(
+    request: EmbeddingRequest, summary: dict[str, str | int | float | bool], workspace: Workspace
+) -> Manifest:
+    return Manifest(
+        id=artifact_id(request),
+        kind=request.produces,
+        operation=request.operation,
+        version=request.version,
+        request=request.canonical(),
+        inputs=request.inputs(),
+        parts=[],
+        summary=summary,
+        software={package: version(package) for package in ("gamut", "numpy")},
+        job=workspace.job,
+        created_at=datetime.now(UTC),
+    )

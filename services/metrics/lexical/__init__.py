@@ -1,0 +1,98 @@
+"""Lexical measures of a set of texts: exact, mergeable over shards, and fast.
+
+    tokens = Tokens.of(texts)              # once, with a named tokeniser; eight bytes a token
+    distinct_n(tokens, 5), self_bleu(tokens), ngram_entropies(tokens), ...
+
+Every measure returns a `Value`: a finite number, or None with the reason why there is none. Most move
+with the size of the set: compare sets of one size.
+"""
+
+from services.metrics.lexical.compression import CompressionState, compression_ratio
+from services.metrics.lexical.contexts import ContextState, distinct_n_by_context
+from services.metrics.lexical.distinct import (
+    distinct_n,
+    distinct_ns,
+    expectation_adjusted_distinct,
+    ngram_diversity,
+)
+from services.metrics.lexical.divergence import Divergence, JointSpectrum, divergence, joint_divergence
+from services.metrics.lexical.entropy import entropy, ngram_entropies, ngram_spectra
+from services.metrics.lexical.errors import (
+    BrokenText,
+    LexicalError,
+    MissingText,
+    UnknownTokeniser,
+    UnlikeStates,
+)
+from services.metrics.lexical.heaps import HeapsFit, HeapsState
+from services.metrics.lexical.intervals import (
+    LeftOut,
+    distinct_interval,
+    distinct_subsamples,
+    entropy_interval,
+    ngram_diversity_interval,
+)
+from services.metrics.lexical.jackknife import Interval, grouped_jackknife
+from services.metrics.lexical.lengths import Lengths
+from services.metrics.lexical.ngrams import NgramCounts, NgramDocuments
+from services.metrics.lexical.partition import Partitioner, Slice
+from services.metrics.lexical.repetition import Repetition, RepetitionCounts, self_repetition
+from services.metrics.lexical.richness import RichnessState, hdd_of_set
+from services.metrics.lexical.self_bleu import SelfBleuCounts, self_bleu, self_bleu_scores
+from services.metrics.lexical.spectrum import Spectrum
+from services.metrics.lexical.texts import Texts
+from services.metrics.lexical.tokenisers import tokeniser_names
+from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.values import Value
+from services.metrics.lexical.vocabulary import Vocabulary
+
+__all__ = [
+    "BrokenText",
+    "CompressionState",
+    "ContextState",
+    "Divergence",
+    "HeapsFit",
+    "HeapsState",
+    "Interval",
+    "JointSpectrum",
+    "LeftOut",
+    "Lengths",
+    "LexicalError",
+    "MissingText",
+    "NgramCounts",
+    "NgramDocuments",
+    "Partitioner",
+    "Repetition",
+    "RepetitionCounts",
+    "RichnessState",
+    "SelfBleuCounts",
+    "Slice",
+    "Spectrum",
+    "Texts",
+    "Tokens",
+    "UnknownTokeniser",
+    "UnlikeStates",
+    "Value",
+    "Vocabulary",
+    "compression_ratio",
+    "distinct_interval",
+    "distinct_n",
+    "distinct_n_by_context",
+    "distinct_ns",
+    "distinct_subsamples",
+    "divergence",
+    "entropy",
+    "entropy_interval",
+    "expectation_adjusted_distinct",
+    "grouped_jackknife",
+    "hdd_of_set",
+    "joint_divergence",
+    "ngram_diversity",
+    "ngram_diversity_interval",
+    "ngram_entropies",
+    "ngram_spectra",
+    "self_bleu",
+    "self_bleu_scores",
+    "self_repetition",
+    "tokeniser_names",
+]

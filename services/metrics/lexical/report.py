@@ -1,0 +1,153 @@
+"""The values of all lexical measures, from what the shards and the surveys found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.metrics.lexical.bleu import bleu_scores
+from services.metrics.lexical.distinct import ead_value
+from services.metrics.lexical.entropy import entropy
+from services.metrics.lexical.heaps import HeapsFit
+from services.metrics.lexical.lengths import QUANTILES, Lengths
+from services.metrics.lexical.richness import DRAW, SHORTEST_MTLD, hdd_of_set
+from services.metrics.lexical.self_bleu import mean_score, statistics, undefined
+from services.metrics.lexical.settings import LexicalSettings
+from services.metrics.lexical.spectrum import Spectrum
+from services.metrics.lexical.summary import Summary
+from services.metrics.lexical.survey import Survey
+from services.metrics.lexical.values import NO_TEXTS, Value, too_short
+from services.metrics.lexical.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class LexicalValues:
+    """Every lexical measure of a set of texts.
+
+    distinct, ead, entropy    by order
+    self_repetition           by formula
+    hdd, mtld                 means over the texts long enough, with how many those are
+    words, characters         the lengths of texts in tokens and in code points
+    """
+
+    texts: int
+    tokens: int
+    distinct: dict[int, Value]
+    ead: dict[int, Value]
+    entropy: dict[int, Value]
+    ngram_diversity: Value
+    self_bleu: Value
+    self_repetition: dict[str, Value]
+    compression: Value
+    vocabulary: Vocabulary
+    heaps: HeapsFit
+    hdd: tuple[Value, int]
+    hdd_of_set: Value
+    mtld: tuple[Value, int]
+    words: Lengths
+    characters: Lengths
+    settings: LexicalSettings
+
+    def figures(self) -> dict[str, Value]:
+        """Every single value by name (`distinct_2`, `self_bleu`, `heaps_beta`, ...)."""
+        by_order = {
+            f"{name}_{order}": value
+            for name in ("distinct", "ead", "entropy")
+            for order, value in getattr(self, name).items()
+        }
+        repetition = {f"self_repetition_{name}": value for name, value in self.self_repetition.items()}
+        return {
+            **by_order,
+            "ngram_diversity": self.ngram_diversity,
+            "self_bleu": self.self_bleu,
+            **repetition,
+            "compression_ratio": self.compression,
+            "vocabulary": Value(self.vocabulary.types),
+            "type_token_ratio": self.vocabulary.type_token_ratio,
+            "hapax_share": self.vocabulary.hapax_share,
+            "yule_k": self.vocabulary.yule,
+            "heaps_k": self.heaps.k,
+            "heaps_beta": self.heaps.beta,
+            "hdd": self.hdd[0],
+            "hdd_of_set": self.hdd_of_set,
+            "mtld": self.mtld[0],
+            "mean_words": self.words.mean(),
+            "mean_characters": self.characters.mean(),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data: `figures`, what they were made with, the lengths' quantiles and Heaps' points."""
+        return {
+            "texts": self.texts,
+            "tokens": self.tokens,
+            "settings": self.settings.stated(),
+            "values": {
+                name: {"value": value.value, "reason": value.reason} for name, value in self.figures().items()
+            },
+            "texts_measured": {"hdd": self.hdd[1], "mtld": self.mtld[1]},
+            "shortest_measured": {"hdd": DRAW, "mtld": SHORTEST_MTLD},
+            "lengths": {"words": _quantiles(self.words), "characters": _quantiles(self.characters)},
+            "heaps": {
+                "points": self.heaps.points.tolist(),
+                "k_interval": [self.heaps.k_interval.low, self.heaps.k_interval.high],
+                "beta_interval": [self.heaps.beta_interval.low, self.heaps.beta_interval.high],
+                "interval_method": self.heaps.beta_interval.method,
+                "interval_reason": self.heaps.beta_interval.reason,
+            },
+        }
+
+
+def lexical_values(summary: Summary, surveys: dict[int, Survey], settings: LexicalSettings) -> LexicalValues:
+    """Values from merged states."""
+    spectra = {order: found.spectrum for order, found in surveys.items()}
+    orders = {order: spectra[order] for order in settings.orders}
+    repetition = surveys[settings.repetition_order].repetition
+    assert repetition is not None
+    empty = Value.none(NO_TEXTS) if not len(summary.lengths) else None
+    return LexicalValues(
+        texts=len(summary.lengths),
+        tokens=int(summary.lengths.sum()),
+        distinct={n: empty or _distinct(spectrum, n) for n, spectrum in orders.items()},
+        ead={
+            n: empty or ead_value(spectrum.distinct, spectrum.total, n, settings.vocabulary)
+            for n, spectrum in orders.items()
+        },
+        entropy={n: empty or entropy(spectrum, n) for n, spectrum in orders.items()},
+        ngram_diversity=empty or _diversity([spectra[n] for n in range(1, settings.longest + 1)]),
+        self_bleu=_self_bleu(summary, surveys, settings),
+        self_repetition={formula: repetition.value(formula) for formula in ("paper", "package")},
+        compression=summary.compression.value() if summary.compression else Value.none("not asked for"),
+        vocabulary=Vocabulary.of(spectra[1]),
+        heaps=summary.heaps.fit(settings.step),
+        hdd=summary.richness.mean_hdd(),
+        hdd_of_set=hdd_of_set(spectra[1]),
+        mtld=summary.richness.mean_mtld(),
+        words=summary.words,
+        characters=summary.characters,
+        settings=settings,
+    )
+
+
+def _distinct(spectrum: Spectrum, order: int) -> Value:
+    return Value.ratio(spectrum.distinct, spectrum.total, too_short(order))
+
+
+def _diversity(spectra: list[Spectrum]) -> Value:
+    values = [_distinct(spectrum, order) for order, spectrum in enumerate(spectra, start=1)]
+    missing = next((value for value in values if value.value is None), None)
+    return missing or Value(math.fsum(value.value for value in values if value.value is not None))
+
+
+def _self_bleu(summary: Summary, surveys: dict[int, Survey], settings: LexicalSettings) -> Value:
+    reason = undefined(len(summary.lengths))
+    if reason:
+        return Value.none(reason)
+    matches = np.stack([surveys[order].matches for order in range(1, settings.longest + 1)])  # type: ignore[misc]
+    return mean_score(bleu_scores(statistics(matches, summary.lengths), settings.convention))
+
+
+def _quantiles(lengths: Lengths) -> dict[str, float | None]:
+    return {f"{at:g}": value.value for at, value in zip(QUANTILES, lengths.quantiles(), strict=True)}

@@ -1,0 +1,193 @@
+"""Small hash tables that count the n-grams of one part at a time.
+
+Open addressing by the key's trailing bits, at most half full, growing fourfold; the first size for a part
+is what the part before it needed, since parts are alike. An empty slot holds zero; the key zero is stored
+as one (which adds 2^-64 to the chance of a collision).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.metrics.lexical.compiled import compiled
+
+ONE = np.uint64(1)
+FEWEST_SLOTS = np.uint64(64)
+
+
+@compiled
+def slots_for(rows):  # type: ignore[no-untyped-def]
+    """The smallest power of two that is at least twice `rows`, and at least FEWEST_SLOTS."""
+    slots = FEWEST_SLOTS
+    while slots < np.uint64(2 * rows):
+        slots <<= ONE
+    return slots
+
+
+@compiled
+def count_distinct(keys, starts):  # type: ignore[no-untyped-def]
+    """How many different keys there are."""
+    slots = FEWEST_SLOTS
+    table = np.zeros(slots, np.uint64)
+    total = np.int64(0)
+    for part in range(len(starts) - 1):
+        table[:slots] = np.uint64(0)
+        mask = slots - ONE
+        limit = slots >> ONE
+        rows = np.uint64(0)
+        for entry in range(starts[part], starts[part + 1]):
+            key = keys[entry] | np.uint64(keys[entry] == 0)
+            slot = key & mask
+            while table[slot] != key:
+                if table[slot] == 0:
+                    table[slot] = key
+                    rows += ONE
+                    break
+                slot = (slot + ONE) & mask
+            if rows > limit:
+                table = grow(table, slots)
+                slots = np.uint64(len(table))
+                mask = slots - ONE
+                limit = slots >> ONE
+        total = total + np.int64(rows)
+        slots = min(slots_for(rows + (rows >> np.uint64(3))), np.uint64(len(table)))
+    return total
+
+
+@compiled
+def grow(table, slots):  # type: ignore[no-untyped-def]
+    """A table of four times the slots with the same keys."""
+    larger = np.zeros(slots << np.uint64(2), np.uint64)
+    mask = np.uint64(len(larger)) - ONE
+    for slot in range(slots):
+        key = table[slot]
+        if key != 0:
+            place = key & mask
+            while larger[place] != 0:
+                place = (place + ONE) & mask
+            larger[place] = key
+    return larger
+
+
+@compiled
+def index(keys, rows, slots):  # type: ignore[no-untyped-def]
+    """A table of row numbers (from 1; 0 is empty) for the keys of the first `rows` rows."""
+    table = np.zeros(slots, np.uint32)
+    mask = slots - ONE
+    for row in range(rows):
+        place = keys[row] & mask
+        while table[place] != 0:
+            place = (place + ONE) & mask
+        table[place] = row + 1
+    return table
+
+
+@compiled
+def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyped-def]
+    """Number the different keys of a part in order of appearance.
+
+    `row_keys[r]` is the key of row r, `rows_of[e]` the row of entry e. Returns the number of rows, the table
+    (a larger one when it had to grow) and how many of its slots to begin the next part with.
+    """
+    table[:slots] = np.uint32(0)
+    mask = slots - ONE
+    limit = slots >> ONE
+    rows = np.uint64(0)
+    for entry in range(len(keys)):
+        key = keys[entry]
+        slot = key & mask
+        row = table[slot]
+        while row != 0 and row_keys[row - 1] != key:
+            slot = (slot + ONE) & mask
+            row = table[slot]
+        if row == 0:
+            row_keys[rows] = key
+            rows += ONE
+            row = np.uint32(rows)
+            table[slot] = row
+        rows_of[entry] = row - np.uint32(1)
+        if rows > limit:
+            slots <<= np.uint64(2)
+            table = index(row_keys, np.int64(rows), slots)
+            mask = slots - ONE
+            limit = slots >> ONE
+    return np.int64(rows), table, min(slots_for(rows + (rows >> np.uint64(3))), np.uint64(len(table)))
+
+
+@compiled
+def tabulate(keys, starts, row_keys, rows_of):  # type: ignore[no-untyped-def]
+    """Number the different keys part after part; returns how many. `row_keys` has room for every entry."""
+    slots = FEWEST_SLOTS
+    table = np.zeros(slots, np.uint32)
+    first = np.int64(0)
+    for part in range(len(starts) - 1):
+        low, high = starts[part], starts[part + 1]
+        rows, table, slots = number_part(keys[low:high], table, slots, row_keys[first:], rows_of[low:high])
+        rows_of[low:high] += np.uint32(first)
+        first += rows
+    return first
+
+
+@compiled
+def count_keys(keys, starts, largest, row_keys, counts):  # type: ignore[no-untyped-def]
+    """The different keys, how often each occurs, and how many there are. Both have room for every entry."""
+    slots = FEWEST_SLOTS
+    table = np.zeros(slots, np.uint32)
+    rows_of = np.empty(largest, np.uint32)
+    first = np.int64(0)
+    for part in range(len(starts) - 1):
+        own = keys[starts[part] : starts[part + 1]]
+        rows, table, slots = number_part(own, table, slots, row_keys[first:], rows_of)
+        counts[first : first + rows] = 0
+        for entry in range(len(own)):
+            counts[first + rows_of[entry]] += 1
+        first += rows
+    return first
+
+
+@compiled
+def tally_keys(keys, starts, largest, tally, common):  # type: ignore[no-untyped-def]
+    """Tally how many keys occur once, twice, ...; counts beyond the tally go to `common`. How many did."""
+    slots = FEWEST_SLOTS
+    table = np.zeros(slots, np.uint32)
+    row_keys, rows_of = np.empty(largest, np.uint64), np.empty(largest, np.uint32)
+    counts = np.empty(largest, np.int64)
+    beyond = 0
+    for part in range(len(starts) - 1):
+        own = keys[starts[part] : starts[part + 1]]
+        rows, table, slots = number_part(own, table, slots, row_keys, rows_of)
+        counts[:rows] = 0
+        for entry in range(len(own)):
+            counts[rows_of[entry]] += 1
+        for row in range(rows):
+            if counts[row] < len(tally):
+                tally[counts[row]] += 1
+            else:
+                common[beyond] = counts[row]
+                beyond += 1
+    return beyond
+
+
+@compiled
+def count_one_table(keys, most):  # type: ignore[no-untyped-def]
+    """How many different keys there are, in one table; -1 as soon as there are more than `most`."""
+    slots = FEWEST_SLOTS
+    table = np.zeros(slots, np.uint64)
+    mask = slots - ONE
+    rows = np.uint64(0)
+    for entry in range(len(keys)):
+        key = keys[entry] | np.uint64(keys[entry] == 0)
+        slot = key & mask
+        while table[slot] != key:
+            if table[slot] == 0:
+                table[slot] = key
+                rows += ONE
+                break
+            slot = (slot + ONE) & mask
+        if rows > slots >> ONE:
+            if rows > most:
+                return np.int64(-1)
+            table = grow(table, slots)
+            slots = np.uint64(len(table))
+            mask = slots - ONE
+    return np.int64(rows)

@@ -1,0 +1,222 @@
+"""Lexical measures of a subject: all come from one pass over its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.metrics.intervals.means import mean_interval, student_interval
+from services.metrics.lexical.compression import BLOCK_LEVEL
+from services.metrics.lexical.contexts import ContextState
+from services.metrics.lexical.distinct import GPT2_VOCABULARY
+from services.metrics.lexical.intervals import LeftOut
+from services.metrics.lexical.jackknife import Interval
+from services.metrics.lexical.repetition import ORDER as REPETITION_ORDER
+from services.metrics.lexical.self_bleu import LONGEST
+from services.metrics.measuring.subject import Subject
+from services.metrics.measuring.values import Estimator, measured
+from shared.contracts.measurement import MeasuredValue
+
+Values = Iterator[MeasuredValue]
+WITHIN = "n-grams do not cross the borders of texts"
+HIGHER_IS_LESS = "higher is less diverse"
+
+
+def distinct(subject: Subject) -> Values:
+    """Distinct-n, n = 1 … max_order: equation 6, and for `qa` the sum over contexts, equation 5."""
+    contexts = subject.dataset.contexts
+    pooled = "distinct_pooled_" if contexts is not None else "distinct_"
+    for order in range(1, subject.options.max_order + 1):
+        yield measured(
+            f"{pooled}{order}",
+            subject.lexical.distinct[order],
+            {
+                **_ngrams(subject, order),
+                "equation": "different / all n-grams of all texts (2506.19262 eq. 6)",
+            },
+            jackknife(subject, order, LeftOut.distinct_n, most=1),
+            moves_with_size=True,
+        )
+    if contexts is not None:
+        yield from _distinct_by_context(subject, contexts)
+
+
+def _distinct_by_context(subject: Subject, contexts: Sequence[str]) -> Values:
+    """Equation 5. Its interval takes contexts, not texts, as what was drawn: a context's texts are alike."""
+    for order in range(1, subject.options.max_order + 1):
+        state: ContextState | None = None
+        for start, tokens in subject.tokens_by_shard():
+            shard = ContextState.of(tokens, contexts[start : start + len(tokens)], order)
+            state = shard if state is None else state.merge(shard)
+        assert state is not None
+        ratios = [value.value for value in state.by_context().values() if value.value is not None]
+        spread = student_interval(ratios, level=subject.options.level) if len(ratios) > 1 else None
+        yield measured(
+            f"distinct_{order}",
+            state.value(),
+            {
+                **_ngrams(subject, order),
+                "equation": "sum over contexts of different / all n-grams (2506.19262 eq. 5)",
+                "contexts": len(state.labels),
+            },
+            None if spread is None else spread.scaled(len(ratios)),
+            moves_with_size=True,
+            note="grows with the number of contexts: compare sets over the same contexts",
+        )
+
+
+def ead(subject: Subject) -> Values:
+    yield measured(
+        "ead",
+        subject.lexical.ead[1],
+        {
+            **_ngrams(subject, 1),
+            "equation": "different / expected of uniform draws (2202.13587)",
+            "vocabulary": GPT2_VOCABULARY,
+        },
+        jackknife(subject, 1, LeftOut.ead),
+    )
+
+
+def diversity(subject: Subject) -> Values:
+    def summed(last: LeftOut) -> NDArray[np.float64]:
+        parts = [left_out for order in range(1, LONGEST) if (left_out := subject.left_out(order)) is not None]
+        return np.asarray(np.sum([part.distinct_n() for part in (*parts, last)], axis=0))
+
+    yield measured(
+        "ngram_diversity",
+        subject.lexical.ngram_diversity,
+        {
+            "equation": "sum of Distinct-1 to Distinct-4 (2403.00553); 0 to 4",
+            "tokenizer": subject.options.tokenizer,
+            "borders": WITHIN,
+        },
+        jackknife(subject, LONGEST, summed),
+        moves_with_size=True,
+    )
+
+
+def entropies(subject: Subject) -> Values:
+    """Entropies of the n-grams in bits."""
+    for order in range(1, min(3, subject.options.max_order) + 1):
+        yield measured(
+            f"entropy_{order}",
+            subject.lexical.entropy[order],
+            {**_ngrams(subject, order), "equation": "−Σ p log₂ p over n-grams, plug-in", "unit": "bits"},
+            jackknife(subject, order, LeftOut.entropy),
+            moves_with_size=True,
+        )
+
+
+def bleu(subject: Subject) -> Values:
+    yield measured(
+        "self_bleu",
+        subject.lexical.self_bleu,
+        {
+            **_ngrams(subject, LONGEST),
+            "equation": "mean BLEU of each text against all others",
+            "convention": "nltk sentence_bleu, uniform weights, smoothing method 1; 0 to 1",
+        },
+        moves_with_size=True,
+        note=HIGHER_IS_LESS,
+    )
+
+
+def compression(subject: Subject) -> Values:
+    yield measured(
+        "compression_ratio",
+        subject.lexical.compression,
+        {"equation": "bytes / gzip bytes, once, in blocks of about 1 MiB", "level": BLOCK_LEVEL},
+        moves_with_size=True,
+        note=HIGHER_IS_LESS,
+    )
+
+
+def repetition(subject: Subject) -> Values:
+    for formula, name in (("paper", "self_repetition"), ("package", "self_repetition_package")):
+        yield measured(
+            name,
+            subject.lexical.self_repetition[formula],
+            {**_ngrams(subject, REPETITION_ORDER), "equation": f"the {formula}'s formula (2403.00553)"},
+            moves_with_size=True,
+            note=HIGHER_IS_LESS,
+        )
+
+
+def vocabulary(subject: Subject) -> Values:
+    found = subject.lexical.vocabulary
+    told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer}
+    yield measured("vocabulary", float(found.types), told, moves_with_size=True)
+    yield measured("type_token_ratio", found.type_token_ratio, told, moves_with_size=True)
+    yield measured("hapax_share", found.hapax_share, told, moves_with_size=True)
+    yield measured("yule_k", found.yule, told)
+
+
+def heaps(subject: Subject) -> Values:
+    """Heaps' law; for fewer than 20,000 tokens the points are closer than 1,000, and it is said."""
+    fit = subject.lexical.heaps
+    subject.details["vocabulary_growth"] = fit.points.tolist()
+    for name, value, interval in (
+        ("heaps_k", fit.k, fit.k_interval),
+        ("heaps_beta", fit.beta, fit.beta_interval),
+    ):
+        yield measured(
+            name,
+            value,
+            {
+                "equation": "V(n) = K·n^β, least squares of log V on log n",
+                "tokenizer": subject.options.tokenizer,
+                "points_every": subject.heaps_step,
+            },
+            interval,
+            moves_with_size=True,
+        )
+
+
+def lengths(subject: Subject) -> Values:
+    options, words = subject.options, subject.lengths
+    subject.details["lengths"] = {"lengths": words.lengths.tolist(), "texts": words.texts.tolist()}
+    data = np.asarray(words.values(), np.float64)
+    interval = mean_interval(data, level=options.level, seed=options.seed) if len(data) > 1 else None
+    told: dict[str, Estimator] = {"tokenizer": options.tokenizer, "unit": "tokens"}
+    yield measured("length_mean", words.mean(), told, interval)
+    yield measured("length_sd", words.standard_deviation(), told)
+    names = ("length_p05", "length_median", "length_p95")
+    for name, value in zip(names, words.quantiles((0.05, 0.5, 0.95)), strict=True):
+        yield measured(name, value, told)
+    yield measured("characters_mean", subject.lexical.characters.mean(), {"unit": "Unicode code points"})
+
+
+def hdd(subject: Subject) -> Values:
+    value, texts = subject.lexical.hdd
+    told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
+    yield measured("hdd", value, {"equation": "HD-D, mean over texts", **told})
+
+
+def mtld(subject: Subject) -> Values:
+    value, texts = subject.lexical.mtld
+    told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
+    yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told})
+
+
+def jackknife(
+    subject: Subject,
+    order: int,
+    measure: Callable[[LeftOut], NDArray[np.float64]],
+    *,
+    most: float = np.inf,
+) -> Interval | None:
+    """The interval of a measure of n-grams from its values without one group of texts at a time.
+
+    None for a single text, and above 20 million tokens.
+    """
+    left_out = subject.left_out(order)
+    if left_out is None:
+        return None
+    return left_out.interval(measure(left_out), subject.options.level).clipped(0, most)
+
+
+def _ngrams(subject: Subject, order: int) -> dict[str, Estimator]:
+    return {"n": order, "tokenizer": subject.options.tokenizer, "borders": WITHIN}

@@ -1,0 +1,88 @@
+"""The measures by name, and one pass over those that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from services.metrics.lexical import BrokenText, LexicalError, MissingText, UnknownTokeniser
+from services.metrics.measuring import lexical, quality, semantic, shift
+from services.metrics.measuring.subject import Subject
+from services.metrics.measuring.values import undefined
+from services.metrics.problems import Unmeasurable, require_rows
+from shared.contracts.measurement import Measured, MeasuredValue, Metric
+
+MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
+    Metric.DISTINCT: lexical.distinct,
+    Metric.EAD: lexical.ead,
+    Metric.NGRAM_DIVERSITY: lexical.diversity,
+    Metric.ENTROPY: lexical.entropies,
+    Metric.SELF_BLEU: lexical.bleu,
+    Metric.COMPRESSION_RATIO: lexical.compression,
+    Metric.SELF_REPETITION: lexical.repetition,
+    Metric.VOCABULARY: lexical.vocabulary,
+    Metric.HEAPS: lexical.heaps,
+    Metric.LENGTHS: lexical.lengths,
+    Metric.HDD: lexical.hdd,
+    Metric.MTLD: lexical.mtld,
+    Metric.VENDI: semantic.vendi_scores,
+    Metric.DCSCORE: semantic.dcscores,
+    Metric.COSINE_DISTANCE: semantic.cosine_distance,
+    Metric.REMOTE_CLIQUE: semantic.cliques,
+    Metric.CHAMFER: semantic.chamfers,
+    Metric.CLUSTERS: semantic.clusters,
+    Metric.UNIGRAM_SHIFT: shift.unigrams,
+    Metric.LENGTH_SHIFT: shift.lengths,
+    Metric.EMBEDDING_SHIFT: shift.embeddings,
+    Metric.MMD: shift.discrepancy,
+    Metric.FRECHET: shift.frechet,
+    Metric.MAUVE: shift.mauves,
+    Metric.TWO_SAMPLE: shift.classifier,
+    Metric.DUPLICATES: quality.exact_duplicates,
+    Metric.NEAR_DUPLICATES: quality.near_duplicates,
+    Metric.CONTAMINATION: quality.contamination,
+    Metric.REJECTS: quality.rejects,
+}
+
+BROKEN = frozenset({"nan_embeddings", "zero_embeddings", "bad_embeddings"})
+"""Refusals that mean the embedding failed, not that the texts lack the measure."""
+
+Step = Callable[[int, int, str], None]
+
+
+def measure(subject: Subject, step: Step = lambda done, total, name: None) -> Measured:
+    """Every measure that was asked for, in order; `step` is told before each.
+
+    A measure that these texts do not have (Self-BLEU of one text) is null with the reason. Raises
+    Unmeasurable for an empty dataset, a parameter at fault or broken embeddings, and LexicalError for
+    texts that are none.
+    """
+    require_rows(len(subject.dataset), 1, "A measurement")
+    if subject.reference is not None:
+        require_rows(len(subject.reference), 1, "The shift from a reference")
+    metrics = subject.metrics
+    values: list[MeasuredValue] = []
+    for done, metric in enumerate(metrics):
+        step(done, len(metrics), metric)
+        values += _values(metric, subject)
+    step(len(metrics), len(metrics), "")
+    return Measured(
+        rows=len(subject.dataset),
+        tokens=subject.size,
+        values=values,
+        details=subject.details,
+    )
+
+
+def _values(metric: Metric, subject: Subject) -> list[MeasuredValue]:
+    try:
+        return list(MEASURES[metric](subject))
+    except UnknownTokeniser as error:
+        raise Unmeasurable("unknown_tokenizer", str(error), field="tokenizer") from error
+    except (BrokenText, MissingText):
+        raise
+    except LexicalError as error:
+        return [undefined(metric, str(error))]
+    except Unmeasurable as error:
+        if error.field is not None or error.code in BROKEN:
+            raise
+        return [undefined(metric, error.detail)]

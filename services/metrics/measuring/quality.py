@@ -1,0 +1,119 @@
+"""Quality of a subject: repeated rows, rows of a test set, and what was refused when it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import reduce
+
+import numpy as np
+
+from services.metrics.duplicates import Contamination, HeldOutIndex
+from services.metrics.duplicates import exact_duplicates as find_equal
+from services.metrics.duplicates import near_duplicates as find_near
+from services.metrics.lexical import Tokens
+from services.metrics.measuring.subject import Subject, TextSet
+from services.metrics.measuring.values import Estimator, measured
+from services.metrics.problems import Unmeasurable
+from shared.contracts.measurement import MeasuredValue
+
+Values = Iterator[MeasuredValue]
+SHOWN = 20
+EXCERPT = 300
+
+
+def exact_duplicates(subject: Subject) -> Values:
+    """Rows whose text an earlier row has, character for character."""
+    groups = find_equal(subject.dataset.texts)
+    subject.details["duplicates"] = _groups(groups.members(), subject.dataset)
+    yield measured(
+        "duplicate_share",
+        groups.duplicates / len(subject.dataset),
+        {"equation": "rows equal to an earlier row / rows", "rows": groups.duplicates},
+    )
+
+
+def near_duplicates(subject: Subject) -> Values:
+    """Rows that are near an earlier row; groups are connected pairs."""
+    options = subject.options
+    found = find_near(
+        [tokens for _, tokens in subject.tokens_by_shard()],
+        threshold=options.near_duplicate_similarity,
+        shingle=options.shingle,
+    )
+    subject.details["near_duplicates"] = _groups(found.groups.members(), subject.dataset)
+    yield measured(
+        "near_duplicate_share",
+        found.groups.duplicates / len(subject.dataset),
+        {
+            "equation": "rows near an earlier row of their group / rows",
+            "rows": found.groups.duplicates,
+            "similarity": f"Jaccard of {found.shingle}-word shingles ≥ {found.threshold}",
+            "tokenizer": options.tokenizer,
+            "method": found.method,
+        },
+        note=""
+        if found.exact
+        else "too many candidates: pairs were looked for by MinHash, some may be missed",
+    )
+
+
+def contamination(subject: Subject) -> Values:
+    """Rows of the dataset that hold a test row, and test rows that are held."""
+    options, test = subject.options, subject.required_test
+    index = HeldOutIndex.of(Tokens.of(test.texts, options.tokenizer), options.contamination_order)
+    found = reduce(Contamination.merge, (index.check(tokens) for _, tokens in subject.tokens_by_shard()))
+    checked = [share for share in found.of_tests() if share is not None]
+    if not checked:
+        raise Unmeasurable(
+            "test_too_short",
+            f"No test row has {options.contamination_order} tokens: lower contamination_order.",
+        )
+    rows = np.flatnonzero(found.contaminated(options.contamination_share))
+    most_first = rows[np.argsort(-found.share[rows], kind="stable")][:SHOWN]
+    subject.details["contaminated"] = [
+        {
+            "row": int(row),
+            "test_row": int(found.test_row[row]),
+            "share": float(found.share[row]),
+            "text": subject.dataset.text(int(row))[:EXCERPT],
+        }
+        for row in most_first
+    ]
+    told: dict[str, Estimator] = {
+        "n": options.contamination_order,
+        "from_share": options.contamination_share,
+        "tokenizer": options.tokenizer,
+        "test_rows_too_short": found.unchecked,
+    }
+    yield measured(
+        "contamination_share",
+        len(rows) / len(subject.dataset),
+        {**told, "equation": "rows that hold from_share of a test row's n-grams / rows", "rows": len(rows)},
+    )
+    yield measured(
+        "contaminated_test_share",
+        float(np.mean([share >= options.contamination_share for share in checked])),
+        {**told, "equation": "test rows of whose n-grams the dataset holds from_share / test rows checked"},
+    )
+
+
+def rejects(subject: Subject) -> Values:
+    """What was refused when the dataset was made, by reason."""
+    counts = Counter(subject.dataset.rejects)
+    refused = counts.total()
+    subject.details["rejects"] = dict(counts.most_common(50))
+    yield measured(
+        "reject_share",
+        refused / (refused + len(subject.dataset)),
+        {"equation": "refused / (refused + kept)", "rows": refused},
+    )
+
+
+def _groups(members: list[list[int]], dataset: TextSet) -> list[dict[str, object]]:
+    """The largest groups, for people to look at."""
+    largest = sorted(members, key=len, reverse=True)[:SHOWN]
+    return [
+        {"rows": group[:50], "count": len(group), "text": dataset.text(group[0])[:EXCERPT]}
+        for group in largest
+    ]

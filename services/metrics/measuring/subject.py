@@ -1,0 +1,196 @@
+"""What is measured: a set of texts and, beside it, those it is measured from. Costly views are made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from services.metrics.lexical import Tokens
+from services.metrics.lexical.intervals import LeftOut
+from services.metrics.lexical.lengths import Lengths
+from services.metrics.lexical.measure import measure_texts
+from services.metrics.lexical.ngrams import NgramCounts
+from services.metrics.lexical.report import LexicalValues
+from services.metrics.lexical.runners import InProcess, Runner
+from services.metrics.lexical.settings import LexicalSettings
+from services.metrics.lexical.texts import arrow_texts
+from services.metrics.problems import Unmeasurable
+from services.metrics.semantic.vectors import Vectors
+from shared.contracts.measurement import MeasureOptions, Metric
+
+SHARD_BYTES = 32 * 2**20
+"""Text that is tokenised at a time: what bounds the memory of a large dataset."""
+MOST_JACKKNIFED = 20_000_000
+"""Tokens up to which lexical values get intervals: they need all tokens in one place and a pass an order."""
+HEAPS_STEP = 1000
+HEAPS_POINTS = 20
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """The texts of one dataset.
+
+    `contexts` names the context of each text where the dataset has contexts (`qa`): Distinct-n is then summed
+    over them. `rejects` counts what was refused when the dataset was made, by reason.
+    """
+
+    texts: pa.ChunkedArray
+    contexts: Sequence[str] | None = None
+    rejects: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, texts: Sequence[str], contexts: Sequence[str] | None = None) -> TextSet:
+        """From strings. Raises LexicalError for what is no text."""
+        return cls(pa.chunked_array([arrow_texts(texts)]), contexts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def text(self, row: int) -> str:
+        """One text as a string."""
+        return str(self.texts[row].as_py())
+
+    def take(self, rows: NDArray[np.int64]) -> TextSet:
+        """These rows as a set of their own."""
+        contexts = None if self.contexts is None else [self.contexts[int(row)] for row in rows]
+        return TextSet(self.texts.take(pa.array(rows)), contexts, self.rejects)
+
+    def shards(self) -> Iterator[tuple[int, pa.ChunkedArray]]:
+        """Neighbouring texts of about SHARD_BYTES in all, each with the place of its first."""
+        rows = max(1, len(self.texts) * SHARD_BYTES // max(1, self.texts.nbytes))
+        for start in range(0, len(self.texts), rows):
+            yield start, self.texts.slice(start, rows)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings of some rows of a set: `rows` are their places in it, ascending; `vectors` unit rows."""
+
+    rows: NDArray[np.int64]
+    vectors: Vectors
+    description: Mapping[str, str | int | float | bool]
+
+
+Embed = Callable[[TextSet], Embedded]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A dataset under measurement. `details` gathers what lists say better than numbers.
+
+    `runner` makes what the lexical pass runs on: this process, several, or a Ray cluster.
+    """
+
+    dataset: TextSet
+    options: MeasureOptions
+    embed: Embed
+    reference: TextSet | None = None
+    test: TextSet | None = None
+    runner: Callable[[], Runner] = InProcess
+    details: dict[str, Any] = field(default_factory=dict)
+    _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The measures to take, in order."""
+        return self.options.chosen(reference=self.reference is not None, test=self.test is not None)
+
+    @cached_property
+    def lexical(self) -> LexicalValues:
+        """Every lexical value of the dataset, in one pass over its shards."""
+        settings = LexicalSettings(
+            tokeniser=self.options.tokenizer,
+            orders=tuple(range(1, max(3, self.options.max_order) + 1)),
+            step=self.heaps_step,
+            compression=Metric.COMPRESSION_RATIO in self.metrics,
+        )
+        return measure_texts((shard for _, shard in self.dataset.shards()), settings, runner=self.runner())
+
+    @cached_property
+    def heaps_step(self) -> int:
+        """Tokens between the points of Heaps' law: 1,000, or fewer where that would leave under 20 points."""
+        return HEAPS_STEP if self.size >= HEAPS_POINTS * HEAPS_STEP else max(1, self.size // HEAPS_POINTS)
+
+    @cached_property
+    def size(self) -> int:
+        """Tokens of the dataset."""
+        return self.lengths.total
+
+    @cached_property
+    def lengths(self) -> Lengths:
+        return token_lengths(self.dataset, self.options.tokenizer)
+
+    @cached_property
+    def reference_lengths(self) -> Lengths:
+        return token_lengths(self.required_reference, self.options.tokenizer)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """All tokens in one place."""
+        return Tokens.of(self.dataset.texts, self.options.tokenizer)
+
+    def tokens_by_shard(self) -> Iterator[tuple[int, Tokens]]:
+        """The tokens of each shard with the place of its first text."""
+        for start, shard in self.dataset.shards():
+            yield start, Tokens.of(shard, self.options.tokenizer)
+
+    def left_out(self, order: int) -> LeftOut | None:
+        """The n-grams' jackknife over groups of texts: one pass serves every measure of that order."""
+        if self.size > MOST_JACKKNIFED or len(self.dataset) < 2:
+            return None
+        if order not in self._left_out:
+            self._left_out[order] = LeftOut.of(self.tokens, order, seed=self.options.seed)
+        return self._left_out[order]
+
+    @cached_property
+    def embedded(self) -> Embedded:
+        return self.embed(self.dataset)
+
+    @cached_property
+    def reference_embedded(self) -> Embedded:
+        if self.reference is self.dataset:
+            return self.embedded
+        return self.embed(self.required_reference)
+
+    @property
+    def required_reference(self) -> TextSet:
+        """Raises Unmeasurable when there is none to measure shift from."""
+        if self.reference is None:
+            raise Unmeasurable(
+                "no_reference", "Shift is measured from a reference: name one.", field="reference"
+            )
+        return self.reference
+
+    @property
+    def required_test(self) -> TextSet:
+        """Raises Unmeasurable when there is no test set."""
+        if self.test is None:
+            raise Unmeasurable("no_test", "Contamination is measured by a test set: name one.", field="test")
+        return self.test
+
+
+def token_lengths(texts: TextSet, tokenizer: str) -> Lengths:
+    """The lengths of the texts in tokens, shard by shard."""
+    found = Lengths.of(np.zeros(0, np.int64))
+    for _, shard in texts.shards():
+        found = found.merge(Lengths.in_tokens(Tokens.of(shard, tokenizer)))
+    return found
+
+
+def ngram_counts(texts: TextSet, tokenizer: str, order: int) -> NgramCounts:
+    """The counts of the texts' n-grams, shard by shard."""
+    counts = NgramCounts.of(Tokens.of([], tokenizer), order)
+    return counts.merge(*(NgramCounts.of(Tokens.of(shard, tokenizer), order) for _, shard in texts.shards()))
+
+
+def sampled_rows(count: int, at_most: int, seed: int) -> NDArray[np.int64]:
+    """Places of a seeded sample without replacement, ascending; all of them when they are not more."""
+    if count <= at_most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, at_most, replace=False))

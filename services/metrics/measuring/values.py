@@ -1,0 +1,59 @@
+"""From the domain's results to the values of the API: finite, or null with the reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from services.metrics.intervals.interval import Interval
+from services.metrics.lexical import Value
+from services.metrics.lexical.jackknife import Interval as LexicalInterval
+from shared.contracts.measurement import MeasuredInterval, MeasuredValue
+
+Estimator = str | int | float | bool | None
+
+
+def measured(
+    name: str,
+    value: Value | float,
+    estimator: Mapping[str, Estimator],
+    interval: Interval | LexicalInterval | None = None,
+    *,
+    moves_with_size: bool = False,
+    note: str = "",
+) -> MeasuredValue:
+    """The value under its name. `estimator` holds all that it depends on."""
+    number = value.value if isinstance(value, Value) else value
+    reason = (value.reason or "") if isinstance(value, Value) else ""
+    if number is not None and not math.isfinite(number):
+        number, reason = None, "the value is not a finite number"
+    return MeasuredValue(
+        name=name,
+        value=number,
+        interval=None if number is None else told(interval),
+        estimator=dict(estimator),
+        moves_with_size=moves_with_size,
+        note="; ".join(part for part in (reason, note) if part),
+    )
+
+
+def undefined(name: str, reason: str) -> MeasuredValue:
+    """A measure that these texts do not have."""
+    return MeasuredValue(name=name, value=None, note=reason)
+
+
+def told(interval: Interval | LexicalInterval | None) -> MeasuredInterval | None:
+    """The interval as the API tells it; None where there is none."""
+    if interval is None or interval.low is None or interval.high is None:
+        return None
+    if isinstance(interval, LexicalInterval):
+        return MeasuredInterval(
+            low=interval.low, high=interval.high, level=interval.confidence, method=interval.method
+        )
+    return MeasuredInterval(
+        low=interval.low,
+        high=interval.high,
+        level=interval.level,
+        method=interval.method,
+        replicates=interval.replicates,
+    )

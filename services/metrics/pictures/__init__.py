@@ -1,0 +1,1 @@
+"""Pictures of datasets. Each is a PNG and, beside it, the very numbers that were drawn."""

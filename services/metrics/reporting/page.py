@@ -1,0 +1,60 @@
+"""The page: one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from services.metrics.pictures.picture import Picture
+from services.metrics.reporting.runs import Run
+from services.metrics.reporting.table import Table
+
+
+def render_page(
+    *,
+    title: str,
+    table: Table,
+    said: Sequence[str],
+    pictures: Sequence[Picture],
+    runs: Sequence[Run],
+    notes: Sequence[str],
+    recipe: Mapping[str, Any] | None,
+) -> str:
+    """The report as HTML. Everything that came from outside is escaped; pictures are in the file itself."""
+    environment = Environment(
+        loader=PackageLoader("services.metrics.reporting", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        table=table,
+        said=said,
+        pictures=[(picture, base64.b64encode(picture.png).decode()) for picture in pictures],
+        runs=runs,
+        notes=notes,
+        recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
+        estimators=_estimators(runs, table),
+    )
+
+
+def _estimators(runs: Sequence[Run], table: Table) -> dict[str, str]:
+    """How each measured column was estimated, where every run agrees; else by run."""
+    told: dict[str, str] = {}
+    for column in table.columns:
+        lines: dict[str, list[str]] = {}
+        for run in runs:
+            if (value := run.value(column)) is not None:
+                line = ", ".join(f"{name}: {what}" for name, what in value.estimator.items())
+                lines.setdefault(line + (f" ({value.note})" if value.note else ""), []).append(run.name)
+        if len(lines) == 1:
+            told[table.title(column)] = next(iter(lines))
+        else:
+            told |= {f"{table.title(column)} of {', '.join(names)}": line for line, names in lines.items()}
+    return told

@@ -1,0 +1,66 @@
+"""What a report knows of each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.metrics.intervals.losses import RowLosses
+from services.metrics.pictures.growth import GrowthCurve
+from shared.contracts.measurement import Measured, MeasuredValue
+
+Number = float | int
+OF_DATASET = ("rows", "tokens")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the table, read from its artifacts: summaries for the figures, parts for the pictures."""
+
+    name: str
+    axes: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None
+    losses: RowLosses | None = None
+
+    def figure(self, name: str) -> Number | None:
+        """A number by its name: of the measurement, else of the evaluation, else of the dataset.
+
+        `rows` and `tokens` are the dataset's: an evaluation has its own, of the test set.
+        """
+        if (value := self.value(name)) is not None:
+            return value.value
+        for summary in (self.dataset,) if name in OF_DATASET else (self.evaluation, self.dataset):
+            found = summary.get(name)
+            if isinstance(found, int | float) and not isinstance(found, bool):
+                return found
+        return None
+
+    def value(self, name: str) -> MeasuredValue | None:
+        """A measured value with its interval and estimator."""
+        values = self.measured.values if self.measured else []
+        return next((value for value in values if value.name == name), None)
+
+    def lengths(self) -> list[int]:
+        """The length of each text, from the measurement's exact histogram; empty when it has none."""
+        found: Any = self.measured.details.get("lengths") if self.measured else None
+        if not found:
+            return []
+        pairs = zip(found["lengths"], found["texts"], strict=True)
+        return [length for length, texts in pairs for _ in range(texts)]
+
+    def growth(self) -> GrowthCurve | None:
+        """The vocabulary growth curve of the measurement."""
+        points: Any = self.measured.details.get("vocabulary_growth") if self.measured else None
+        if not points:
+            return None
+        words, vocabulary = zip(*points, strict=True)
+        return GrowthCurve(words, vocabulary, self.figure("heaps_k"), self.figure("heaps_beta"))
+
+
+def named(runs: Sequence[Run], name: str | None) -> Run | None:
+    """The run of that name, if there is one."""
+    return next((run for run in runs if run.name == name), None)

@@ -1,0 +1,127 @@
+"""The table of a report: a row a run, a column a figure that any run has."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.losses import difference_interval, loss_interval
+from services.metrics.problems import Unmeasurable
+from services.metrics.reporting.runs import Run
+
+USUAL = (
+    "rows", "tokens", "distinct_5", "distinct_2", "self_bleu", "vendi", "cosine_distance", "heaps_beta",
+    "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "mauve", "duplicate_share",
+    "loss", "perplexity",
+)  # fmt: skip
+TITLES = {
+    "rows": "rows", "tokens": "tokens", "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
+    "self_bleu": "Self-BLEU", "vendi": "Vendi", "cosine_distance": "cosine distance", "heaps_beta": "Heaps β",
+    "length_mean": "mean length", "js_unigram": "JS words", "js_length": "JS lengths",
+    "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
+    "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
+    "difference": "− baseline",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, its interval where one is known, and how it is printed."""
+
+    value: float | int | str | bool | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def text(self) -> str:
+        if self.value is None:
+            return "–"
+        if isinstance(self.value, float):
+            return f"{self.value:.4g}" if abs(self.value) < 1000 else f"{self.value:,.0f}"
+        return f"{self.value:,}" if isinstance(self.value, int) else str(self.value)
+
+    @property
+    def range(self) -> str:
+        return "" if self.low is None or self.high is None else f"{self.low:.4g} to {self.high:.4g}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`columns` are names; each row has a cell for each."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, Cell], ...]
+
+    def title(self, column: str) -> str:
+        return TITLES.get(column, column.replace("_", " "))
+
+    def csv(self) -> str:
+        """The table with a low and a high column beside each figure that has intervals."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        ranged = {column for column in self.columns if any(row[column].low is not None for row in self.rows)}
+        heads = [[c, f"{c}_low", f"{c}_high"] if c in ranged else [c] for c in self.columns]
+        writer.writerow([name for head in heads for name in head])
+        for row in self.rows:
+            cells = [(row[c], c in ranged) for c in self.columns]
+            writer.writerow(
+                [
+                    value
+                    for cell, wide in cells
+                    for value in ((cell.value, cell.low, cell.high) if wide else (cell.value,))
+                ]
+            )
+        return text.getvalue()
+
+    def json(self) -> list[dict[str, Any]]:
+        return [
+            {c: {"value": cell.value, "low": cell.low, "high": cell.high} for c, cell in row.items()}
+            for row in self.rows
+        ]
+
+
+def make_table(runs: Sequence[Run], asked: Sequence[str], baseline: Run | None, y: str) -> Table:
+    """Columns: the run, its axes, its loss and the difference from the baseline's (paired by test row), then
+    the figures asked for, or the usual ones, that some run has."""
+    axes = list(dict.fromkeys(axis for run in runs for axis in run.axes))
+    figures = [
+        name
+        for name in dict.fromkeys([*(asked or USUAL), y])
+        if any(run.figure(name) is not None for run in runs)
+    ]
+    rows = []
+    for run in runs:
+        row = {"run": Cell(run.name)}
+        row |= {axis: Cell(run.axes.get(axis)) for axis in axes}
+        row |= {name: cell_of(run, name) for name in figures}
+        if (found := difference(run, baseline)) is not None:
+            row["difference"] = Cell((found.low + found.high) / 2, found.low, found.high)
+        rows.append(row)
+    compared = ["difference"] if any("difference" in row for row in rows) else []
+    scored = [name for name in figures if name in (y, "loss")]
+    columns = ("run", *axes, *scored, *compared, *(name for name in figures if name not in scored))
+    return Table(columns, tuple({column: row.get(column, Cell(None)) for column in columns} for row in rows))
+
+
+def difference(run: Run, baseline: Run | None) -> Interval | None:
+    """The interval of the run's loss minus the baseline's; None where there is no such comparison."""
+    if baseline is None or run is baseline or run.losses is None or baseline.losses is None:
+        return None
+    try:
+        return difference_interval(run.losses, baseline.losses)
+    except Unmeasurable:  # evaluated on other rows
+        return None
+
+
+def cell_of(run: Run, name: str) -> Cell:
+    value = run.value(name)
+    if value is not None and value.interval is not None:
+        return Cell(value.value, value.interval.low, value.interval.high)
+    if name == "loss" and run.losses is not None and len(run.losses.ids) > 1:
+        interval = loss_interval(run.losses)
+        return Cell(run.figure(name), interval.low, interval.high)
+    return Cell(run.figure(name))

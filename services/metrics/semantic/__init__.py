@@ -1,0 +1,1 @@
+"""Diversity of meaning, measured on embeddings: n × d arrays of unit rows."""

@@ -1,0 +1,79 @@
+"""Mean distance between pairs of texts.
+
+The mean leaves out each text's distance of zero to itself (the `diversity` package and the original
+remote-clique average it in, which makes small datasets look less diverse).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+
+from services.metrics.problems import Unmeasurable, require_rows
+from services.metrics.semantic.moments import Moments, sum_of_rows
+from services.metrics.semantic.vectors import Vectors, require_finite
+
+BLOCK = 1024
+Distance = Literal["cosine", "angular", "euclidean"]
+
+_FROM_COSINE: dict[str, Callable[[Vectors], Vectors]] = {
+    "cosine": lambda cosine: 1 - cosine,
+    "angular": lambda cosine: np.arccos(cosine) / np.pi,
+    "euclidean": lambda cosine: np.sqrt(2 - 2 * cosine),
+}
+
+
+def mean_cosine_distance(vectors: Vectors) -> float:
+    """Mean of 1 − cos over all pairs of n × d unit rows, in one pass: 1 − (‖Σx‖² − n) / (n(n − 1)).
+
+    "Synthetic Eggs in Many Baskets" (2511.01490) calls it semantic diversity. Needs two rows.
+    """
+    return _mean_cosine_distance(len(vectors), sum_of_rows(vectors))
+
+
+def mean_cosine_distance_of_moments(moments: Moments) -> float:
+    """The same from a (merged) state of unit rows."""
+    return _mean_cosine_distance(moments.count, moments.total)
+
+
+def _mean_cosine_distance(count: int, total: Vectors) -> float:
+    require_rows(count, 2, "The mean pairwise distance")
+    return float(np.clip(1 - (total @ total - count) / (count * (count - 1)), 0, 2))
+
+
+def remote_clique(vectors: Vectors, distance: Distance = "angular") -> float:
+    """Remote-clique: the mean over texts of the mean distance to the others, O(n²d) in blocks.
+
+    Cox et al., "Directed Diversity" (2101.06030). By cosine it equals `mean_cosine_distance`.
+    """
+    count = len(vectors)
+    require_rows(count, 2, "Remote-clique")
+    total = sum(float(block.sum(dtype=np.float64)) for block in _distances(vectors, distance, diagonal=0.0))
+    require_finite(vectors, np.asarray(total))
+    return total / (count * (count - 1))
+
+
+def chamfer(vectors: Vectors, distance: Distance = "angular") -> float:
+    """Chamfer distance: the mean over texts of the distance to the nearest other. 0 when each has a twin."""
+    require_rows(len(vectors), 2, "The Chamfer distance")
+    total = sum(
+        float(block.min(axis=1).sum(dtype=np.float64))
+        for block in _distances(vectors, distance, diagonal=9.0)
+    )
+    require_finite(vectors, np.asarray(total))
+    return total / len(vectors)
+
+
+def _distances(vectors: Vectors, distance: Distance, diagonal: float) -> Iterator[Vectors]:
+    if distance not in _FROM_COSINE:
+        raise Unmeasurable(
+            "bad_distance", f"Distances are {', '.join(_FROM_COSINE)}, not {distance}.", field="distance"
+        )
+    for start in range(0, len(vectors), BLOCK):
+        cosines = np.clip(vectors[start : start + BLOCK] @ vectors.T, -1, 1)
+        block = _FROM_COSINE[distance](cosines)
+        rows = np.arange(len(block))
+        block[rows, start + rows] = diagonal
+        yield block

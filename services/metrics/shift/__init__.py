@@ -1,0 +1,1 @@
+"""How far a generated dataset lies from a real one. Directions are always real ‖ generated unless said."""

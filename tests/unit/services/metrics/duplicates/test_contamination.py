@@ -1,0 +1,71 @@
+"""Contamination against sets of tuples."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.metrics.duplicates import HeldOutIndex, contamination
+from services.metrics.duplicates.contamination import NO_ROW
+from services.metrics.lexical.errors import LexicalError, UnlikeStates
+from services.metrics.lexical.tokens import Tokens
+
+few = st.lists(st.lists(st.sampled_from("abc"), max_size=10).map(" ".join), max_size=8)
+
+
+def grams(text: str, order: int) -> set[tuple[str, ...]]:
+    tokens = text.split()
+    return {tuple(tokens[i : i + order]) for i in range(len(tokens) - order + 1)}
+
+
+@given(few, few, st.integers(1, 4))
+def test_equal_to_sets(training: list[str], test: list[str], order: int) -> None:
+    found = contamination(Tokens.of(training), Tokens.of(test), order)
+    tests = [grams(text, order) for text in test]
+    everything = set().union(*(grams(text, order) for text in training))
+    for row, text in enumerate(training):
+        own = grams(text, order)
+        shares = [len(own & other) / len(other) if other else 0.0 for other in tests]
+        best = max(shares, default=0.0)
+        assert found.share[row] == best
+        assert found.test_row[row] == (shares.index(best) if best else NO_ROW)
+        assert found.contaminated(0.5)[row] == (best >= 0.5)
+    expected = [len(other & everything) / len(other) if other else None for other in tests]
+    assert found.of_tests() == expected
+    assert found.unchecked == expected.count(None)
+
+
+@given(few, few, few)
+def test_shards_merge_into_the_whole(left: list[str], right: list[str], test: list[str]) -> None:
+    index = HeldOutIndex.of(Tokens.of(test), 2)
+    merged = index.check(Tokens.of(left)).merge(index.check(Tokens.of(right)))
+    whole = index.check(Tokens.of(left + right))
+    assert merged.test_row.tolist() == whole.test_row.tolist()
+    assert merged.share.tolist() == whole.share.tolist()
+    assert merged.of_tests() == whole.of_tests()
+
+
+def test_a_test_answer_within_a_training_row_is_named() -> None:
+    test = [
+        "what did the fox say to the old farmer that night",
+        "where was the ring hidden by the third of the sons",
+    ]
+    training = ["nothing of it", f"Q: {test[1].upper()}? A: under the stone", "the fox and the farmer"]
+    found = contamination(Tokens.of(training), Tokens.of(test))
+    assert found.test_row.tolist() == [NO_ROW, 1, NO_ROW]
+    assert found.contaminated().tolist() == [False, True, False]
+    assert found.of_tests() == [0.0, 1.0]
+
+
+def test_short_test_rows_are_counted_as_unchecked() -> None:
+    found = contamination(Tokens.of(["a b c d"]), Tokens.of(["a b", ""]))
+    assert found.unchecked == 2
+    assert found.of_tests() == [None, None]
+
+
+def test_what_cannot_be_checked_is_refused() -> None:
+    with pytest.raises(LexicalError, match="at least one token"):
+        contamination(Tokens.of(["a"]), Tokens.of(["a"]), 0)
+    with pytest.raises(UnlikeStates, match="one tokeniser"):
+        contamination(Tokens.of(["a"], "spaces"), Tokens.of(["a"]))

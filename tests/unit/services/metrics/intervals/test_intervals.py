@@ -1,0 +1,128 @@
+"""Intervals cover what they say, by simulation where the truth is known."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.metrics.intervals.jackknife import jackknife_interval
+from services.metrics.intervals.means import mean_interval, student_interval
+from services.metrics.intervals.pairs import mean_cosine_interval
+from services.metrics.intervals.vendi import vendi_interval
+from services.metrics.problems import Unmeasurable
+from services.metrics.semantic.moments import Moments
+from services.metrics.semantic.pairwise import mean_cosine_distance
+from services.metrics.semantic.vectors import Vectors, unit_rows
+from services.metrics.semantic.vendi import vendi
+from services.metrics.shift.frechet import frechet_distance
+
+
+def draw(count: int, seed: int) -> Vectors:
+    """Rows around a few uneven directions."""
+    random = np.random.default_rng(seed)
+    centres = np.eye(8)[random.choice(8, count, p=np.arange(1, 9) / 36)]
+    return unit_rows(centres + random.normal(scale=0.4, size=(count, 8)))
+
+
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0, math.inf])
+def test_the_influence_function_gives_the_spread_of_fresh_samples(order: float) -> None:
+    scores = [vendi(draw(500, seed), order) for seed in range(200)]
+    errors = [vendi_interval(draw(500, seed), order).standard_error for seed in range(20)]
+    assert np.mean(errors) == pytest.approx(np.std(scores), rel=0.2)
+
+
+def test_a_vendi_interval_holds_the_score_of_the_population() -> None:
+    truth = vendi(draw(200_000, 10**6))
+    intervals = [vendi_interval(draw(2000, seed)) for seed in range(100)]
+    covered = sum(interval.low <= truth <= interval.high for interval in intervals)
+    assert 88 <= covered <= 100
+
+
+def test_the_percentile_bootstrap_would_be_wrong_for_vendi() -> None:
+    """Why there is an influence function: copies of rows lower the score."""
+    vectors = unit_rows(np.random.default_rng(0).normal(size=(300, 100)))
+    random = np.random.default_rng(1)
+    replicates = [vendi(vectors[random.integers(0, 300, 300)]) for _ in range(50)]
+    assert max(replicates) < vendi(vectors)
+    interval = vendi_interval(vectors)
+    assert interval.low < vendi(vectors) < interval.high
+
+
+def test_the_mean_over_pairs_has_the_spread_of_fresh_samples() -> None:
+    values = [mean_cosine_distance(draw(300, seed)) for seed in range(300)]
+    errors = [mean_cosine_interval(draw(300, seed)).standard_error for seed in range(20)]
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+
+
+def test_the_bootstrap_of_a_mean_covers_it() -> None:
+    covered = 0
+    for seed in range(150):
+        values = np.random.default_rng(seed).exponential(size=60)
+        interval = mean_interval(values, replicates=400, seed=seed)
+        covered += interval.low <= 1 <= interval.high
+    assert 130 <= covered <= 149
+
+
+def test_values_that_do_not_vary_have_an_interval_of_no_width() -> None:
+    interval = mean_interval([3.0] * 10, seed=0)
+    assert (interval.low, interval.high, interval.standard_error) == (3.0, 3.0, 0.0)
+
+
+def test_an_interval_is_the_same_every_time() -> None:
+    values = np.random.default_rng(0).normal(size=3000)
+    assert mean_interval(values, seed=5) == mean_interval(values, seed=5)
+    assert mean_interval(values, seed=5) != mean_interval(values, seed=6)
+
+
+def test_of_many_values_the_methods_agree() -> None:
+    values = np.random.default_rng(0).exponential(size=20_000)
+    many, fewer = mean_interval(values, seed=0), mean_interval(values[:-1], seed=0)
+    assert (many.method, fewer.method) == ("student_t", "bootstrap")
+    assert (many.low, many.high) == (pytest.approx(fewer.low, rel=2e-3), pytest.approx(fewer.high, rel=2e-3))
+
+
+def test_students_interval_of_three_seeds() -> None:
+    interval = student_interval([1.0, 2.0, 3.0])
+    assert (interval.low, interval.high) == (pytest.approx(-0.484138), pytest.approx(4.484138))
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
+    values = np.random.default_rng(2).normal(size=400)
+
+    def mean_of(rows: NDArray[np.int64]) -> float:
+        return float(values[rows].mean())
+
+    interval = jackknife_interval(mean_of, 400, groups=400, seed=0)
+    assert interval.standard_error == pytest.approx(values.std(ddof=1) / 20)
+    assert jackknife_interval(mean_of, 400, seed=0).standard_error == pytest.approx(
+        values.std() / 20, rel=0.5
+    )
+
+
+def test_the_jackknife_serves_the_frechet_distance() -> None:
+    real = Moments.of(draw(1000, 0))
+
+    def distance(generated: Vectors) -> float:
+        return frechet_distance(real, Moments.of(generated))
+
+    fresh = [distance(draw(400, seed) * 1.1) for seed in range(1, 101)]
+    sample = draw(400, 500) * 1.1
+    interval = jackknife_interval(lambda rows: distance(sample[rows]), 400, seed=0)
+    assert interval.standard_error == pytest.approx(np.std(fresh), rel=0.6)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.5, math.nan])
+def test_levels_lie_between_zero_and_one(level: float) -> None:
+    with pytest.raises(Unmeasurable, match="between 0 and 1"):
+        vendi_interval(np.eye(3), level=level)
+
+
+def test_too_few_rows_have_no_interval() -> None:
+    for refuse in (
+        lambda: vendi_interval(np.eye(1)),
+        lambda: mean_cosine_interval(np.eye(2)),
+        lambda: mean_interval([1.0], seed=0),
+    ):
+        with pytest.raises(Unmeasurable, match="at least"):
+            refuse()

@@ -1,0 +1,110 @@
+"""Replicates against the measure computed again without a group, or on a subset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.metrics.lexical.distinct import distinct_n, expectation_adjusted_distinct, ngram_diversity
+from services.metrics.lexical.entropy import ngram_entropies
+from services.metrics.lexical.errors import LexicalError
+from services.metrics.lexical.intervals import (
+    LeftOut,
+    distinct_interval,
+    distinct_subsamples,
+    draw_groups,
+    entropy_interval,
+    in_groups,
+    ngram_diversity_interval,
+)
+from services.metrics.lexical.tokens import Tokens
+from tests.unit.services.metrics.lexical.adversarial import either
+from tests.unit.services.metrics.lexical.conftest import invented
+
+
+def subset(tokens: Tokens, kept: np.ndarray) -> Tokens:
+    spans = [tokens.select(i, i + 1) for i in np.flatnonzero(kept)]
+    empty = tokens.select(0, 0)
+    for span in spans:
+        empty = empty.merge(span)
+    return empty
+
+
+@given(either, st.integers(2, 5), st.integers(1, 3), st.integers(0, 3))
+def test_each_replicate_is_the_measure_without_a_group(
+    corpus: list[str], groups: int, order: int, seed: int
+) -> None:
+    tokens = Tokens.of(corpus)
+    left_out = LeftOut.of(tokens, order, groups=groups, seed=seed)
+    reordered, group = in_groups(tokens, groups, seed)
+    sets = [tokens, *(subset(reordered, group != left) for left in range(len(left_out.sizes)))]
+    for i, remaining in enumerate(sets):
+        expected = distinct_n(remaining, order).value
+        assert left_out.distinct_n()[i] == pytest.approx(
+            np.nan if expected is None else expected, nan_ok=True
+        )
+        expected = ngram_entropies(remaining, [order])[0].value
+        found = left_out.entropy()[i]
+        assert found == pytest.approx(np.nan if expected is None else expected, abs=1e-12, nan_ok=True)
+        expected = expectation_adjusted_distinct(remaining, order).value
+        assert left_out.ead()[i] == pytest.approx(np.nan if expected is None else expected, nan_ok=True)
+
+
+@given(either.filter(lambda corpus: len(corpus) > 1), st.integers(1, 2), st.integers(0, 3), st.data())
+def test_each_subset_has_its_own_distinct_n(
+    corpus: list[str], order: int, seed: int, data: st.DataObject
+) -> None:
+    tokens = Tokens.of(corpus)
+    size = data.draw(st.integers(1, len(corpus)))
+    if distinct_n(tokens, order).value is None:
+        return
+    found = distinct_subsamples(tokens, order, size, replicates=70, seed=seed)
+    reordered, group = in_groups(tokens, len(corpus), seed)
+    drawn = draw_groups(len(corpus), size / len(corpus), 70, seed)
+    assert found.texts == size
+    for replicate in range(70):
+        expected = distinct_n(subset(reordered, drawn[group, replicate] > 0), order).value
+        assert found.values[replicate] == (0.0 if expected is None else expected)
+
+
+def test_intervals_hold_the_value_of_the_texts_own_law() -> None:
+    """95 % intervals of Distinct-2 hold the mean of samples from one law in 9 samples of 10 or more."""
+    samples = [Tokens.of(invented(200, 20, seed)) for seed in range(60)]
+    centre = np.mean([distinct_n(sample, 2).value for sample in samples])
+    held = [interval.low < centre < interval.high for interval in (distinct_interval(s, 2) for s in samples)]
+    assert np.mean(held) >= 0.9
+
+
+def test_intervals_are_around_the_value(prose: list[str]) -> None:
+    tokens = Tokens.of(prose)
+    pairs = [
+        (distinct_n(tokens, 2), distinct_interval(tokens, 2)),
+        (ngram_entropies(tokens, [2])[0], entropy_interval(tokens, 2)),
+        (ngram_diversity(tokens), ngram_diversity_interval(tokens)),
+    ]
+    for value, interval in pairs:
+        assert interval.low < value.value < interval.high
+        assert 0 < interval.standard_error < value.value / 10
+
+
+def test_sets_of_one_size_are_compared_at_that_size() -> None:
+    large, small = Tokens.of(invented(600, 20)), Tokens.of(invented(150, 20, seed=1))
+    at_size = distinct_subsamples(large, 2, 150)
+    assert at_size.texts == 150
+    assert at_size.mean().value == pytest.approx(distinct_n(small, 2).value, rel=0.05)
+    assert at_size.mean().value > distinct_n(large, 2).value
+    interval = at_size.interval()
+    assert interval.low < at_size.mean().value < interval.high
+
+
+def test_what_has_no_interval() -> None:
+    assert distinct_interval(Tokens.of([]), 2).reason == "no text has 2 tokens, so there are no 2-grams"
+    assert "4 are needed" in distinct_interval(Tokens.of(["a b", "c d"]), 2).reason
+    with pytest.raises(LexicalError, match="cannot be drawn from 1"):
+        distinct_subsamples(Tokens.of(["a b"]), 2, 2)
+    with pytest.raises(LexicalError, match="no 2-grams"):
+        distinct_subsamples(Tokens.of(["a"]), 2, 1)
+    with pytest.raises(LexicalError, match="two groups"):
+        distinct_interval(Tokens.of(["a b"]), 2, groups=1)

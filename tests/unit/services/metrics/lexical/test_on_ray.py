@@ -1,0 +1,47 @@
+"""A local Ray of two workers gives the same values, from lists and from a Ray Data dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.metrics.lexical.measure import measure_texts
+
+ray = pytest.importorskip("ray")
+ROOT = Path(__file__).parents[5]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    environment = {"PYTHONPATH": str(ROOT), "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+    # A busy machine may take longer to start a node than Ray waits by default.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "240")
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=200_000_000,
+        log_to_driver=False,
+        runtime_env={"env_vars": environment},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_workers_give_the_same(cluster: None, prose: list[str]) -> None:
+    from services.metrics.lexical.on_ray import OnRay, column_shards
+
+    prose = prose[:2000]
+    expected = measure_texts([prose]).as_json()
+    third = len(prose) // 3
+    shards = [prose[:third], prose[third : 2 * third], prose[2 * third :]]
+    runner = OnRay()
+    assert runner.workers == 2
+    assert measure_texts(shards, runner=runner).as_json() == expected
+    dataset = ray.data.from_items([{"text": text, "row": row} for row, text in enumerate(prose)])
+    found = measure_texts(column_shards(dataset.sort("row"), "text"), runner=runner)
+    assert found.as_json() == expected

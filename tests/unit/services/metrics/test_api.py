@@ -1,0 +1,142 @@
+"""The synchronous measure: two lists of texts in one call, values and a picture back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from services.metrics.api import create_app
+from services.metrics.settings import MetricsSettings
+
+ROOT = Path(__file__).parents[4]
+TEXTS = [
+    f"the {animal} {verb} far away from the {place}"
+    for animal in ("cat", "dog", "fox")
+    for verb in ("ran", "sat")
+    for place in ("tree", "house")
+]
+OTHERS = [text.replace("far", "very very near").replace("the", "one") for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def client() -> TestClient:
+    return TestClient(create_app(MetricsSettings(max_measure_bytes=2**16)), raise_server_exceptions=False)
+
+
+def test_the_process_is_light() -> None:
+    """torch and transformers belong to the optional embeddings; neither API nor worker takes them in."""
+    program = (
+        "import sys; import services.metrics.api, services.metrics.handlers; "
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_health_and_readiness(client: TestClient) -> None:
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.get("/ready").status_code == 200
+
+
+def test_two_lists_are_measured_against_each_other_with_a_picture(client: TestClient) -> None:
+    body = {"texts": OTHERS, "reference": TEXTS, "picture": "lengths"}
+    answer = client.post("/v1/measure", json=body)
+    assert answer.status_code == 200
+    values = {value["name"]: value["value"] for value in answer.json()["measured"]["values"]}
+    assert values["wasserstein_length"] == pytest.approx(2)
+    assert values["js_unigram"] > 0
+    assert 0 < values["distinct_2"] <= 1
+    picture = answer.json()["picture"]
+    assert base64.b64decode(picture["png_base64"]).startswith(b"\x89PNG")
+    assert {row["dataset"] for row in picture["data"]} == {"dataset", "reference"}
+
+
+def test_the_same_call_gives_the_same_answer(client: TestClient) -> None:
+    body = {"texts": OTHERS, "reference": TEXTS, "metrics": ["vendi", "mmd", "two_sample", "embedding_shift"]}
+    assert client.post("/v1/measure", json=body).content == client.post("/v1/measure", json=body).content
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        ({"texts": []}, 422, None),
+        ({"texts": TEXTS, "reference": []}, 422, None),
+        ({"texts": TEXTS, "metrics": []}, 422, "/metrics"),
+        ({"texts": TEXTS, "metrics": ["mauve"]}, 422, ""),
+        ({"texts": TEXTS, "metrics": ["contamination"]}, 422, ""),
+        ({"texts": TEXTS, "metrics": ["nonsense"]}, 422, "/metrics/0"),
+        ({"texts": TEXTS, "embedding": "nowhere"}, 422, "/embedding"),
+        ({"texts": TEXTS, "tokenizer": "nonsense"}, 422, "/tokenizer"),
+        ({"texts": TEXTS, "seed": -1}, 422, "/seed"),
+        ({"texts": TEXTS, "typo": 1}, 422, "/typo"),
+        ({"texts": [1, 2]}, 422, "/texts/0"),
+        ({"texts": ["word " * 20_000]}, 413, None),
+    ],
+)
+def test_bad_bodies_are_told_what_is_wrong(
+    client: TestClient, body: Any, status: int, pointer: str | None
+) -> None:
+    answer = client.post("/v1/measure", json=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    if pointer is not None:
+        assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+
+
+def test_lone_surrogates_are_no_text(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/measure", content=b'{"texts": ["\\ud800"]}', headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "texts", [["one"], ["", ""], ["x"] * 7, ["😀👩‍👩‍👧", "e\u0301\u0301", "שלום עולם"], ["a " * 10_000]]
+)
+def test_odd_texts_are_measured_without_a_nan(client: TestClient, texts: list[str]) -> None:
+    every = {"texts": texts, "reference": texts, "metrics": ALL_MEASURES, "picture": "lengths"}
+    answer = client.post("/v1/measure", json=every)
+    assert answer.status_code == 200, answer.text
+    json.loads(answer.text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
+    for value in answer.json()["measured"]["values"]:
+        assert value["value"] is not None or value["note"], value["name"]
+
+
+ALL_MEASURES = [
+    "distinct",
+    "ead",
+    "ngram_diversity",
+    "entropy",
+    "self_bleu",
+    "compression_ratio",
+    "self_repetition",
+    "vocabulary",
+    "heaps",
+    "lengths",
+    "hdd",
+    "mtld",
+    "vendi",
+    "dcscore",
+    "cosine_distance",
+    "remote_clique",
+    "chamfer",
+    "clusters",
+    "unigram_shift",
+    "length_shift",
+    "embedding_shift",
+    "mmd",
+    "frechet",
+    "mauve",
+    "two_sample",
+    "duplicates",
+    "near_duplicates",
+    "rejects",
+]
