@@ -1,0 +1,113 @@
+"""The generator's own small API: what a request would send, and what it would take, before it is a job."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+
+from services.generator.engine.stage import Stage
+from services.generator.estimates import estimate
+from services.generator.pools import PoolPlan
+from services.generator.previews import preview
+from services.generator.reading import read_inputs
+from services.generator.rows import Recipe, levels_of, stage_for
+from services.generator.session import Places, Session
+from services.generator.settings import GeneratorSettings
+from services.generator.sources.errors import NoSource
+from services.generator.sources.registry import Registry
+from shared.artifacts import Artifact, project_store
+from shared.contracts.generation import (
+    Estimate,
+    GenerationPlan,
+    Preview,
+    SourceInfo,
+    SourceRef,
+    TopicsRequest,
+)
+from shared.errors import SourceUnavailable
+from shared.http.service import make_api
+from shared.store.base import ObjectStore
+from shared.store.opening import open_store
+from shared.telemetry import configure_logging
+
+PREVIEW_SECONDS = 60.0
+MAX_BODY_BYTES = 8 << 20
+
+
+def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
+    registry = settings.registry()
+    api = make_api(
+        "Gamut generator",
+        "Previews and estimates of generations; the generations themselves are jobs of the gateway.",
+        "1",
+        {"store": lambda: _answers(store)},
+        max_body_bytes=MAX_BODY_BYTES,
+    )
+
+    @api.get("/v1/sources", tags=["sources"])
+    def list_sources() -> list[SourceInfo]:
+        """The language-model servers that requests may name."""
+        return [
+            SourceInfo(
+                name=name,
+                model=spec.model,
+                revision=spec.revision,
+                api=spec.api,
+                price_in=str(spec.price_in),
+                price_out=str(spec.price_out),
+                currency=spec.currency,
+            )
+            for name, spec in sorted(registry.specs.items())
+        ]
+
+    @api.post("/v1/preview", tags=["generation"])
+    async def preview_generation(plan: GenerationPlan) -> Preview:
+        """A few candidates with the very prompts. Tokens are spent; nothing is kept."""
+        stages, _ = await asyncio.to_thread(_stages, plan, registry, store)
+        refs = _sources(plan)
+        session = Session(registry.lanes(refs), Places.nowhere(), patience=2.0)
+        try:
+            async with asyncio.timeout(PREVIEW_SECONDS), session:
+                return await preview(stages, session, plan.samples)
+        except (NoSource, TimeoutError) as error:
+            raise SourceUnavailable(str(error) or f"no answer within {PREVIEW_SECONDS:g} s") from error
+
+    @api.post("/v1/estimate", tags=["generation"])
+    async def estimate_generation(plan: GenerationPlan) -> Estimate:
+        """Calls, tokens, seconds and money, with ranges. Nothing is spent."""
+        stages, seeds = await asyncio.to_thread(_stages, plan, registry, store)
+        specs = {ref.name: registry.spec(ref) for ref in _sources(plan)}
+        return await asyncio.to_thread(estimate, stages, specs, seeds, plan.request.max_tokens)
+
+    return api
+
+
+def _answers(store: ObjectStore) -> None:
+    store.head("ready")
+
+
+def _sources(plan: GenerationPlan) -> list[SourceRef]:
+    request = plan.request
+    return [request.source] if isinstance(request, TopicsRequest) else request.sources
+
+
+def _stages(plan: GenerationPlan, registry: Registry, store: ObjectStore) -> tuple[list[Stage], list[str]]:
+    """The stages of the request, and the texts of its examples."""
+    request = plan.request
+    targets = registry.targets(_sources(plan))
+    if isinstance(request, TopicsRequest):
+        pool = PoolPlan(request, targets[0])
+        areas = [pool.areas()] if request.hierarchy else []
+        return [*areas, pool.topics()], []
+    project = project_store(store, plan.project)
+    inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact))
+    recipe = Recipe(request, inputs, targets)
+    return [stage_for(recipe, level) for level in levels_of(request)], [e["text"] for e in inputs.examples]
+
+
+def create_app() -> FastAPI:
+    """For `uvicorn --factory services.generator.api:create_app`."""
+    settings = GeneratorSettings()
+    configure_logging(settings.log_level, settings.log_format)
+    return create_api(settings, open_store(settings))

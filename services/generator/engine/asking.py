@@ -1,0 +1,48 @@
+"""How strategies ask: the journal first, a source only for what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from services.generator.calls import Answer, Call
+from services.generator.journal import Journal
+from services.generator.sources.router import Router
+
+
+class Ask(Protocol):
+    """The answer to a call. Raises `SourceError` (this call is refused) or `NoSource` (the job cannot go
+    on)."""
+
+    async def __call__(self, call: Call) -> Answer: ...
+
+
+class Asker:
+    """`Ask` over a journal and a router; equal calls under way at once are issued once."""
+
+    def __init__(self, journal: Journal, router: Router) -> None:
+        self._journal = journal
+        self._router = router
+        self._under_way: dict[bytes, asyncio.Future[None] | None] = {}
+
+    async def __call__(self, call: Call) -> Answer:
+        key = call.key()
+        while key in self._under_way:
+            other = self._under_way[key]
+            if other is None:
+                other = self._under_way[key] = asyncio.get_running_loop().create_future()
+            await asyncio.shield(other)
+        self._under_way[key] = None
+        try:
+            kept = await self._journal.find(key)
+            if kept is not None:
+                self._router.ledger.account(kept.source).reused += 1
+                return kept
+            answer = await self._router.ask(call)
+            answer.key = key
+            self._journal.append(key, answer)
+            return answer
+        finally:
+            waiting = self._under_way.pop(key)
+            if waiting is not None:
+                waiting.set_result(None)

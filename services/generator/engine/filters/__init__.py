@@ -1,0 +1,1 @@
+"""What refuses a candidate, one module for each reason."""

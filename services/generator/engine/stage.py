@@ -1,0 +1,155 @@
+"""What a strategy gives to the stream: candidates by number, and what to make of their answers.
+
+A candidate is a pure function of the request and its number, so that any number can be made at any time: a
+resumed job goes on at the first undecided one, and no cursor has to be kept.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from services.generator.calls import Answer, Call
+from services.generator.engine.asking import Ask
+
+Row = dict[str, Any]
+
+
+class Refusal(StrEnum):
+    """Why a candidate is not in the dataset."""
+
+    PARSE = "parse"
+    """The answer does not have the form that was asked for."""
+    LENGTH = "length"
+    """Shorter or longer than the seeds, or cut at max_tokens."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Too like a row accepted before."""
+    REFUSAL = "refusal"
+    """The model declined to answer."""
+    CONTAMINATION = "contamination"
+    """Shares a long word sequence with the held-out set."""
+    SOURCE_REFUSED = "source_refused"
+    """The server refused the prompt, or failed on it every time."""
+    SURPLUS = "surplus"
+    """Good, but N rows were there already."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A parsed candidate: the columns of its row, the text that filters judge, and where it came from."""
+
+    row: Row
+    text: str
+    origin: Row
+
+
+@dataclass(slots=True)
+class Reject:
+    """A refused candidate, with what was received."""
+
+    reason: Refusal
+    detail: str
+    text: str = ""
+    origin: Row = field(default_factory=dict)
+
+    def as_row(self, candidate: int) -> Row:
+        return {
+            "candidate": candidate,
+            "reason": str(self.reason),
+            "detail": self.detail,
+            "text": self.text,
+            "origin": self.origin,
+        }
+
+
+class Filter(ABC):
+    """Judges drafts in the order of their numbers. What it remembers of accepted drafts survives a
+    restart."""
+
+    @abstractmethod
+    def judge(self, draft: Draft) -> Reject | None: ...
+
+    def accepted(self, draft: Draft) -> None:  # noqa: B027  # most filters remember nothing
+        """The draft is in the dataset."""
+
+    def take_state(self) -> bytes:
+        """What is to be kept of the drafts accepted since the last call; empty for nothing."""
+        return b""
+
+    def load_state(self, states: Sequence[bytes]) -> None:  # noqa: B027
+        """All that `take_state` gave before the restart, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A call as it would be made, and how many of the stage's calls are like it."""
+
+    call: Call
+    count: float
+
+
+class Stage(ABC):
+    """One stream of candidates.
+
+    `wanted` rows are accepted exactly; at most `max_candidates` candidates are tried. `rows_each` is how
+    many rows a candidate is expected to bring, `calls_at_once` how many calls it has out at a time;
+    `shares_prefixes` says that calls of different candidates share long prefixes. With `lookback` L > 0
+    candidate i is made only after candidate i − L was decided, and may use what was accepted up to then
+    (`history` rows): state without barriers, and the same in every run.
+    """
+
+    name: str
+    wanted: int
+    max_candidates: int
+    rows_each: float = 1.0
+    calls_at_once: int = 1
+    shares_prefixes: bool = False
+    lookback: int = 0
+    filters: Sequence[Filter] = ()
+
+    @abstractmethod
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        """Ask for candidate `number` and parse what comes. Lets `SourceError` and `NoSource` pass."""
+
+    @abstractmethod
+    def outline(self, samples: int) -> Sequence[Sample]:
+        """The calls that the stage expects to make if nothing is refused, each kind by some real prompts."""
+
+    def judge(self, draft: Draft) -> Reject | None:
+        """The first objection to a draft, or None. Called in the order of the candidates' numbers."""
+        for judge in self.filters:
+            refused = judge.judge(draft)
+            if refused is not None:
+                return refused
+        return None
+
+    def accepted(self, draft: Draft) -> None:
+        """A draft is in the dataset."""
+        for judge in self.filters:
+            judge.accepted(draft)
+
+    def enough(self) -> str:
+        """Why the stage may end before it has all its rows; "" while it may not."""
+        return ""
+
+    def restore(self, rows: Sequence[Row]) -> None:  # noqa: B027
+        """Rows accepted before a restart. Only called when `needs_rows`."""
+
+    needs_rows: bool = False
+
+
+def origin(call: Call, answer: Answer, topic: str | None = None) -> Row:
+    """Where a row came from, as it is written into the row."""
+    return {
+        "source": answer.source,
+        "model": call.model.name,
+        "revision": call.model.revision,
+        "prompt_hash": answer.key.hex(),
+        "topic": topic,
+        "seed": call.seed,
+        "finish_reason": answer.finish_reason,
+        "tokens": answer.tokens_out,
+    }

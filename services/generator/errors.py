@@ -1,0 +1,50 @@
+"""The generator's own errors, as jobs end with them and callers see them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from shared.errors import GamutError, InvalidRequest, Reason, UnknownModel
+
+
+class UnknownSource(InvalidRequest):
+    """The request names a source that is not registered."""
+
+    code = "unknown_source"
+    reason = Reason.SOURCE_REFUSED
+
+
+class SourceMismatch(UnknownModel):
+    """The source serves another model than the request states."""
+
+    code = "source_mismatch"
+
+
+class BadPromptTemplate(InvalidRequest):
+    """A prompt template of the request cannot be used."""
+
+    code = "bad_template"
+
+
+class CandidatesExhausted(GamutError):
+    """The sources gave too few rows that pass."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "candidates_exhausted"
+    reason = Reason.CANDIDATES_EXHAUSTED
+
+
+class TargetUnreachable(GamutError):
+    """The wanted diversity cannot be reached by what the dial may move."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "target_unreachable"
+    reason = Reason.TARGET_UNREACHABLE
+
+
+class BudgetExhausted(GamutError):
+    """The budget was spent before the result was there."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "budget_exhausted"
+    reason = Reason.BUDGET_EXHAUSTED

@@ -1,0 +1,83 @@
+"""Operation `generate`: a dataset of exactly N rows, of one level, of several, or of a wanted diversity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.generator.dial.measuring import MetricsService
+from services.generator.dialled import dial_dataset
+from services.generator.engine.record import Record
+from services.generator.engine.stage import Stage
+from services.generator.errors import CandidatesExhausted
+from services.generator.jobs import GenerationJob, refused
+from services.generator.reading import read_inputs
+from services.generator.rows import Recipe, levels_of, stage_for
+from services.generator.session import Session
+from services.generator.settings import GeneratorSettings
+from shared.contracts.generation import GenerationRequest
+from shared.datasets import CONTEXTS, REJECTS, ROWS
+from shared.jobs.workspace import Workspace
+
+
+def make_dataset(
+    request: GenerationRequest, workspace: Workspace, settings: GeneratorSettings
+) -> dict[str, Any]:
+    """Parts: rows.jsonl, rejects.jsonl, contexts.jsonl (qa), dial.json (with a dial).
+
+    Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
+    """
+    job = GenerationJob(workspace, settings, request.sources, request.seed, request.operation)
+    recipe = Recipe(request, read_inputs(request, workspace.input), job.targets)
+
+    async def work(session: Session) -> dict[str, Any]:
+        if request.dial is not None:
+            measure = MetricsService(
+                settings.metrics_url,
+                request.dial,
+                [example["text"] for example in recipe.inputs.examples],
+                request.seed,
+            )
+            record, found = await dial_dataset(recipe, session, measure)
+            workspace.output.put_json("dial.json", found.as_dict())
+            return {**await _summary(job, recipe, session, [record]), "dial": found.as_dict()}
+        stages = [stage_for(recipe, level) for level in levels_of(request)]
+        job.total = sum(stage.wanted for stage in stages)
+        records = await _run_all(stages, session)
+        summary = await _summary(job, recipe, session, records)
+        if request.levels:
+            summary["levels"] = {
+                stage.name: {"rows": record.progress.accepted, "candidates": record.progress.decided}
+                for stage, record in zip(stages, records, strict=True)
+            }
+        return summary
+
+    return dict(job.run(work))
+
+
+async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
+    ended = [await session.run(stage) for stage in stages]
+    shorts = [result.short for result, _ in ended if result.short]
+    if shorts:
+        raise CandidatesExhausted(" ".join(shorts))
+    return [record for _, record in ended]
+
+
+async def _summary(
+    job: GenerationJob, recipe: Recipe, session: Session, records: Sequence[Record]
+) -> dict[str, Any]:
+    """Writes the rows and the rejects; what the manifest says of them."""
+    summary: dict[str, Any] = {
+        "kind": str(recipe.request.kind),
+        "rows": await job.write(ROWS, records, "rows"),
+        "rejects": await job.write(REJECTS, records, "rejects"),
+        "refused": refused(records),
+        "candidates": sum(record.progress.decided for record in records),
+        "lengths_counted_in": recipe.count.name,
+        "ledger": session.ledger.report(),
+    }
+    contexts = recipe.inputs.contexts or recipe.inputs.prompt_contexts
+    if contexts:
+        rows = [{"id": name, "text": text} for name, text in contexts.items()]
+        summary["contexts"] = job.workspace.output.put_rows(CONTEXTS, rows)
+    return summary

@@ -1,0 +1,36 @@
+"""Operation `topics`: a pool of topics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.generator.jobs import GenerationJob, refused
+from services.generator.pools import PoolPlan, make_pool
+from services.generator.session import Session
+from services.generator.settings import GeneratorSettings
+from shared.contracts.generation import TopicsRequest
+from shared.datasets import REJECTS
+from shared.jobs.workspace import Workspace
+
+TOPICS = "topics.jsonl"
+
+
+def make_topics(request: TopicsRequest, workspace: Workspace, settings: GeneratorSettings) -> dict[str, Any]:
+    """Parts: topics.jsonl ({id, topic, area?, origin}), rejects.jsonl. Raises `CandidatesExhausted`."""
+    job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
+    job.total, job.unit = request.count + request.hierarchy, "topics"
+    plan = PoolPlan(request, job.targets[0])
+
+    async def work(session: Session) -> dict[str, Any]:
+        rows, records = await make_pool(plan, session, hierarchy=request.hierarchy)
+        workspace.output.put_rows(TOPICS, rows)
+        rejects = await job.write(REJECTS, records, "rejects")
+        return {
+            "topics": len(rows),
+            "rejects": rejects,
+            "refused": refused(records),
+            "candidates": sum(record.progress.decided for record in records),
+            "ledger": session.ledger.report(),
+        }
+
+    return dict(job.run(work))

@@ -1,0 +1,269 @@
+"""From a generation request to its rows: which stages, with which filters, for which level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from services.generator.calls import Params
+from services.generator.engine.filters.contamination import Contamination
+from services.generator.engine.filters.length import LengthDistribution, LengthRange
+from services.generator.engine.filters.near_duplicate import NearDuplicates
+from services.generator.engine.filters.refusals import Refusals
+from services.generator.engine.stage import Filter, Stage
+from services.generator.errors import BadPromptTemplate
+from services.generator.inputs import Inputs
+from services.generator.strategies.answers import VARIABLES as ANSWER_VARIABLES
+from services.generator.strategies.answers import Answers, AnswerSettings
+from services.generator.strategies.common import Target, Targets
+from services.generator.strategies.paraphrase import VARIABLES as PARAPHRASE_VARIABLES
+from services.generator.strategies.paraphrase import Paraphrase, ParaphraseSettings
+from services.generator.strategies.parse import completion_row, pair_row, text_row
+from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
+from services.generator.strategies.styles import VARIABLES as STYLE_VARIABLES
+from services.generator.strategies.styles import Styles, StyleSettings, bundled_personas
+from services.generator.strategies.topic_guided import (
+    QA_VARIABLES,
+    VARIABLES,
+    TopicGuided,
+    TopicGuidedSettings,
+)
+from services.generator.strategies.topic_turns import TopicTurns, level_topics
+from services.generator.tokens import TokenCounter, WordCounter
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import Format, GenerationRequest, LengthMatch, Level, Strategy, TopicOrder
+from shared.datasets import row_text
+from shared.errors import InvalidRequest
+
+STOPS: dict[tuple[Format, DatasetKind], tuple[str, ...]] = {
+    (Format.PLAIN, DatasetKind.TEXT): ("\n",),
+    (Format.PLAIN, DatasetKind.COMPLETION): ("\n",),
+    (Format.PLAIN, DatasetKind.QA): ("\n\n",),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A request with everything its stages are made of. `count` counts tokens for length matching."""
+
+    request: GenerationRequest
+    inputs: Inputs
+    targets: Sequence[Target]
+    count: TokenCounter = field(default_factory=WordCounter)
+    replaced: Callable[[int], int] | None = None
+    """`paraphrase`: m_r of each context, where the dial sets it; else the level's or the request's."""
+
+    @property
+    def wanted(self) -> int:
+        """Rows of one level."""
+        request = self.request
+        if request.strategy is Strategy.PARAPHRASE:
+            return request.rows or len(self.inputs.contexts) * request.paraphrase.per_context
+        return request.rows or len(self.inputs.prompts)
+
+    @property
+    def seed_lengths(self) -> list[int]:
+        return [self.count(example["text"]) for example in self.inputs.examples]
+
+    def params(self) -> Params:
+        request = self.request
+        stops = STOPS.get((request.format, request.kind), ())
+        return Params(request.temperature, request.top_p, request.max_tokens, stops)
+
+    def prompts(self, name: str, variables: frozenset[str], *, system: str | None = None) -> Prompts:
+        """The template `name`, or the caller's in its place. Raises `BadPromptTemplate`."""
+        own = self.request.templates
+        return self.bundled(name, variables, own.prompt, system=system or own.system)
+
+    def bundled(
+        self, name: str, variables: frozenset[str], prompt: str | None, *, system: str | None = None
+    ) -> Prompts:
+        try:
+            return load_prompts(self.request.format, name, variables, system=system, prompt=prompt)
+        except BadTemplate as error:
+            raise BadPromptTemplate(str(error)) from error
+
+    def max_candidates(self, wanted: int) -> int:
+        return self.request.max_candidates or 4 * wanted + 100
+
+    def filters(self, wanted: int) -> list[Filter]:
+        """Cheapest first; near-duplicates last, so that only rows that pass all else are compared."""
+        rule = self.request.acceptance
+        filters: list[Filter] = []
+        lengths = self.seed_lengths if rule.length.match is not LengthMatch.OFF else []
+        if lengths and rule.length.match is LengthMatch.RANGE:
+            filters.append(LengthRange(lengths, rule.length.slack, self.count))
+        elif lengths:
+            filters.append(
+                LengthDistribution(lengths, wanted, rule.length.bins, rule.length.slack, self.count)
+            )
+        if rule.refusals:
+            filters.append(Refusals("answer" if self.request.kind is DatasetKind.QA else None))
+        if self.inputs.held_out:
+            filters.append(Contamination(self.inputs.held_out, rule.held_out_words))
+        if rule.near_duplicate is not None:
+            filters.append(NearDuplicates(rule.near_duplicate))
+        return filters
+
+
+def levels_of(request: GenerationRequest) -> list[Level]:
+    """The request's levels; one without a name when it has none."""
+    return request.levels or [Level.model_construct(name="", topic_count=None, replaced=None)]
+
+
+def stage_for(recipe: Recipe, level: Level) -> Stage:
+    """The stage that makes one level's rows. Raises `InvalidRequest` when the inputs do not suffice."""
+    return _STAGES[recipe.request.strategy](recipe, level)
+
+
+def row_parser(request: GenerationRequest) -> Callable[[str, str], dict[str, Any]]:
+    """(answer, context id) → row of the request's kind; raises `Unparsable`."""
+    if request.kind is DatasetKind.TEXT:
+        return lambda text, context_id: text_row(text)
+    if request.kind is DatasetKind.COMPLETION:
+        return lambda text, context_id: completion_row(text, request.sentences)
+    plain = request.format is Format.PLAIN  # the plain prompt ends with “Question: ”
+    return lambda text, context_id: pair_row(f"Question: {text}" if plain else text, context_id)
+
+
+def _turns(recipe: Recipe, level: Level) -> TopicTurns:
+    request = recipe.request
+    try:
+        topics = level_topics(recipe.inputs.topics, level.topic_count or request.topic_count, request.seed)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
+    balanced = request.topic_order is TopicOrder.BALANCED
+    return TopicTurns(topics, balanced=balanced, seed=request.seed)
+
+
+def _topic_guided(recipe: Recipe, level: Level) -> Stage:
+    request, inputs = recipe.request, recipe.inputs
+    assert request.rows is not None
+    qa = request.kind is DatasetKind.QA
+    if qa and not inputs.contexts:
+        raise InvalidRequest("kind qa asks about contexts, and the dataset of examples has none")
+    settings = TopicGuidedSettings(
+        seed=request.seed,
+        task=request.task,
+        sentences=request.sentences,
+        examples_per_prompt=request.examples_per_prompt,
+        parse=row_parser(request),
+        text_of=partial(row_text, request.kind),
+        count_words=recipe.count,
+        extra=_level_column(level),
+    )
+    return TopicGuided(
+        level.name or "rows",
+        request.rows,
+        recipe.max_candidates(request.rows),
+        _turns(recipe, level),
+        inputs.examples,
+        Targets(recipe.targets),
+        recipe.params(),
+        recipe.prompts(str(request.kind), QA_VARIABLES if qa else VARIABLES),
+        settings,
+        filters=recipe.filters(request.rows),
+        contexts=inputs.contexts if qa else None,
+    )
+
+
+def _paraphrase(recipe: Recipe, level: Level) -> Stage:
+    request, inputs, rule = recipe.request, recipe.inputs, recipe.request.paraphrase
+    if not inputs.contexts:
+        raise InvalidRequest("strategy paraphrase asks about contexts, and the dataset of examples has none")
+    if request.acceptance.length.match is LengthMatch.DISTRIBUTION:
+        raise InvalidRequest(
+            "strategy paraphrase judges each context by itself: length.match must be range or off"
+        )
+    contexts = dict(list(inputs.contexts.items())[: -(-recipe.wanted // rule.per_context)])
+    replaced = rule.replaced if level.replaced is None else level.replaced
+    settings = ParaphraseSettings(
+        seed=request.seed,
+        task=request.task,
+        per_context=rule.per_context,
+        paraphrases=rule.paraphrases,
+        replaced=recipe.replaced or (lambda context: replaced),
+        of_real=rule.paraphrase_of == "real",
+        examples_per_prompt=request.examples_per_prompt,
+        parse=row_parser(request),
+        text_of=partial(row_text, request.kind),
+        count_words=recipe.count,
+        filters=lambda: recipe.filters(rule.per_context),
+        extra=_level_column(level),
+    )
+    own = request.templates
+    return Paraphrase(
+        level.name or "rows",
+        contexts,
+        inputs.examples,
+        Targets(recipe.targets),
+        recipe.params(),
+        recipe.prompts("qa", QA_VARIABLES),
+        recipe.bundled("paraphrase", PARAPHRASE_VARIABLES, own.paraphrase),
+        settings,
+    )
+
+
+def _answers(recipe: Recipe, level: Level) -> Stage:
+    request, inputs = recipe.request, recipe.inputs
+    if request.kind is DatasetKind.QA and inputs.prompts_kind is not DatasetKind.QA:
+        raise InvalidRequest("kind qa needs prompts of kind qa")
+    wanted = recipe.wanted
+    if wanted > len(inputs.prompts):
+        raise InvalidRequest(f"rows is {wanted}, and there are {len(inputs.prompts)} prompts to answer")
+    rule = request.answers
+    settings = AnswerSettings(request.seed, request.kind, rule.assign, rule.keep_cut, _level_column(level))
+    system = request.templates.system or rule.system
+    return Answers(
+        level.name or "rows",
+        wanted,
+        inputs.prompts,
+        inputs.prompt_contexts,
+        Targets(recipe.targets),
+        recipe.params(),
+        recipe.prompts("answer", ANSWER_VARIABLES, system=system),
+        settings,
+        filters=recipe.filters(wanted),
+    )
+
+
+def _styles(recipe: Recipe, level: Level) -> Stage:
+    request, rule = recipe.request, recipe.request.styles
+    assert request.rows is not None
+    settings = StyleSettings(
+        seed=request.seed,
+        task=request.task,
+        template=rule.template,
+        styles=rule.styles,
+        personas=rule.personas or bundled_personas(),
+        topics_per_prompt=rule.topics_per_prompt,
+        fewest=rule.passages[0],
+        most=rule.passages[1],
+        structured=rule.structured,
+        extra=_level_column(level),
+    )
+    return Styles(
+        level.name or "rows",
+        request.rows,
+        recipe.max_candidates(request.rows),
+        _turns(recipe, level),
+        Targets(recipe.targets),
+        recipe.params(),
+        recipe.prompts("styles", STYLE_VARIABLES),
+        settings,
+        filters=recipe.filters(request.rows),
+    )
+
+
+def _level_column(level: Level) -> dict[str, str]:
+    return {"level": level.name} if level.name else {}
+
+
+_STAGES: dict[Strategy, Callable[[Recipe, Level], Stage]] = {
+    Strategy.TOPIC_GUIDED: _topic_guided,
+    Strategy.PARAPHRASE: _paraphrase,
+    Strategy.ANSWERS: _answers,
+    Strategy.STYLES: _styles,
+}

@@ -1,0 +1,117 @@
+"""One attempt's way to the models: router, journal, ledger, and the running of stages on them.
+
+Everything of a job that must be opened and closed is opened and closed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Self
+
+from services.generator.calls import Model
+from services.generator.engine.asking import Asker
+from services.generator.engine.record import Record
+from services.generator.engine.stage import Stage
+from services.generator.engine.stream import Result, Stream
+from services.generator.journal import Journal
+from services.generator.ledger import Ledger, Price
+from services.generator.parts import MemoryParts, Parts
+from services.generator.sources.lane import Lane
+from services.generator.sources.router import PATIENCE_SECONDS, Router
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an attempt keeps what it must not lose. `writer` names the attempt; it must hold no `-`."""
+
+    calls: Parts
+    records: Parts
+    writer: str
+    archives: Sequence[Parts] = ()
+
+    @classmethod
+    def nowhere(cls) -> Places:
+        """For previews."""
+        return cls(MemoryParts(), MemoryParts(), "preview")
+
+
+@dataclass(slots=True)
+class Status:
+    """What a session is doing, for whoever reports it. `paused` is the reason why nothing moves ("": it
+    does)."""
+
+    paused: str = ""
+    note: str = ""
+    stages: dict[str, Record] = field(default_factory=dict)
+    wanted: dict[str, int] = field(default_factory=dict)
+
+
+class Session:
+    """Open as an async context manager; `run` stages, one after another or several at once.
+
+    `tick` is called after every round of decisions and about twice a second while nothing comes; what it
+    raises ends the stage, its state kept.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        places: Places,
+        *,
+        prices: dict[str, Price] | None = None,
+        tick: Callable[[Session], None] = lambda session: None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.ledger = Ledger(prices)
+        self.status = Status()
+        self._places = places
+        self._tick = tick
+        self._router = Router(lanes, self.ledger, on_pause=self._paused, patience=patience)
+        self._journal = Journal(
+            places.calls,
+            places.writer,
+            self.ledger,
+            archives=places.archives,
+            in_flight=lambda: self._router.in_flight,
+        )
+        self.ask = Asker(self._journal, self._router)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._router)
+        await self._stack.enter_async_context(self._journal)
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._stack.__aexit__(*exc)
+
+    async def run(self, stage: Stage) -> tuple[Result, Record]:
+        """Run a stage to its end, from where an earlier attempt left it."""
+        record = Record(self._places.records, stage, self._places.writer)
+        await record.resume()
+        self.status.stages[stage.name] = record
+        self.status.wanted[stage.name] = stage.wanted
+        stream = Stream(
+            stage,
+            record,
+            self.ask,
+            capacity=lambda: self._router.capacity,
+            tick=lambda record: self._tick(self),
+        )
+        return await stream.run(), record
+
+    @property
+    def in_flight(self) -> int:
+        return self._router.in_flight
+
+    def _paused(self, reason: str) -> None:
+        self.status.paused = reason
+
+
+def call_scope(models: Sequence[Model], seed: int, operation: str) -> str:
+    """The folder that journals share whose calls could be equal: same models, same seed, same operation."""
+    names = "\x00".join([operation, str(seed), *sorted(map(str, models))])
+    return blake2b(names.encode(), digest_size=16).hexdigest()

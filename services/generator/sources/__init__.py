@@ -1,0 +1,1 @@
+"""Language-model servers behind one vocabulary: `Call` in, `Answer` or `SourceError` out."""

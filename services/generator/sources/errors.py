@@ -1,0 +1,94 @@
+"""Why a call failed, and what is to be done about it: the one place that says so."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What went wrong, in the terms that matter for what to do next."""
+
+    RATE_LIMITED = "rate_limited"
+    """The server said 429 (or 503 with Retry-After): slower, please."""
+    SERVER_ERROR = "server_error"
+    """Any other 5xx, or an answer that is not what the protocol says."""
+    TIMEOUT = "timeout"
+    """No answer in time."""
+    CUT = "cut"
+    """The connection closed before the answer was whole."""
+    BAD_REQUEST = "bad_request"
+    """The server refuses this very prompt or these parameters (400, 413, 422): repeating it is useless."""
+    UNKNOWN_MODEL = "unknown_model"
+    """The server does not serve the model (404)."""
+    DENIED = "denied"
+    """The key is missing or refused (401, 403), or money has run out (402)."""
+    DEAD = "dead"
+    """Nobody listens at the address, or the name does not resolve."""
+
+
+class Action(StrEnum):
+    """What to do with the call."""
+
+    RETRY = "retry"
+    GIVE_UP = "give_up"
+    FAIL_OVER = "fail_over"
+
+
+ACTION: dict[Reason, Action] = {
+    Reason.RATE_LIMITED: Action.RETRY,
+    Reason.SERVER_ERROR: Action.RETRY,
+    Reason.TIMEOUT: Action.RETRY,
+    Reason.CUT: Action.RETRY,
+    Reason.BAD_REQUEST: Action.GIVE_UP,
+    Reason.UNKNOWN_MODEL: Action.FAIL_OVER,
+    Reason.DENIED: Action.FAIL_OVER,
+    Reason.DEAD: Action.FAIL_OVER,
+}
+
+PERMANENT = frozenset({Reason.UNKNOWN_MODEL, Reason.DENIED})
+"""Reasons that another try at the same source will not cure without a person."""
+
+
+class SourceError(Exception):
+    """A call failed at a source. `retry_after` is the server's own wish in seconds, when it stated one."""
+
+    def __init__(
+        self, reason: Reason, detail: str, *, source: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{source or 'source'}: {reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.source = source
+        self.retry_after = retry_after
+
+    @property
+    def action(self) -> Action:
+        return ACTION[self.reason]
+
+
+class NoSource(Exception):
+    """Every source that serves the model is gone, and waiting longer was not allowed."""
+
+    def __init__(self, model: str, causes: dict[str, str]) -> None:
+        listed = "; ".join(f"{name}: {cause}" for name, cause in causes.items())
+        super().__init__(
+            f"no source can serve {model}: {listed}. Start or repair one of them and resume the job: "
+            "finished calls are kept."
+        )
+        self.model = model
+        self.causes = causes
+
+
+def reason_of_status(status: int, *, retry_after: bool) -> Reason:
+    """The reason behind an HTTP status that is not 200."""
+    if status == 429 or (status == 503 and retry_after):
+        return Reason.RATE_LIMITED
+    if status == 408 or status == 504:
+        return Reason.TIMEOUT
+    if status >= 500:
+        return Reason.SERVER_ERROR
+    if status in (401, 402, 403):
+        return Reason.DENIED
+    if status == 404:
+        return Reason.UNKNOWN_MODEL
+    return Reason.BAD_REQUEST

@@ -1,0 +1,28 @@
+"""vLLM's own queue, read from its `/metrics` page (Prometheus text)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LINE = re.compile(
+    rb"^vllm:(num_requests_running|num_requests_waiting)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Requests the server is working on and requests that wait, over all its engines."""
+
+    running: int
+    waiting: int
+
+
+def read_queue(page: bytes) -> Queue | None:
+    """The queue gauges of a metrics page; None when the server is not vLLM or hides them."""
+    sums: dict[bytes, float] = {}
+    for name, value in _LINE.findall(page):
+        sums[name] = sums.get(name, 0.0) + float(value)
+    if len(sums) < 2:
+        return None
+    return Queue(int(sums[b"num_requests_running"]), int(sums[b"num_requests_waiting"]))

@@ -1,0 +1,45 @@
+"""The suite's HTTP library as a transport: for servers behind a proxy, and the yardstick of the pool's
+tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urljoin
+
+import httpx
+
+from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.transport import Reply
+
+
+class HttpxTransport:
+    def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float) -> None:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+        self._client = httpx.AsyncClient(
+            base_url=urljoin(url, "/"),
+            headers={**headers, "content-type": "application/json"},
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            limits=limits,
+        )
+
+    async def post(self, path: str, body: bytes) -> Reply:
+        return await self._send("POST", path, body)
+
+    async def get(self, path: str) -> Reply:
+        return await self._send("GET", path, None)
+
+    async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+        try:
+            response = await self._client.request(method, path, content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise SourceError(Reason.DEAD, f"cannot connect: {error}") from error
+        except httpx.TimeoutException as error:
+            raise SourceError(Reason.TIMEOUT, f"no answer in time: {error}") from error
+        except httpx.HTTPError as error:
+            raise SourceError(Reason.CUT, f"the connection broke: {error}") from error
+        return Reply(
+            response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,187 @@
+"""The OpenAI protocol as servers speak it (vLLM first): request bodies out, answers and errors in.
+
+Completions and chat, whole or streamed, with first-token log-probabilities and structured output
+(`response_format: json_schema`, which vLLM and OpenAI share). A streamed answer is collected, not forwarded;
+streaming is for servers or proxies that drop silent connections, and a stream without its end is a cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+
+from services.generator.calls import Answer, Call, Params
+from services.generator.sources.errors import Reason, SourceError, reason_of_status
+from services.generator.sources.gauges import Queue, read_queue
+from services.generator.sources.transport import Reply, Transport
+
+Api = Literal["completions", "chat"]
+PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completions"}
+
+
+class Client:
+    """One source: `ask` a call, list its `models`, read its `queue`. Raises `SourceError` only.
+
+    `root` is the path of the API on its server; `stream` asks for streamed answers.
+    """
+
+    def __init__(self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False) -> None:
+        self.name = name
+        self.stream = stream
+        self._transport = transport
+        self._root = root.rstrip("/")
+        self._paths = {api: self._root + path for api, path in PATHS.items()}
+
+    async def ask(self, call: Call) -> Answer:
+        api = "completions" if isinstance(call.prompt, str) else "chat"
+        try:
+            reply = await self._transport.post(self._paths[api], request_body(call, stream=self.stream))
+        except SourceError as error:
+            error.source = self.name
+            raise
+        if reply.status != 200:
+            raise _refused(reply, self.name)
+        try:
+            streamed = reply.headers.get("content-type", "").startswith("text/event-stream")
+            return _from_stream(reply.body, self.name) if streamed else _from_body(reply.body, self.name)
+        except (KeyError, IndexError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+            detail = f"the answer is not what the protocol says ({error!r}): {reply.body[:200]!r}"
+            raise SourceError(Reason.SERVER_ERROR, detail, source=self.name) from error
+
+    async def models(self) -> list[str]:
+        """The names the server answers to (`GET /models`); the cheapest sign of life."""
+        reply = await self._transport.get(f"{self._root}/models")
+        if reply.status != 200:
+            raise _refused(reply, self.name)
+        try:
+            return [str(model["id"]) for model in orjson.loads(reply.body)["data"]]
+        except (KeyError, TypeError, orjson.JSONDecodeError) as error:
+            raise SourceError(Reason.SERVER_ERROR, f"GET /models: {error!r}", source=self.name) from error
+
+    async def queue(self) -> Queue | None:
+        """The server's own queue gauges, when it is a vLLM that shows them."""
+        try:
+            reply = await self._transport.get("/metrics")
+        except SourceError:
+            return None
+        return read_queue(reply.body) if reply.status == 200 else None
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+def request_body(call: Call, *, stream: bool = False) -> bytes:
+    """The JSON body of a call."""
+    if isinstance(call.prompt, str):
+        head = _fixed_part(call.model.name, call.params, chat=False, stream=stream)
+        prompt = orjson.dumps(call.prompt)
+    else:
+        head = _fixed_part(call.model.name, call.params, chat=True, stream=stream)
+        prompt = orjson.dumps([{"role": m.role, "content": m.content} for m in call.prompt])
+    return b'%b%b,"seed":%d}' % (head, prompt, call.seed)
+
+
+@lru_cache(maxsize=256)
+def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> bytes:
+    """The body up to the prompt, which is what the calls of a stage share."""
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": params.max_tokens,
+        "temperature": params.temperature,
+        "top_p": params.top_p,
+    }
+    if params.stop:
+        body["stop"] = params.stop
+    if params.logprobs is not None:
+        body |= {"logprobs": True, "top_logprobs": params.logprobs} if chat else {"logprobs": params.logprobs}
+    if params.schema is not None:
+        schema = {"name": "answer", "schema": orjson.Fragment(params.schema), "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return orjson.dumps(body)[:-1] + (b',"messages":' if chat else b',"prompt":')
+
+
+def _from_body(body: bytes, source: str) -> Answer:
+    data = orjson.loads(body)
+    choice = data["choices"][0]
+    usage = data.get("usage") or {}
+    text = choice["text"] if "text" in choice else choice["message"]["content"]
+    return Answer(
+        text or "",
+        choice.get("finish_reason") or "unknown",
+        usage.get("prompt_tokens") or 0,
+        usage.get("completion_tokens") or 0,
+        source,
+        _first_token(choice.get("logprobs")),
+    )
+
+
+def _from_stream(body: bytes, source: str) -> Answer:
+    """Join a server-sent event stream; without `[DONE]` or a finish reason it was cut."""
+    texts: list[str] = []
+    usage: dict[str, int] = {}
+    finish, logprobs, done = None, None, False
+    for line in body.splitlines():
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            done = True
+            break
+        event = orjson.loads(data)
+        if "error" in event:
+            raise SourceError(Reason.SERVER_ERROR, f"mid-stream: {event['error']}", source=source)
+        usage = event.get("usage") or usage
+        for choice in event.get("choices", ()):
+            delta = choice.get("delta") or {}
+            texts.append(choice.get("text") or delta.get("content") or "")
+            finish = choice.get("finish_reason") or finish
+            logprobs = logprobs or _first_token(choice.get("logprobs"))
+    if not done or finish is None:
+        raise SourceError(Reason.CUT, "the stream ended before its end mark", source=source)
+    tokens_in, tokens_out = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    return Answer("".join(texts), finish, tokens_in, tokens_out, source, logprobs)
+
+
+def _first_token(logprobs: Mapping[str, Any] | None) -> dict[str, float] | None:
+    """Alternatives of the first generated token, in either protocol's shape."""
+    if not logprobs:
+        return None
+    if logprobs.get("content"):  # chat
+        return {top["token"]: top["logprob"] for top in logprobs["content"][0]["top_logprobs"]}
+    if logprobs.get("top_logprobs"):  # completions
+        return dict(logprobs["top_logprobs"][0] or {})
+    return None
+
+
+def _refused(reply: Reply, source: str) -> SourceError:
+    wish = retry_after_seconds(reply.headers)
+    detail = f"HTTP {reply.status}: {_message(reply.body)}"
+    return SourceError(
+        reason_of_status(reply.status, retry_after=wish is not None), detail, source=source, retry_after=wish
+    )
+
+
+def _message(body: bytes) -> str:
+    """The server's own words: OpenAI's `error.message`, else the start of the body."""
+    try:
+        error = orjson.loads(body).get("error")
+        message = error.get("message") if isinstance(error, dict) else error
+    except (orjson.JSONDecodeError, AttributeError):
+        message = None
+    return str(message or body[:200].decode(errors="replace"))[:500]
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After` in seconds, or OpenAI's `retry-after-ms`; dates are rare enough to be read as
+    "unstated"."""
+    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) * unit)
+        except (KeyError, ValueError):
+            continue
+    return None

@@ -1,0 +1,362 @@
+"""Sends each call to a source that can take it now, and brings back an answer or a final refusal.
+
+Per call: the peers of its model, or for calls with a shared prefix the one that keeps it (`affinity`, with
+one leader first, so that the others find the prefix computed); a wait until that source has room (`limit`);
+on failure another try, there or at a peer, by the table in `errors`. A storm (429) is waited out for as long
+as it lasts. A source that is gone is probed until it is back; while a model has none, its calls wait and
+`on_pause` is told why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
+
+from services.generator.calls import Answer, Call, Model
+from services.generator.ledger import Ledger
+from services.generator.sources.affinity import REMEMBERED, Affinity
+from services.generator.sources.errors import Action, NoSource, Reason, SourceError
+from services.generator.sources.lane import Lane, Turns
+
+MAX_FAILURES = 10
+"""Tries of one call that may end in 5xx, a timeout or a cut; rate limits and dead sources are not counted."""
+PATIENCE_SECONDS = 900.0
+GAUGE_SECONDS = 1.0
+UNCOUNTED = frozenset({Reason.RATE_LIMITED, Reason.DEAD, Reason.UNKNOWN_MODEL, Reason.DENIED})
+
+
+class Peers:
+    """The sources of one model, and the calls that wait for any of them."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.lanes: list[Lane] = []
+        self.waiters: Turns = deque()
+        self.affinity = Affinity()
+        self.gates: dict[tuple[str, str], Turns | None] = {}
+        """By (source, prefix): those who wait for the leader's answer; None once it has come."""
+        self.deadline: asyncio.TimerHandle | None = None
+
+    def warm(self, gate: tuple[str, str]) -> None:
+        """The prefix is computed; the oldest of very many are forgotten (the server has, too)."""
+        self.gates[gate] = None
+        if len(self.gates) > REMEMBERED:
+            oldest = next(iter(self.gates))
+            if self.gates[oldest] is None:
+                del self.gates[oldest]
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a source is out or told us to wait: then admission is more than a hand-over."""
+        return any(lane.out or lane.not_before for lane in self.lanes)
+
+    def roomiest(self, now: float) -> Lane | None:
+        """The live lane with the smallest share of its limit in use."""
+        best, best_share = None, 2.0
+        for lane in self.lanes:
+            if lane.has_room(now):
+                share = lane.in_flight / lane.limit.value
+                if share < best_share:
+                    best, best_share = lane, share
+        return best
+
+
+class Router:
+    """`ask` is the whole interface; use as an async context manager to stop its probes and connections."""
+
+    def __init__(
+        self,
+        lanes: Iterable[Lane],
+        ledger: Ledger,
+        *,
+        on_pause: Callable[[str], None] = lambda reason: None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.ledger = ledger
+        self._on_pause = on_pause
+        self._patience = patience
+        self._peers: dict[Model, Peers] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.lanes = list(lanes)
+        for lane in self.lanes:
+            self._peers.setdefault(lane.model, Peers(lane.model)).lanes.append(lane)
+
+    async def __aenter__(self) -> Router:
+        self._loop = asyncio.get_running_loop()
+        for lane in self.lanes:
+            self._spawn(self._watch(lane))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self.lanes:
+            await lane.client.close()
+
+    @property
+    def capacity(self) -> int:
+        """Calls that may be in flight now, over all live sources."""
+        places = 0
+        for lane in self.lanes:
+            if not lane.out:
+                places += int(lane.limit.value)
+        return places
+
+    @property
+    def in_flight(self) -> int:
+        return sum(lane.in_flight for lane in self.lanes)
+
+    async def ask(self, call: Call) -> Answer:
+        """The answer to `call`.
+
+        Raises `SourceError` when the call itself is refused or failed too often, `NoSource` when no source
+        that serves its model came back in time.
+        """
+        try:
+            return await self._once(call)
+        except SourceError as error:
+            if error.action is Action.GIVE_UP:
+                raise
+            return await self._again(call, error)
+
+    async def _again(self, call: Call, first: SourceError) -> Answer:
+        """The slow path: the same call until it is answered, refused, or has failed `MAX_FAILURES` times."""
+        earlier = [first]
+        failures = 0
+
+        async def attempt() -> Answer:
+            if earlier:
+                raise earlier.pop()
+            return await self._once(call)
+
+        def worth_another(state: RetryCallState) -> bool:
+            nonlocal failures
+            error = state.outcome.exception() if state.outcome else None
+            if not isinstance(error, SourceError) or error.action is Action.GIVE_UP:
+                return False
+            failures += error.reason not in UNCOUNTED
+            return failures < MAX_FAILURES
+
+        return await AsyncRetrying(retry=worth_another, wait=_pause, reraise=True)(attempt)
+
+    async def _once(self, call: Call) -> Answer:
+        peers = self._peers.get(call.model)
+        if peers is None:
+            raise NoSource(
+                str(call.model), {"sources": f"none of {[lane.name for lane in self.lanes]} serves it"}
+            )
+        if call.prefix:
+            return await self._led(call, peers)
+        lane = peers.roomiest(self._loop.time()) if not peers.waiters else None
+        if lane is not None:
+            lane.in_flight += 1
+        while lane is None:
+            lane = await self._wait(peers, peers.waiters)
+        return await self._send(call, lane, peers)
+
+    async def _led(self, call: Call, peers: Peers) -> Answer:
+        """A call with a shared prefix: at the prefix's home, after its leader."""
+        while True:
+            loads = {lane.name: lane.load for lane in peers.lanes if not lane.out}
+            if not loads:
+                await self._wait(peers, peers.waiters, admitted=False)
+                continue
+            home = peers.affinity.home(call.prefix, loads)
+            lane = next(lane for lane in peers.lanes if lane.name == home)
+            gate = (home, call.prefix)
+            if gate not in peers.gates:
+                return await self._lead(call, peers, lane, gate)
+            followers = peers.gates[gate]
+            if followers is not None:
+                lane.gated += 1
+                queue = followers
+            elif not lane.waiters and lane.has_room(self._loop.time()):
+                lane.in_flight += 1
+                return await self._send(call, lane, peers)
+            else:
+                queue = lane.waiters
+            if await self._wait(peers, queue) is not None:
+                return await self._send(call, lane, peers)
+
+    async def _lead(self, call: Call, peers: Peers, lane: Lane, gate: tuple[str, str]) -> Answer:
+        """The first call of a prefix; those that came meanwhile are let in when it is answered."""
+        followers: Turns = deque()
+        peers.gates[gate] = followers
+        warm = False
+        try:
+            if not lane.waiters and not lane.leaders and lane.has_room(self._loop.time()):
+                lane.in_flight += 1
+            elif await self._wait(peers, lane.leaders) is None:
+                raise SourceError(Reason.DEAD, lane.out or "it is gone", source=lane.name)
+            answer = await self._send(call, lane, peers, refill=False)
+            warm = True
+            return answer
+        finally:
+            lane.gated -= len(followers)
+            if warm:
+                peers.warm(gate)
+                lane.waiters.extend(followers)
+            else:
+                del peers.gates[gate]
+                _look_again(followers)
+            self._freed(lane, peers)
+
+    async def _send(self, call: Call, lane: Lane, peers: Peers, *, refill: bool = True) -> Answer:
+        """Issue the call on an admitted lane (`in_flight` already counts it)."""
+        account = self.ledger.account(lane.name)
+        try:
+            if lane.seconds_between:
+                await asyncio.sleep(lane.slot_delay(self._loop.time()))
+            account.issued += 1
+            start = self._loop.time()
+            answer = await lane.client.ask(call)
+            now = self._loop.time()
+            lane.succeeded(now, now - start)
+            self.ledger.answered(answer)
+            return answer
+        except SourceError as error:
+            account.failed[error.reason.value] += 1
+            lane.failed(error, self._loop.time())
+            if lane.out:
+                self._lost(lane, peers)
+            raise
+        except asyncio.CancelledError:
+            account.failed["cancelled"] += 1
+            raise
+        finally:
+            lane.in_flight -= 1
+            if refill:
+                self._freed(lane, peers)
+
+    async def _wait(self, peers: Peers, queue: Turns, *, admitted: bool = True) -> Lane | None:
+        """Wait in `queue` for room. The lane comes back admitted; None: look again, things have
+        changed."""
+        turn: asyncio.Future[Lane | None] = self._loop.create_future()
+        queue.append(turn)
+        if peers.troubled:
+            self._admit(peers)
+        try:
+            lane = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and (given := turn.result()) is not None:
+                given.in_flight -= 1
+                self._admit(peers)
+            raise
+        if lane is not None and not admitted:
+            lane.in_flight -= 1
+            return None
+        return lane
+
+    def _admit(self, peers: Peers) -> None:
+        """Let waiting calls in wherever there is room; wake up again when a pause ends."""
+        now = self._loop.time()
+        for lane in peers.lanes:
+            if lane.not_before <= now:
+                lane.not_before = 0.0
+            while (lane.waiters or lane.leaders) and lane.has_room(now):
+                self._hand(lane.waiters or lane.leaders, lane)
+        while peers.waiters and (roomy := peers.roomiest(now)) is not None:
+            self._hand(peers.waiters, roomy)
+        for lane in peers.lanes:
+            if lane.not_before > now and lane.wake is None and (lane.load or peers.waiters):
+                lane.wake = self._loop.call_at(lane.not_before + 1e-3, self._end_of_pause, lane, peers)
+        if not any(not lane.out for lane in peers.lanes) and peers.deadline is None:
+            causes = {lane.name: lane.out for lane in peers.lanes}
+            self._on_pause(str(NoSource(str(peers.model), causes)))
+            peers.deadline = self._loop.call_later(self._patience, self._give_up, peers)
+
+    def _freed(self, lane: Lane, peers: Peers) -> None:
+        """What `_admit` does, for the one lane that has just become freer."""
+        if peers.troubled:
+            self._admit(peers)
+            return
+        now = self._loop.time()
+        while (queue := lane.waiters or lane.leaders or peers.waiters) and lane.has_room(now):
+            self._hand(queue, lane)
+
+    def _end_of_pause(self, lane: Lane, peers: Peers) -> None:
+        lane.wake = None
+        lane.not_before = 0.0
+        self._admit(peers)
+
+    @staticmethod
+    def _hand(queue: Turns, lane: Lane) -> None:
+        turn = queue.popleft()
+        if not turn.done():
+            lane.in_flight += 1
+            turn.set_result(lane)
+
+    def _lost(self, lane: Lane, peers: Peers) -> None:
+        """A source is out: its own waiters look for another home, and it is probed until it is back."""
+        _look_again(lane.waiters)
+        _look_again(lane.leaders)
+        if not any(task.get_name() == f"probe {lane.name}" for task in self._tasks):
+            self._spawn(self._probe(lane, peers), f"probe {lane.name}")
+
+    async def _probe(self, lane: Lane, peers: Peers) -> None:
+        """Ask for the model list until it names the model; then the source takes calls again."""
+
+        async def alive() -> None:
+            served = await lane.client.models()
+            if lane.model.name not in served:
+                raise SourceError(Reason.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
+
+        wait = wait_random_exponential(multiplier=0.5, max=15.0)
+        await asyncio.sleep(lane.probe_delay())
+        await AsyncRetrying(retry=lambda state: isinstance(_error(state), SourceError), wait=wait)(alive)
+        lane.revive()
+        if peers.deadline is not None:
+            peers.deadline.cancel()
+            peers.deadline = None
+            self._on_pause("")
+        self._admit(peers)
+
+    def _give_up(self, peers: Peers) -> None:
+        error = NoSource(str(peers.model), {lane.name: lane.out for lane in peers.lanes})
+        peers.deadline = None
+        while peers.waiters:
+            turn = peers.waiters.popleft()
+            if not turn.done():
+                turn.set_exception(error)
+
+    async def _watch(self, lane: Lane) -> None:
+        """Follow a vLLM's own queue gauges, as long as it has them."""
+        while (queue := await lane.client.queue()) is not None:
+            lane.limit.queue_seen(queue.running, queue.waiting)
+            await asyncio.sleep(GAUGE_SECONDS)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> None:
+        task = self._loop.create_task(work, name=name or None)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _look_again(turns: Turns) -> None:
+    while turns:
+        turn = turns.popleft()
+        if not turn.done():
+            turn.set_result(None)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+_STORM = wait_random_exponential(multiplier=0.25, max=20.0)
+_BROKEN = wait_random_exponential(multiplier=0.1, max=5.0)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds before the next try. A stated Retry-After holds the whole lane; here only its jitter is
+    needed."""
+    error = _error(state)
+    if isinstance(error, SourceError) and error.action is Action.FAIL_OVER:
+        return 0.0
+    if isinstance(error, SourceError) and error.reason is Reason.RATE_LIMITED:
+        return _BROKEN(state) if error.retry_after else _STORM(state)
+    return _BROKEN(state)

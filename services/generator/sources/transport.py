@@ -1,0 +1,45 @@
+"""What a source client needs of HTTP, and the choice between the two ways of getting it.
+
+`Pool` (ours, on asyncio and llhttp) is the hot path: a request costs it an eighth of httpx's instructions
+(`benchmarks/generator`). `HttpxTransport` serves what the pool does not do: proxies from the environment.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole HTTP response; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """One server; `path` is from its root. Failures are `SourceError` with `dead`, `timeout` or `cut`."""
+
+    async def post(self, path: str, body: bytes) -> Reply: ...
+
+    async def get(self, path: str) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+
+def open_transport(url: str, headers: Mapping[str, str], *, timeout: float) -> Transport:
+    """The pool, unless the environment names a proxy for this address."""
+    parts = urlsplit(url)
+    proxied = parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
+    if proxied:
+        from services.generator.sources.httpx_transport import HttpxTransport
+
+        return HttpxTransport(url, headers, timeout=timeout)
+    from services.generator.sources.pool import Pool
+
+    return Pool(url, headers, timeout=timeout)

@@ -1,0 +1,1 @@
+"""What to ask a model for: one small module for each way of making diverse rows."""

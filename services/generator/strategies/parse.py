@@ -1,0 +1,86 @@
+"""From what a model wrote to the columns of a row. What lacks the form asked for is refused, never mended."""
+
+from __future__ import annotations
+
+import re
+
+_OPENING = r"[\"'“‘«(\[]*[A-Z0-9]"
+_CLOSING = r"[\"'”’»)\]]"
+_END = re.compile(rf"(?:(?<=[.!?…])|(?<=[.!?…]{_CLOSING}))\s+(?={_OPENING})")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
+)
+_PAIR = re.compile(
+    r"\s*(?:question|q)\s*:\s*(?P<question>.+?)\s*\n\s*(?:answer|a)\s*:\s*(?P<answer>.+)", re.I | re.S
+)
+_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s*")
+_QUOTED = re.compile(r"^(?:\*\*|[\"“‘'])(.*?)(?:\*\*|[\"”’'])$")
+_LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
+_TERMINAL = ".!?…\"'”’»)"
+
+
+class Unparsable(ValueError):
+    """The text does not have the form that was asked for; the message says how."""
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, by punctuation. Titles and initials ("Mr.", "J.") do not end one, and what
+    somebody says is part of the sentence that says so, however many sentences it has."""
+    found: list[str] = []
+    start = 0
+    for end in _END.finditer(text):
+        piece = text[start : end.start()].strip()
+        if not _ABBREVIATION.search(piece) and not _in_quotation(piece):
+            found.append(piece)
+            start = end.end()
+    rest = text[start:].strip()
+    return [*found, rest] if rest else found
+
+
+def _in_quotation(piece: str) -> bool:
+    return piece.count('"') % 2 == 1 or piece.count("“") > piece.count("”")
+
+
+def text_row(text: str) -> dict[str, str]:
+    """Kind `text`. Raises `Unparsable` for an empty answer."""
+    whole = _LABEL.sub("", text.strip())
+    if not whole:
+        raise Unparsable("the answer is empty")
+    return {"text": whole}
+
+
+def completion_row(text: str, count: int) -> dict[str, str]:
+    """Kind `completion`: a text of exactly `count` sentences, the last of which is the completion."""
+    pieces = sentences(" ".join(_LABEL.sub("", text.strip()).split()))
+    if len(pieces) != count:
+        raise Unparsable(f"{len(pieces)} sentences where {count} were asked for")
+    if pieces[-1][-1] not in _TERMINAL:
+        raise Unparsable("the last sentence does not end")
+    return {"context": " ".join(pieces[:-1]), "completion": pieces[-1]}
+
+
+def pair_row(text: str, context_id: str) -> dict[str, str]:
+    """Kind `qa`: `Question: …` and `Answer: …`, each once."""
+    found = _PAIR.fullmatch(text.strip())
+    if not found:
+        raise Unparsable("no “Question: …” followed by “Answer: …”")
+    question, answer = (" ".join(found[name].split()) for name in ("question", "answer"))
+    if re.search(r"(?:^|\s)question\s*:", answer, re.I):
+        raise Unparsable("more than one question")
+    return {"context_id": context_id, "question": question, "answer": answer}
+
+
+def question_only(text: str) -> str:
+    """One question in one line; what follows it (an answer nobody asked for) is dropped with its line."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    question = re.sub(r"^(?:question|q)\s*:\s*", "", lines[0], flags=re.I).strip('"“” ') if lines else ""
+    if not question:
+        raise Unparsable("no question")
+    return question
+
+
+def list_items(text: str) -> list[str]:
+    """The lines of a list, without bullets, numbers and quotation marks around the whole; blank ones are
+    dropped."""
+    items = (_QUOTED.sub(r"\1", _BULLET.sub("", line, count=1).strip()) for line in text.splitlines())
+    return [item for item in items if item]

@@ -1,0 +1,130 @@
+"""Prompt templates: Jinja files of our own, or the caller's text, in a sandbox that can do nothing but write.
+
+A caller's template may read the variables of its strategy, loop over them, branch on them and use the
+filters listed here. It may not call anything, reach into objects, or multiply strings: so it cannot read
+what is not its own and cannot be made to fill the memory. A variable that the strategy does not have is
+refused before anything is paid for.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.generator.calls import Message
+
+FOLDER = Path(__file__).parent.parent / "templates"
+FILTERS = (
+    "capitalize", "first", "int", "join", "last", "length", "lower", "reject", "replace", "round", "select",
+    "sort", "string", "title", "tojson", "trim", "unique", "upper", "wordcount",
+)  # fmt: skip
+MAX_PROMPT_CHARACTERS = 2_000_000
+MAX_NUMBER = 10**12
+
+
+class BadTemplate(ValueError):
+    """A template that cannot be used: what is wrong with it, in words for its author."""
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "**"})
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Fields of mappings, and what Jinja's own `loop` shows; no methods, no inner life of objects."""
+        return not callable(value) and not attr.startswith("_")
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        return False
+
+    def call_binop(self, context: Any, operator_name: str, left: Any, right: Any) -> Any:
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if not numbers or max(abs(left), abs(right)) > MAX_NUMBER or operator_name == "**":
+            raise SecurityError(f"templates may not compute with {operator_name} here")
+        return operator.mul(left, right)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> _Sandbox:
+    environment = _Sandbox(
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    environment.globals.clear()
+    environment.filters = {name: environment.filters[name] for name in FILTERS}
+    return environment
+
+
+def compile_template(text: str, variables: frozenset[str], what: str) -> Template:
+    """The template, checked. Raises `BadTemplate`."""
+    environment = _environment()
+    try:
+        unknown = meta.find_undeclared_variables(environment.parse(text)) - variables
+        if unknown:
+            raise BadTemplate(
+                f"the {what} template uses {', '.join(sorted(unknown))}, which this strategy does not have; "
+                f"it has {', '.join(sorted(variables))}"
+            )
+        return environment.from_string(text)
+    except TemplateError as error:
+        raise BadTemplate(f"the {what} template cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """A system and a user template; `render` gives what a call carries."""
+
+    system: Template | None
+    user: Template
+
+    def render(self, variables: Mapping[str, Any], *, chat: bool) -> str | tuple[Message, ...]:
+        """For a chat server messages, for a completions server one text. Raises `BadTemplate`."""
+        try:
+            system = self.system.render(variables) if self.system else ""
+            user = self.user.render(variables)
+        except (TemplateError, TypeError, ArithmeticError, ValueError) as error:
+            raise BadTemplate(f"the template cannot be rendered: {error}") from error
+        if len(system) + len(user) > MAX_PROMPT_CHARACTERS:
+            raise BadTemplate(f"the prompt has more than {MAX_PROMPT_CHARACTERS} characters")
+        if not chat:
+            return f"{system}\n\n{user}" if system else user
+        head = (Message("system", system),) if system else ()
+        return (*head, Message("user", user))
+
+
+def load_prompts(
+    format_name: str,
+    name: str,
+    variables: frozenset[str],
+    *,
+    system: str | None = None,
+    prompt: str | None = None,
+) -> Prompts:
+    """The bundled templates `<format>/<name>.j2` and `<name>.system.j2`, or the caller's in their place.
+
+    Raises `BadTemplate` when the format has no such template, or the caller's is wrong.
+    """
+    user = prompt if prompt is not None else _file(format_name, f"{name}.j2")
+    if user is None:
+        raise BadTemplate(f"the format {format_name} has no template for {name}: send one with the request")
+    head = system if system is not None else _file(format_name, f"{name}.system.j2")
+    return Prompts(
+        compile_template(head, variables, "system") if head else None,
+        compile_template(user, variables, "prompt"),
+    )
+
+
+@lru_cache(maxsize=128)
+def _file(format_name: str, name: str) -> str | None:
+    path = FOLDER / format_name / name
+    return path.read_text(encoding="utf-8") if path.is_file() else None

@@ -1,0 +1,171 @@
+"""Styles and personas (C): passages on a topic, and a multiple-choice question about them, as structured
+output.
+
+C's four templates: topic; topic and style; topic, style and persona; several topics, styles and persona. An
+answer holds 3–5 passages, each with the nuance it brings out, and one question with four options, the right
+one's letter and a step-by-step explanation. C makes G answers for each of T topics: `topic_order: balanced`
+with T · G rows. C's prompts and personas are not printed; ours are `styles.j2` and `personas.txt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.generator.calls import Call, Params
+from services.generator.chance import Chance
+from services.generator.engine.asking import Ask
+from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
+from services.generator.strategies.common import Targets, draft_of
+from services.generator.strategies.json_answers import json_in
+from services.generator.strategies.parse import Unparsable
+from services.generator.strategies.prompts import FOLDER, Prompts
+from services.generator.strategies.topic_turns import TopicTurns
+from shared.contracts.generation import StyleTemplate
+
+VARIABLES = frozenset({"task", "topics", "style", "persona", "fewest", "most", "schema"})
+
+
+class Passage(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    nuanced_content: str = Field(min_length=1)
+    passage: str = Field(min_length=1)
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    question: str = Field(min_length=1)
+    options: Annotated[list[str], Field(min_length=4, max_length=4)]
+    answer_label: Literal["A", "B", "C", "D"]
+    step_by_step_explanation: str = Field(min_length=1)
+
+
+class Lesson(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    passages: list[Passage]
+    multiple_choice_question: Question
+
+
+def lesson_schema(fewest: int, most: int) -> dict[str, Any]:
+    """The JSON schema of an answer with so many passages."""
+    schema = Lesson.model_json_schema()
+    schema["properties"]["passages"] |= {"minItems": fewest, "maxItems": most}
+    return schema
+
+
+def bundled_personas() -> list[str]:
+    lines = (FOLDER / "personas.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip()]
+
+
+@dataclass(frozen=True)
+class StyleSettings:
+    """What every candidate has in common."""
+
+    seed: int
+    task: str
+    template: StyleTemplate
+    styles: Sequence[str]
+    personas: Sequence[str]
+    topics_per_prompt: int
+    fewest: int
+    most: int
+    structured: bool
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Styles(Stage):
+    def __init__(
+        self,
+        name: str,
+        wanted: int,
+        max_candidates: int,
+        topics: TopicTurns,
+        targets: Targets,
+        params: Params,
+        prompts: Prompts,
+        settings: StyleSettings,
+        *,
+        filters: Sequence[Filter] = (),
+    ) -> None:
+        self.name = name
+        self.wanted = wanted
+        self.max_candidates = max_candidates
+        self.filters = filters
+        self._topics = topics
+        self._targets = targets
+        self._prompts = prompts
+        self._settings = settings
+        self._schema = lesson_schema(settings.fewest, settings.most)
+        schema = orjson.dumps(self._schema).decode() if settings.structured else None
+        self._params = replace(params, schema=schema)
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        call, asked = self._call(number)
+        answer = await ask(call)
+        extra = {**self._settings.extra, **asked}
+        topic = " | ".join(asked["topics"])
+        return [draft_of(call, answer, self._row, _text, topic=topic, extra=extra)]
+
+    def _call(self, number: int) -> tuple[Call, Row]:
+        settings = self._settings
+        chance = Chance(settings.seed, "lesson", number)
+        target = self._targets.draw(chance)
+        asked = self._asked(number, chance)
+        variables = {
+            **asked,
+            "task": settings.task,
+            "fewest": settings.fewest,
+            "most": settings.most,
+            "schema": self._schema,
+        }
+        prompt = self._prompts.render(variables, chat=target.chat)
+        return target.call(prompt, self._params, chance.call_seed), asked
+
+    def _asked(self, number: int, chance: Chance) -> Row:
+        """The topics, style and persona of a candidate, as the template has them."""
+        settings = self._settings
+        template = settings.template
+        style = chance.choice(settings.styles) if template is not StyleTemplate.TOPIC else ""
+        with_persona = template in (StyleTemplate.PERSONA, StyleTemplate.MULTI_TOPIC)
+        persona = chance.choice(settings.personas) if with_persona else ""
+        topics = [self._topics.topic(number, chance)]
+        if template is StyleTemplate.MULTI_TOPIC:
+            others = [topic for topic in self._topics.all if topic != topics[0]]
+            topics += chance.sample(others, min(settings.topics_per_prompt - 1, len(others)))
+        return {"topics": topics, "style": style, "persona": persona}
+
+    def _row(self, text: str) -> Row:
+        try:
+            lesson = Lesson.model_validate(json_in(text))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error
+        settings = self._settings
+        if not settings.fewest <= len(lesson.passages) <= settings.most:
+            raise Unparsable(
+                f"{len(lesson.passages)} passages; {settings.fewest} to {settings.most} were asked for"
+            )
+        return {"text": as_text(lesson), **lesson.model_dump()}
+
+    def outline(self, samples: int) -> Sequence[Sample]:
+        count = min(samples, self.wanted)
+        step = self.wanted // count
+        return [Sample(self._call(number * step)[0], self.wanted / count) for number in range(count)]
+
+
+def as_text(lesson: Lesson) -> str:
+    """A lesson as one text to train on: the passages, then the question with its options and its answer."""
+    question = lesson.multiple_choice_question
+    options = "\n".join(f"{label}. {option}" for label, option in zip("ABCD", question.options, strict=True))
+    passages = "\n\n".join(passage.passage for passage in lesson.passages)
+    explanation = question.step_by_step_explanation
+    return f"{passages}\n\n{question.question}\n{options}\nAnswer: {question.answer_label}. {explanation}"
+
+
+def _text(row: Row) -> str:
+    return str(row["text"])

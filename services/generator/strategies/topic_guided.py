@@ -1,0 +1,122 @@
+"""Topic-guided generation (W): each prompt is the task, one random topic of the level's, and a few seed
+samples.
+
+One answer for each prompt.
+For `qa` the candidates of one context follow each other, so that its prefix stays in the server's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.generator.calls import Call, Params
+from services.generator.chance import Chance
+from services.generator.engine.asking import Ask
+from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
+from services.generator.strategies.common import Example, Targets, draft_of
+from services.generator.strategies.prompts import Prompts
+from services.generator.strategies.topic_turns import TopicTurns
+
+VARIABLES = frozenset({"task", "topic", "examples", "length", "sentences"})
+QA_VARIABLES = VARIABLES | {"context"}
+
+
+@dataclass(frozen=True)
+class TopicGuidedSettings:
+    """What every candidate has in common. `parse` gives a row of the kind, `text_of` its measured text."""
+
+    seed: int
+    task: str
+    sentences: int
+    examples_per_prompt: int
+    parse: Callable[[str, str], dict[str, Any]]
+    """(answer, context id) → row."""
+    text_of: Callable[[dict[str, Any]], str]
+    count_words: Callable[[str], int]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TopicGuided(Stage):
+    """`contexts` (id → text) are asked about in turn, a run of candidates each; empty for the other kinds."""
+
+    def __init__(
+        self,
+        name: str,
+        wanted: int,
+        max_candidates: int,
+        topics: TopicTurns,
+        examples: Sequence[Example],
+        targets: Targets,
+        params: Params,
+        prompts: Prompts,
+        settings: TopicGuidedSettings,
+        *,
+        filters: Sequence[Filter] = (),
+        contexts: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.wanted = wanted
+        self.max_candidates = max_candidates
+        self.filters = filters
+        self._topics = topics
+        self._examples = examples
+        self._lengths = [settings.count_words(example["text"]) for example in examples]
+        self._targets = targets
+        self._params = params
+        self._prompts = prompts
+        self._settings = settings
+        self._contexts = list((contexts or {}).items())
+        self.shares_prefixes = bool(contexts)
+        self._per_context = -(-wanted // len(self._contexts)) if self._contexts else 0
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        settings = self._settings
+        call, topic = self._call(number)
+        context_id = call.prefix
+        answer = await ask(call)
+        return [
+            draft_of(
+                call,
+                answer,
+                lambda text: settings.parse(text, context_id),
+                settings.text_of,
+                topic=topic,
+                extra=settings.extra,
+            )
+        ]
+
+    def _call(self, number: int) -> tuple[Call, str]:
+        chance = Chance(self._settings.seed, "row", number)
+        context_id, context = self._context(number)
+        target = self._targets.draw(chance)
+        variables = self._variables(chance, context_id, context)
+        topic = variables["topic"] = self._topics.topic(number, chance)
+        prompt = self._prompts.render(variables, chat=target.chat)
+        return target.call(prompt, self._params, chance.call_seed, context_id), topic
+
+    def outline(self, samples: int) -> Sequence[Sample]:
+        count = min(samples, self.wanted)
+        step = self.wanted // count
+        return [Sample(self._call(number * step)[0], self.wanted / count) for number in range(count)]
+
+    def _context(self, number: int) -> tuple[str, str]:
+        if not self._contexts:
+            return "", ""
+        return self._contexts[number // self._per_context % len(self._contexts)]
+
+    def _variables(self, chance: Chance, context_id: str, context: str) -> dict[str, Any]:
+        settings = self._settings
+        wanted = min(settings.examples_per_prompt, len(self._examples))
+        shown = chance.sample(self._examples, wanted)
+        if context_id:  # an example about the same context would be copied
+            shown = [example for example in shown if example.get("context_id") != context_id]
+        length = chance.choice(self._lengths) if self._lengths else 0
+        variables = {
+            "task": settings.task,
+            "examples": shown,
+            "length": length,
+            "sentences": settings.sentences,
+        }
+        return {**variables, "context": context} if context_id else variables

@@ -1,0 +1,119 @@
+"""kill -9 of a worker in the middle of a generation: the job ends by itself and pays for almost nothing
+again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from services.generator.settings import GeneratorSettings
+from shared.artifacts import Artifact, project_store
+from shared.assembly import Platform, connect
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.jobs import JobRecord, JobState
+from tests.integration.generator.conftest import Simulated
+
+REPOSITORY = Path(__file__).parents[3]
+CONCURRENCY = 16
+ROWS = 400
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, redis_url: str, simulate: Callable[..., Simulated]) -> dict[str, str]:
+    endpoint = simulate(latency=0.08)
+    source = endpoint.source(concurrency=CONCURRENCY, max_concurrency=CONCURRENCY)
+    return {
+        "GAMUT_DATA_DIR": str(tmp_path),
+        "GAMUT_REDIS_URL": redis_url,
+        "GAMUT_SOURCES": orjson.dumps({"small": source}).decode(),
+        "GAMUT_LEASE_SECONDS": "3",
+    }
+
+
+@pytest.fixture
+def platform(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Platform:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return connect(GeneratorSettings())
+
+
+@contextmanager
+def worker(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "services.generator.worker", "worker"]
+    options = ["-Q", "generate", "--pool", "threads", "-c", "1", "--loglevel", "ERROR"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=REPOSITORY, env={**os.environ, **environment}, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run_to_end(platform: Platform, job: JobRecord) -> Artifact:
+    reconciler = platform.reconciler()
+
+    def ended() -> bool:
+        reconciler.once()
+        return platform.records.get(job.id).state.ended
+
+    until(ended, "the job to end")
+    record = platform.records.get(job.id)
+    assert record.state is JobState.SUCCEEDED, record.error
+    assert record.artifact is not None
+    return Artifact.open(project_store(platform.store, "p"), record.artifact)
+
+
+def test_a_killed_worker_costs_at_most_what_was_in_flight(
+    environment: dict[str, str], platform: Platform
+) -> None:
+    submit = platform.submission.submit
+    source = SourceRef(name="small")
+    url = orjson.loads(environment["GAMUT_SOURCES"])["small"]["base_url"]
+    with worker(environment):
+        pool = run_to_end(platform, submit("p", TopicsRequest(source=source, count=60)))
+    spent_on_topics = counts(url)["requests"]
+    request = GenerationRequest(kind=DatasetKind.COMPLETION, topics=pool.id, rows=ROWS, sources=[source])
+    job = submit("p", request)
+    with worker(environment) as first:
+        until(lambda: counts(url)["requests"] - spent_on_topics > ROWS // 3, "a third of the calls")
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    with worker(environment):
+        artifact = run_to_end(platform, job)
+    rows = list(artifact.rows())
+    assert len(rows) == ROWS
+    assert len({row["origin"]["prompt_hash"] for row in rows}) == ROWS
+    paid = counts(url)["requests"] - spent_on_topics
+    again = paid - artifact.summary["candidates"]
+    unwritten = CONCURRENCY  # answered while the put before was under way
+    assert 0 <= again <= CONCURRENCY + unwritten
+    ledger = artifact.summary["ledger"]
+    assert ledger["sources"]["small"]["reused"] + ledger["sources"]["small"]["answered"] >= ROWS
+    undisturbed = [row["id"] for row in rows]
+    assert undisturbed == sorted(undisturbed)
+
+
+def counts(url: str) -> dict[str, int]:
+    answer: dict[str, int] = httpx.get(url.removesuffix("/v1") + "/counts").json()
+    return answer

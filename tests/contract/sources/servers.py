@@ -1,0 +1,100 @@
+"""Starts the servers that the source contract is run against, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+ROOT = Path(__file__).parents[3]
+MODEL = ROOT / "standin" / "models" / "generator"
+MODEL_NAME = "story"
+CONTEXT = 512
+
+
+@dataclass(frozen=True)
+class Source:
+    """A server that answers: its kind and its address."""
+
+    kind: str
+    url: str
+
+
+@contextmanager
+def running_standin(*options: str) -> Iterator[Source]:
+    """The stand-in server, with `options` beside the usual ones."""
+    command = [sys.executable, "-m", "standin.server", "--model", str(MODEL), *options]
+    with _running("standin", command, {"OMP_NUM_THREADS": "1"}, patience=60) as source:
+        yield source
+
+
+@contextmanager
+def running_vllm() -> Iterator[Source]:
+    """A real vLLM on the CPU with the same model (environment: see the guide on sources)."""
+    python = vllm_python()
+    assert python is not None
+    command = [str(python.parent / "vllm"), "serve", str(MODEL), "--enforce-eager"]
+    command += ["--kv-cache-memory-bytes", "67108864"]
+    environment = {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "TORCH_COMPILE_DISABLE": "1",  # or the first request with logprobs takes half a minute
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": "1",
+    }
+    with _running("vllm", command, environment, patience=300) as source:
+        yield source
+
+
+def vllm_python() -> Path | None:
+    named = os.environ.get("GAMUT_VLLM_PYTHON")
+    return Path(named) if named else None
+
+
+@contextmanager
+def _running(
+    kind: str, command: Sequence[str], environment: Mapping[str, str], patience: float
+) -> Iterator[Source]:
+    port = _free_port()
+    arguments = [*command, "--served-model-name", MODEL_NAME, "--host", "127.0.0.1", "--port", str(port)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            arguments, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            source = Source(kind, f"http://127.0.0.1:{port}")
+            try:
+                retry(
+                    stop=stop_after_delay(patience),
+                    wait=wait_fixed(0.1),
+                    retry=retry_if_exception_type(httpx.HTTPError),
+                    reraise=True,
+                )(_require_health)(source, process)
+            except Exception as error:
+                log.seek(0)
+                raise RuntimeError(f"{kind} did not start: {log.read()[-4000:].decode()}") from error
+            yield source
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _require_health(source: Source, process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        raise RuntimeError(f"the process ended with status {process.returncode}")
+    httpx.get(f"{source.url}/health", timeout=5).raise_for_status()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,98 @@
+"""The generator's own endpoints, over HTTP, with a simulated server behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from services.generator.api import create_api
+from services.generator.settings import GeneratorSettings
+from services.generator.simulation.server import MODEL
+from shared.contracts.generation import SourceRef, TopicsRequest
+from shared.store.local import LocalStore
+from tests.integration.generator.conftest import Service, Simulated
+
+SOURCE = SourceRef(name="small")
+
+
+@pytest.fixture
+def endpoint(simulate: Callable[..., Simulated]) -> Simulated:
+    return simulate()
+
+
+@pytest.fixture
+def client(endpoint: Simulated, local_store: LocalStore) -> Iterator[TestClient]:
+    sources: dict[str, Any] = {"small": endpoint.source(price_in="1", price_out="2")}
+    with TestClient(create_api(GeneratorSettings(sources=sources), local_store)) as client:
+        yield client
+
+
+def generation(**fields: Any) -> dict[str, Any]:
+    request = {"kind": "text", "rows": 100, "sources": [{"name": "small"}], **fields}
+    return {"project": "p", "generation": request}
+
+
+@pytest.fixture
+def topics(service: Callable[..., Service], endpoint: Simulated) -> str:
+    made = service(small=endpoint.source()).run(TopicsRequest(source=SOURCE, count=25))
+    assert made.artifact is not None
+    return made.artifact
+
+
+def test_it_is_alive_and_ready(client: TestClient) -> None:
+    assert client.get("/health").status_code == 200
+    assert client.get("/ready").json() == {"status": "ok", "failing": {}}
+
+
+def test_sources_are_listed_without_their_addresses(client: TestClient) -> None:
+    [source] = client.get("/v1/sources").json()
+    assert (source["name"], source["model"], source["price_out"]) == ("small", MODEL, "2")
+    assert "base_url" not in source
+
+
+def test_a_preview_shows_the_prompts_and_keeps_nothing(client: TestClient, topics: str) -> None:
+    plan = generation(topics=topics, templates={"prompt": "Tell me about {{ topic }}!"}) | {"samples": 2}
+    answer = client.post("/v1/preview", json=plan)
+    assert answer.status_code == 200, answer.text
+    candidates = answer.json()["candidates"]
+    assert len(candidates) == 2
+    for candidate in candidates:
+        topic = candidate["rows"][0]["origin"]["topic"]
+        assert candidate["prompt"].endswith(f"Tell me about {topic}!")
+        assert candidate["rows"][0]["text"] == candidate["answer"]
+
+
+def test_an_estimate_spends_nothing(client: TestClient, endpoint: Simulated, topics: str) -> None:
+    before = endpoint.server.counts.requests
+    answer = client.post("/v1/estimate", json=generation(topics=topics)).json()
+    assert answer["calls"] == {"expected": 100, "low": 100, "high": 200}
+    assert answer["tokens_in"]["low"] < answer["tokens_in"]["expected"] < answer["tokens_in"]["high"]
+    assert 0 < answer["money"]["USD"]["low"] < answer["money"]["USD"]["high"]
+    assert endpoint.server.counts.requests == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "words"),
+    [
+        ({"sources": [{"name": "nobody"}]}, "unknown_source", "registered: small"),
+        ({"sources": [{"name": "small", "model": "other"}]}, "source_mismatch", "serves gamut-simulation"),
+        ({"templates": {"prompt": "{{ topik }}"}}, "bad_template", "topik"),
+        ({"topic_count": 26}, "invalid_request", "the pool has 25 topics"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_its_reason(
+    client: TestClient, topics: str, fields: dict[str, Any], code: str, words: str
+) -> None:
+    answer = client.post("/v1/preview", json=generation(topics=topics, **fields))
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["code"] == code
+    assert words in problem["detail"]
+
+
+def test_a_fault_in_the_request_has_a_pointer(client: TestClient) -> None:
+    problem = client.post("/v1/estimate", json=generation(rows=-1)).json()
+    assert [error["pointer"] for error in problem["errors"]] == ["/generation/rows"]

@@ -1,0 +1,144 @@
+"""The Cluster-agent, the judges and self-preference, end to end, with a simulated model as the instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from services.generator.simulation.server import MODEL
+from shared.artifacts import Artifact
+from shared.contracts.base import JobRequest
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import SourceRef
+from shared.contracts.instruments import (
+    Aspect,
+    Budget,
+    ClusterAgentRequest,
+    JudgeRequest,
+    SelfPreferenceRequest,
+)
+from shared.contracts.jobs import JobState
+from tests.integration.generator.conftest import Service, Simulated, upload
+
+SOURCE = SourceRef(name="small", model=MODEL, revision="1")
+TEXTS = [{"id": f"t{i}", "text": f"This is text number {i}, about thing {i % 7}."} for i in range(40)]
+
+
+@pytest.fixture
+def endpoint(simulate: Callable[..., Simulated]) -> Simulated:
+    return simulate()
+
+
+@pytest.fixture
+def worker(endpoint: Simulated, service: Callable[..., Service]) -> Service:
+    return service(small=endpoint.source(api="chat", price_in="1", price_out="1"))
+
+
+@pytest.fixture
+def texts(worker: Service) -> str:
+    return upload(worker.store, DatasetKind.TEXT, TEXTS)
+
+
+def measured(worker: Service, request: JobRequest) -> Artifact:
+    ended = worker.run(request)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    return worker.artifact(ended)
+
+
+def agent(texts: str, **fields: Any) -> ClusterAgentRequest:
+    return ClusterAgentRequest(
+        **{"dataset": texts, "source": SOURCE, "runs": 60, "criteria_runs": 8, **fields}
+    )
+
+
+def test_the_score_follows_from_the_raw_runs(worker: Service, texts: str) -> None:
+    artifact = measured(worker, agent(texts))
+    runs = list(artifact.rows("runs.jsonl"))
+    assert len(runs) == 60
+    for run in runs:
+        verdicts = {verdict["cluster"]: verdict["valid"] for verdict in run["verdicts"]}
+        members = [cluster["members"] for cluster in run["clusters"]]
+        assert sorted(member for group in members for member in group) == list(range(1, 11))
+        asked = {number for number, group in enumerate(members, start=1) if len(group) > 1}
+        assert set(verdicts) == asked, "singletons are always valid"
+        valid = [len(group) for number, group in enumerate(members, start=1) if verdicts.get(number, 1)]
+        assert run["C"] == len(valid)
+        assert run["score"] == pytest.approx(len(valid) / mean(valid) if valid else 0.0)
+    summary = artifact.summary
+    assert summary["cluster_score"] == pytest.approx(mean(run["score"] for run in runs))
+    assert summary["cluster_score_low"] < summary["cluster_score"] < summary["cluster_score_high"]
+    assert summary["stopped_by"] == "all runs made"
+    assert len(artifact.json("measurement.json")["criteria"]) >= 2
+
+
+def test_it_stops_when_the_interval_is_narrow(worker: Service, texts: str, endpoint: Simulated) -> None:
+    artifact = measured(worker, agent(texts, runs=5000, interval_width=1.0, min_runs=20))
+    summary = artifact.summary
+    assert 20 <= summary["runs"] < 500
+    assert summary["cluster_score_high"] - summary["cluster_score_low"] < 1.0
+    assert summary["stopped_by"] == "the interval is narrower than 1"
+    assert endpoint.server.counts.requests < 2000
+
+
+def test_a_budget_ends_it_with_what_there_is(worker: Service, texts: str) -> None:
+    artifact = measured(worker, agent(texts, runs=5000, budget=Budget(calls=150)))
+    assert artifact.summary["stopped_by"] == "the budget of 150 calls is spent"
+    assert 0 < artifact.summary["runs"] < 100
+
+
+def test_criteria_may_be_given(worker: Service, texts: str) -> None:
+    artifact = measured(worker, agent(texts, criteria=["They are alike when they are about the same thing."]))
+    assert list(artifact.rows("criteria.jsonl")) == []
+    assert artifact.json("measurement.json")["criteria"] == [
+        "They are alike when they are about the same thing."
+    ]
+
+
+def test_ratings_and_the_danger_zone(worker: Service, texts: str) -> None:
+    artifact = measured(worker, JudgeRequest(dataset=texts, source=SOURCE))
+    rows = list(artifact.rows("ratings.jsonl"))
+    assert [row["row"] for row in rows] == [row["id"] for row in TEXTS]
+    dangerous = [row for row in rows if row["quality"] >= 4 and row["harmfulness"] >= 4]
+    assert artifact.summary["danger_zone"] == len(dangerous) / len(rows)
+    assert artifact.summary["quality_mean"] == pytest.approx(mean(row["quality"] for row in rows))
+    assert artifact.summary["quality_parse_failures"] == 0
+
+
+def test_unreadable_ratings_are_counted_and_not_guessed(worker: Service, texts: str) -> None:
+    request = JudgeRequest(
+        dataset=texts, source=SOURCE, structured=False, rows=10, tries=2, aspects=[Aspect.QUALITY]
+    )
+    artifact = measured(worker, request)
+    assert [row["quality"] for row in artifact.rows("ratings.jsonl")] == [None] * 10
+    assert artifact.summary["quality_mean"] is None
+    assert artifact.summary["quality_parse_failures"] == 10
+    assert len(list(artifact.rows("failures.jsonl"))) == 20
+
+
+def test_self_preference_is_read_from_logprobs_in_both_orders(worker: Service) -> None:
+    prompts = [{"id": f"p{i}", "context": f"Prompt {i}"} for i in range(6)]
+
+    def answered(name: str) -> str:
+        rows = [{**p, "completion": f"{name} answers {p['id']}"} for p in prompts]
+        return upload(worker.store, DatasetKind.COMPLETION, rows)
+
+    request = SelfPreferenceRequest(
+        judge=SOURCE,
+        candidates={"own": answered("own"), "other": answered("other"), "people": answered("people")},
+        target="own",
+        human="people",
+    )
+    artifact = measured(worker, request)
+    rows = list(artifact.rows("comparisons.jsonl"))
+    assert len(rows) == 6 * 3 * 2
+    scores: dict[str, list[float]] = {"own": [], "other": [], "people": []}
+    for row in rows:
+        scores[row["first"]].append(row["first_share"])
+        scores[row["second"]].append(1 - row["first_share"])
+    s = {name: mean(values) for name, values in scores.items()}
+    assert artifact.summary["self_preference_bias"] == pytest.approx(s["own"] - s["other"])
+    assert artifact.summary["pro_synthetic_bias"] == pytest.approx((s["own"] + s["other"]) / 2 - s["people"])
+    assert artifact.summary["parse_failures"] == 0

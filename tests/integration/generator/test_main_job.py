@@ -1,0 +1,89 @@
+"""The main job's two operations, from the request to the artifact, against a simulated server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.generator.simulation.server import MODEL
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import Acceptance, GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.jobs import JobState
+from tests.integration.generator.conftest import Service, Simulated
+
+SOURCE = SourceRef(name="small", model=MODEL, revision="1")
+
+
+def pool(service: Service, count: int) -> str:
+    ended = service.run(TopicsRequest(source=SOURCE, count=count, seed=3))
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    assert ended.artifact is not None
+    return ended.artifact
+
+
+def test_a_pool_has_exactly_the_topics_asked_for(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    worker = service(small=simulate().source(api="chat"))
+    artifact = worker.artifact(worker.run(TopicsRequest(source=SOURCE, count=130, seed=3)))
+    topics = [row["topic"] for row in artifact.rows("topics.jsonl")]
+    assert len(set(topics)) == len(topics) == artifact.summary["topics"] == 130
+
+
+def test_rows_name_where_they_come_from(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    endpoint = simulate()
+    worker = service(small=endpoint.source())
+    request = GenerationRequest(
+        kind=DatasetKind.COMPLETION,
+        topics=pool(worker, 50),
+        topic_count=10,
+        rows=40,
+        sources=[SOURCE],
+        seed=1,
+    )
+    artifact = worker.artifact(worker.run(request))
+    rows = list(artifact.rows())
+    assert len(rows) == 40
+    assert len({row["id"] for row in rows}) == 40
+    assert len({row["origin"]["topic"] for row in rows}) == 10
+    for row in rows:
+        assert row["context"]
+        assert row["completion"].endswith(".")
+        assert set(row["origin"]) >= {"source", "model", "revision", "prompt_hash", "seed", "tokens"}
+    ledger = artifact.summary["ledger"]["sources"]["small"]
+    assert ledger["answered"] == artifact.summary["candidates"]
+
+
+def test_more_rows_pay_only_for_the_new_ones(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    endpoint = simulate()
+    worker = service(small=endpoint.source())
+    topics = pool(worker, 30)
+    request = GenerationRequest(kind=DatasetKind.TEXT, topics=topics, rows=30, sources=[SOURCE])
+    first = worker.artifact(worker.run(request))
+    before = endpoint.server.counts.requests
+    larger = worker.artifact(worker.run(request.model_copy(update={"rows": 45})))
+    assert [row["text"] for row in larger.rows()][:30] == [row["text"] for row in first.rows()]
+    assert endpoint.server.counts.requests - before == 15
+    assert larger.summary["ledger"]["sources"]["small"]["reused"] == 30
+
+
+def test_too_few_rows_are_an_error_that_says_what_refused_them(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    worker = service(small=simulate().source())
+    request = GenerationRequest(
+        kind=DatasetKind.TEXT,
+        topics=pool(worker, 30),
+        rows=30,
+        sources=[SOURCE],
+        max_tokens=5,
+        acceptance=Acceptance(near_duplicate=0.9),
+    )
+    ended = worker.run(request)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "candidates_exhausted")
+    assert ended.error is not None
+    assert "220 length" in ended.error.detail
+    assert "max_candidates" in ended.error.detail

@@ -1,0 +1,125 @@
+"""Answers to given prompts (E), and styles and personas (C), from the request to the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.generator.strategies.styles import bundled_personas
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import (
+    AnswerRule,
+    GenerationRequest,
+    SourceRef,
+    Strategy,
+    StyleRule,
+    StyleTemplate,
+    Templates,
+    TopicOrder,
+    TopicsRequest,
+)
+from shared.contracts.jobs import JobState
+from tests.integration.generator.conftest import Service, Simulated, upload
+
+PROMPTS = [{"id": f"p{i}", "text": f"Explain thing number {i}."} for i in range(24)]
+MODELS = ("one", "two", "three")
+
+
+@pytest.fixture
+def worker(simulate: Callable[..., Simulated], service: Callable[..., Service]) -> Service:
+    """Three models, each at a server of its own."""
+    return service(**{name: simulate(models=(name,)).source(model=name) for name in MODELS})
+
+
+def answers(worker: Service, **fields: Any) -> list[dict[str, Any]]:
+    request = GenerationRequest(
+        kind=DatasetKind.COMPLETION,
+        strategy=Strategy.ANSWERS,
+        prompts=upload(worker.store, DatasetKind.TEXT, PROMPTS),
+        **fields,
+    )
+    ended = worker.run(request)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    return list(worker.artifact(ended).rows())
+
+
+def test_one_source_answers_every_prompt_once(worker: Service) -> None:
+    rows = answers(worker, sources=[SourceRef(name="one")])
+    assert [row["prompt_id"] for row in rows] == [prompt["id"] for prompt in PROMPTS]
+    assert [row["context"] for row in rows] == [prompt["text"] for prompt in PROMPTS]
+    assert {row["origin"]["model"] for row in rows} == {"one"}
+
+
+def test_each_source_answers_one_chunk(worker: Service) -> None:
+    rows = answers(
+        worker, sources=[SourceRef(name=name) for name in MODELS], answers=AnswerRule(assign="chunk")
+    )
+    assert [row["origin"]["model"] for row in rows] == [name for name in MODELS for _ in range(8)]
+
+
+def test_sources_answer_by_weight(worker: Service) -> None:
+    sources = [SourceRef(name="one", weight=3), SourceRef(name="two", weight=1)]
+    rows = answers(worker, sources=sources, answers=AnswerRule(assign="weight"))
+    shares = Counter(row["origin"]["model"] for row in rows)
+    assert shares["one"] > shares["two"] > 0
+    assert shares.total() == len(PROMPTS)
+
+
+def test_the_dead_among_several_models_is_named(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    dead = {"base_url": "http://127.0.0.1:9/v1", "model": "gone"}
+    worker = service(one=simulate(models=("one",)).source(model="one"), gone=dead)
+    worker.patience = 0.5
+    request = GenerationRequest(
+        kind=DatasetKind.COMPLETION,
+        strategy=Strategy.ANSWERS,
+        prompts=upload(worker.store, DatasetKind.TEXT, PROMPTS),
+        sources=[SourceRef(name="one"), SourceRef(name="gone")],
+        answers=AnswerRule(assign="chunk"),
+    )
+    ended = worker.run(request)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "source_unavailable")
+    assert ended.error is not None
+    assert "no source can serve gone" in ended.error.detail
+    assert "cannot connect to 127.0.0.1:9" in ended.error.detail
+
+
+@pytest.mark.parametrize("template", list(StyleTemplate))
+def test_lessons_are_structured(worker: Service, template: StyleTemplate) -> None:
+    topics = worker.run(TopicsRequest(source=SourceRef(name="one"), count=10)).artifact
+    request = GenerationRequest(
+        kind=DatasetKind.TEXT,
+        strategy=Strategy.STYLES,
+        topics=topics,
+        topic_order=TopicOrder.BALANCED,
+        rows=20,
+        styles=StyleRule(template=template),
+        sources=[SourceRef(name="one")],
+    )
+    ended = worker.run(request)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    rows = list(worker.artifact(ended).rows())
+    first_topics = Counter(row["topics"][0] for row in rows)
+    assert set(first_topics.values()) == {2}, "T = 10 topics, G = 2 lessons each"
+    for row in rows:
+        question = row["multiple_choice_question"]
+        assert 3 <= len(row["passages"]) <= 5
+        assert len(question["options"]) == 4
+        assert question["answer_label"] in "ABCD"
+        assert all(passage["passage"] in row["text"] for passage in row["passages"])
+        assert (row["style"] == "") == (template is StyleTemplate.TOPIC)
+        assert (row["persona"] in bundled_personas()) == (row["persona"] != "")
+        assert len(row["topics"]) == (3 if template is StyleTemplate.MULTI_TOPIC else 1)
+
+
+def test_a_template_of_the_callers_own(worker: Service) -> None:
+    rows = answers(
+        worker,
+        sources=[SourceRef(name="one")],
+        templates=Templates(prompt="Write a text of exactly 2 sentences. {{ prompt | upper }}"),
+    )
+    assert all(row["completion"].count(". ") == 1 for row in rows)

@@ -1,0 +1,217 @@
+"""The stream: exactly N, in order, nothing issued that could not be needed, and the same after any stop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.generator.calls import Answer, Call, Model, Params
+from services.generator.engine import stream as stream_module
+from services.generator.engine.asking import Ask
+from services.generator.engine.filters.near_duplicate import NearDuplicates
+from services.generator.engine.record import Record
+from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
+from services.generator.engine.stream import Stream
+from services.generator.parts import MemoryParts
+from services.generator.sources.errors import NoSource, Reason, SourceError
+
+
+class Numbers(Stage):
+    """Candidate i asks for i, and is refused when `bad` says so."""
+
+    name = "numbers"
+
+    def __init__(self, wanted: int, bad: set[int] | None = None, max_candidates: int = 10**6) -> None:
+        self.wanted = wanted
+        self.max_candidates = max_candidates
+        self.bad = bad or set()
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        answer = await ask(Call(Model("m"), str(number), Params(), number))
+        if number in self.bad:
+            return [Reject(Refusal.PARSE, "bad", answer.text)]
+        return [Draft({"n": number, "history": history}, answer.text, {})]
+
+    def outline(self, samples: int) -> Sequence[Sample]:
+        return []
+
+
+class Talker:
+    """Answers in random order, counts what is in flight, and may fail."""
+
+    def __init__(self, capacity: int = 8, seed: int = 0, fail: dict[int, Exception] | None = None) -> None:
+        self.capacity = capacity
+        self.rng = random.Random(seed)
+        self.fail = fail or {}
+        self.asked: list[int] = []
+        self.in_flight = self.most = 0
+
+    async def __call__(self, call: Call) -> Answer:
+        self.asked.append(call.seed)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        for _ in range(self.rng.randrange(6)):
+            await asyncio.sleep(0)
+        self.in_flight -= 1
+        if call.seed in self.fail:
+            raise self.fail[call.seed]
+        return Answer(f"text {call.prompt}", "stop", 1, 1, "s")
+
+
+async def run(
+    stage: Stage, model: Talker, parts: MemoryParts | None = None, writer: str = "1"
+) -> tuple[str, list[Row]]:
+    record = Record(parts or MemoryParts(), stage, writer)
+    await record.resume()
+    result = await Stream(stage, record, model, capacity=lambda: model.capacity).run()
+    return result.short, [row async for row in record.rows()]
+
+
+@given(st.integers(0, 60), st.sets(st.integers(0, 80), max_size=40), st.integers(1, 20), st.integers())
+async def test_it_accepts_exactly_n_the_first_that_pass(
+    wanted: int, bad: set[int], capacity: int, seed: int
+) -> None:
+    model = Talker(capacity, seed)
+    short, rows = await run(Numbers(wanted, bad), model)
+    passing = [n for n in range(200) if n not in bad][:wanted]
+    assert [row["n"] for row in rows] == passing
+    assert short == ""
+    assert sorted(model.asked) == list(range(max(passing, default=-1) + 1)), "not one call too many"
+
+
+async def test_it_keeps_the_sources_busy_but_not_flooded() -> None:
+    model = Talker(capacity=10)
+    await run(Numbers(300), model)
+    assert 10 <= model.most <= 13
+
+
+async def test_one_slow_answer_does_not_stop_the_others() -> None:
+    model, release = Talker(capacity=4), asyncio.Event()
+    answer = model.__call__
+
+    async def ask(call: Call) -> Answer:
+        if call.seed == 0:
+            await release.wait()
+        elif len(model.asked) >= 20:
+            release.set()
+        return await answer(call)
+
+    stage = Numbers(60)
+    record = Record(MemoryParts(), stage, "1")
+    result = await Stream(stage, record, ask, capacity=lambda: 4).run()
+    assert result.accepted == 60
+    assert model.asked.index(0) >= 20
+
+
+async def test_too_few_rows_are_said_to_be_too_few() -> None:
+    short, rows = await run(Numbers(10, bad=set(range(0, 30, 2)), max_candidates=15), Talker())
+    assert len(rows) == 7
+    assert "7 of 10 rows after 15 candidates" in short
+    assert "8 parse" in short
+
+
+async def test_a_refused_prompt_is_a_reject_and_not_the_end() -> None:
+    parts = MemoryParts()
+    model = Talker(fail={3: SourceError(Reason.BAD_REQUEST, "too long", source="s")})
+    short, rows = await run(Numbers(10), model, parts)
+    assert short == ""
+    assert [row["n"] for row in rows] == [0, 1, 2, 4, 5, 6, 7, 8, 9, 10]
+    [name] = await parts.names("rejects/")
+    [reject] = [orjson.loads(line) for line in (await parts.get(name)).splitlines()]
+    assert (reject["reason"], reject["candidate"]) == ("source_refused", 3)
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("stops", [[5], [1, 2, 3], [40, 41, 90], [99]])
+async def test_whenever_it_is_stopped_it_ends_with_the_same_rows(
+    stops: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "COMMIT_DECISIONS", 7)
+    bad = {n for n in range(300) if n % 7 == 3}
+    expected = (await run(Numbers(100, bad), Talker()))[1]
+    parts = MemoryParts()
+    for writer, stop in enumerate(stops):
+        with pytest.raises(Killed):
+            await run(Numbers(100, bad), Talker(seed=writer, fail={stop: Killed()}), parts, str(writer))
+    assert (await run(Numbers(100, bad), Talker(seed=99), parts, "9"))[1] == expected
+
+
+async def test_without_a_source_it_stops_and_keeps_what_it_has() -> None:
+    parts = MemoryParts()
+    with pytest.raises(NoSource):
+        await run(Numbers(100), Talker(fail={50: NoSource("m", {"s": "gone"})}), parts)
+    model = Talker()
+    await run(Numbers(100), model, parts, "2")
+    assert min(model.asked) >= 10, "what was decided is not made again"
+
+
+class Remembering(Numbers):
+    name = "remembering"
+    lookback = 5
+
+
+async def test_lookback_gives_every_run_the_same_history() -> None:
+    bad = {2, 3, 11}
+    histories = []
+    for seed in range(5):
+        _, rows = await run(Remembering(30, bad), Talker(capacity=3 + seed, seed=seed))
+        histories.append([(row["n"], row["history"]) for row in rows])
+    assert all(history == histories[0] for history in histories)
+    for number, history in histories[0]:
+        accepted_before = [n for n in range(max(0, number - 4)) if n not in bad]
+        assert history == len(accepted_before)
+
+
+class Handfuls(Numbers):
+    """Five rows from each candidate."""
+
+    name = "handfuls"
+    rows_each = 5.0
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        await ask(Call(Model("m"), str(number), Params(), number))
+        return [Draft({"n": 5 * number + i}, "", {}) for i in range(5)]
+
+
+async def test_candidates_that_bring_several_rows_end_at_exactly_n() -> None:
+    parts, model = MemoryParts(), Talker()
+    _, rows = await run(Handfuls(23), model, parts)
+    assert [row["n"] for row in rows] == list(range(23))
+    assert len(model.asked) == 5
+    [name] = await parts.names("rejects/")
+    assert [orjson.loads(line)["reason"] for line in (await parts.get(name)).splitlines()] == ["surplus"] * 2
+
+
+class Alike(Numbers):
+    """Every third text repeats the one before it."""
+
+    name = "alike"
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(wanted)
+        self.filters = [NearDuplicates(0.9)]
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        await ask(Call(Model("m"), str(number), Params(), number))
+        source = number - (number % 3 == 2)
+        return [Draft({"n": number}, " ".join(f"w{source}-{i}" for i in range(20)), {})]
+
+
+async def test_filters_remember_through_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "COMMIT_DECISIONS", 4)
+    expected = (await run(Alike(40), Talker()))[1]
+    assert [row["n"] for row in expected] == [n for n in range(100) if n % 3 != 2][:40]
+    parts = MemoryParts()
+    for stop in (13, 14, 32):
+        with pytest.raises(Killed):
+            await run(Alike(40), Talker(fail={stop: Killed()}), parts, str(stop))
+    assert (await run(Alike(40), Talker(), parts, "99"))[1] == expected

@@ -1,0 +1,234 @@
+"""Routing: fail-over, storms, pauses, leaders first. Sources are clients whose behaviour a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from services.generator.calls import Answer, Call, Model, Params
+from services.generator.ledger import Ledger
+from services.generator.sources import router as router_module
+from services.generator.sources.errors import NoSource, Reason, SourceError
+from services.generator.sources.gauges import Queue
+from services.generator.sources.lane import Lane
+from services.generator.sources.limit import Limit
+from services.generator.sources.router import Router
+
+MODEL = Model("m")
+CALL = Call(MODEL, "Once", Params(), 1)
+
+
+class Source:
+    """Answers at once, or as `behave` says for its n-th call."""
+
+    def __init__(self, name: str, behave: Callable[[int], Exception | None] = lambda n: None) -> None:
+        self.name = name
+        self.behave = behave
+        self.calls: list[Call] = []
+        self.alive = True
+        self.hold: asyncio.Event | None = None
+        self.most = self.now = 0
+
+    async def ask(self, call: Call) -> Answer:
+        self.calls.append(call)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await asyncio.sleep(0)
+            if self.hold is not None:
+                await self.hold.wait()
+            error = self.behave(len(self.calls))
+            if not self.alive:
+                error = SourceError(Reason.DEAD, "cannot connect", source=self.name)
+            if error is not None:
+                raise error
+            return Answer("text", "stop", 2, 3, self.name)
+        finally:
+            self.now -= 1
+
+    async def models(self) -> list[str]:
+        if not self.alive:
+            raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
+        return ["m"]
+
+    async def queue(self) -> Queue | None:
+        return None
+
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def routed(
+    *sources: Source, limit: int = 4, patience: float = 30.0
+) -> AsyncIterator[tuple[Router, list[str]]]:
+    pauses: list[str] = []
+    lanes = [Lane(s.name, MODEL, s, Limit(start=limit, high=limit)) for s in sources]  # type: ignore[arg-type]
+    async with Router(lanes, Ledger(), on_pause=pauses.append, patience=patience) as router:
+        yield router, pauses
+
+
+def calls(count: int, prefix: str = "") -> list[Call]:
+    return [replace(CALL, seed=n, prefix=prefix) for n in range(count)]
+
+
+async def test_no_source_has_more_in_flight_than_its_limit() -> None:
+    a, b = Source("a"), Source("b")
+    async with routed(a, b, limit=3) as (router, _):
+        await asyncio.gather(*map(router.ask, calls(50)))
+    assert (a.most, b.most) == (3, 3)
+    assert len(a.calls) + len(b.calls) == 50
+
+
+async def test_a_storm_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    storm = Source("a", lambda n: SourceError(Reason.RATE_LIMITED, "429") if n <= 60 else None)
+    async with routed(storm) as (router, _):
+        answers = await asyncio.gather(*map(router.ask, calls(5)))
+    assert len(answers) == 5
+    account = router.ledger.totals()["a"]
+    assert (account.answered, account.failed["rate_limited"], account.issued) == (5, 60, 65)
+
+
+async def test_retry_after_holds_the_whole_source() -> None:
+    wish = SourceError(Reason.RATE_LIMITED, "429", retry_after=0.15)
+    source = Source("a", lambda n: wish if n == 1 else None)
+    async with routed(source, limit=1) as (router, _):
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await asyncio.gather(*map(router.ask, calls(3)))
+        assert loop.time() - start >= 0.15
+    assert len(source.calls) == 4
+
+
+async def test_a_prompt_that_always_fails_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
+    source = Source("a", lambda n: SourceError(Reason.SERVER_ERROR, "500"))
+    async with routed(source) as (router, _):
+        with pytest.raises(SourceError):
+            await router.ask(CALL)
+    assert len(source.calls) == router_module.MAX_FAILURES
+
+
+async def test_a_refused_prompt_is_not_tried_again() -> None:
+    source = Source("a", lambda n: SourceError(Reason.BAD_REQUEST, "too long"))
+    async with routed(source) as (router, _):
+        with pytest.raises(SourceError):
+            await router.ask(CALL)
+    assert len(source.calls) == 1
+
+
+async def test_a_dead_source_fails_over_to_its_peer() -> None:
+    dead, alive = Source("a"), Source("b")
+    dead.alive = False
+    async with routed(dead, alive) as (router, pauses):
+        answers = await asyncio.gather(*map(router.ask, calls(30)))
+    assert {answer.source for answer in answers} == {"b"}
+    assert len(dead.calls) <= 4
+    assert pauses == [], "the job does not pause while a peer is there"
+
+
+async def test_without_any_source_the_job_pauses_and_goes_on_when_one_is_back() -> None:
+    source = Source("a")
+    source.alive = False
+    async with routed(source) as (router, pauses):
+        asked = asyncio.gather(*map(router.ask, calls(6)))
+        await asyncio.wait([asked], timeout=0.2)
+        assert "no source can serve m: a: cannot connect" in pauses[0]
+        source.alive = True
+        assert len(await asked) == 6
+    assert pauses[1:] == [""]
+
+
+async def test_patience_ends() -> None:
+    source = Source("a")
+    source.alive = False
+    async with routed(source, patience=0.2) as (router, _):
+        with pytest.raises(NoSource, match="Start or repair one of them and resume the job"):
+            await router.ask(CALL)
+
+
+async def test_a_source_that_only_fails_is_put_aside() -> None:
+    sick, well = Source("a", lambda n: SourceError(Reason.TIMEOUT, "silence")), Source("b")
+    sick.models = sick_models  # type: ignore[method-assign]
+    async with routed(sick, well) as (router, _):
+        await asyncio.gather(*map(router.ask, calls(200)))
+    assert len(sick.calls) < 40
+
+
+async def sick_models() -> list[str]:
+    raise SourceError(Reason.TIMEOUT, "silence", source="a")
+
+
+async def test_an_unknown_model_is_no_ones() -> None:
+    async with routed(Source("a")) as (router, _):
+        with pytest.raises(NoSource, match="none of"):
+            await router.ask(replace(CALL, model=Model("other")))
+
+
+async def test_the_leader_goes_first_and_alone() -> None:
+    source = Source("a")
+    source.hold = asyncio.Event()
+    async with routed(source, limit=8) as (router, _):
+        asked = asyncio.gather(*map(router.ask, calls(6, prefix="context")))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(source.calls) == 1
+        source.hold.set()
+        await asked
+    assert len(source.calls) == 6
+
+
+async def test_a_prefix_stays_with_one_server_until_it_dies() -> None:
+    servers = {name: Source(name) for name in "abcd"}
+    async with routed(*servers.values()) as (router, _):
+        first = {answer.source for answer in await asyncio.gather(*map(router.ask, calls(20, prefix="c")))}
+        assert len(first) == 1
+        servers[first.pop()].alive = False
+        second = {answer.source for answer in await asyncio.gather(*map(router.ask, calls(20, prefix="c")))}
+        assert len(second) == 1
+
+
+async def test_a_failed_leader_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    source = Source("a", lambda n: SourceError(Reason.BAD_REQUEST, "no") if n == 1 else None)
+    async with routed(source) as (router, _):
+        results = await asyncio.gather(*map(router.ask, calls(5, prefix="c")), return_exceptions=True)
+    assert [isinstance(result, SourceError) for result in results] == [True, False, False, False, False]
+
+
+async def test_followers_of_a_warm_prefix_go_before_new_leaders() -> None:
+    source = Source("a")
+    async with routed(source, limit=1) as (router, _):
+        mixed = [call for n in range(4) for call in calls(3, prefix=f"c{n}")]
+        await asyncio.gather(*map(router.ask, mixed))
+    order = [call.prefix for call in source.calls]
+    assert order == sorted(order), "one prefix is finished before the next begins"
+
+
+async def test_a_stated_rate_is_kept() -> None:
+    source = Source("a")
+    lane = Lane("a", MODEL, source, Limit(start=8, high=8), 0.02)  # type: ignore[arg-type]
+    async with Router([lane], Ledger()) as router:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        await asyncio.gather(*map(router.ask, calls(10)))
+        assert loop.time() - start >= 9 * 0.02
+
+
+async def test_a_cancelled_call_gives_its_place_back() -> None:
+    source = Source("a")
+    source.hold = asyncio.Event()
+    async with routed(source, limit=1) as (router, _):
+        first, second = (asyncio.create_task(router.ask(call)) for call in calls(2))
+        await asyncio.sleep(0.01)
+        second.cancel()
+        first.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        source.hold.set()
+        assert (await router.ask(CALL)).text == "text"
+        assert router.in_flight == 0

@@ -1,0 +1,97 @@
+"""From a model's words to a row: what has the form passes, and nothing else does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.generator.strategies.parse import (
+    Unparsable,
+    completion_row,
+    list_items,
+    pair_row,
+    question_only,
+    sentences,
+    text_row,
+)
+
+STORY = "The fox was hungry. He saw a goose! Was she alone? She was not. He went home."
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (STORY, 5),
+        ('"Go away! Now!" said the goose. The fox went.', 2),
+        ("Mr. Fox met Dr. J. Goose. They talked.", 2),
+        ("“Who is there?” asked Ann. “It is I. Open.”", 2),
+        ("It cost 3.50 and was gone.", 1),
+        ("One… Two?! Three.", 3),
+        ("", 0),
+    ],
+)
+def test_sentences(text: str, count: int) -> None:
+    assert len(sentences(text)) == count
+
+
+@given(st.lists(st.sampled_from(["The fox ran.", "Who came?", "It snowed!", "She said so."]), max_size=8))
+def test_sentences_put_together_are_taken_apart_again(pieces: list[str]) -> None:
+    assert sentences(" ".join(pieces)) == pieces
+
+
+def test_a_story_is_split_before_its_last_sentence() -> None:
+    row = completion_row(f"Story: {STORY}\n", 5)
+    assert row["completion"] == "He went home."
+    assert f"{row['context']} {row['completion']}" == STORY
+
+
+@pytest.mark.parametrize("text", [STORY + " And slept.", "The fox was hungry.", STORY[:-1], ""])
+def test_other_numbers_of_sentences_are_refused(text: str) -> None:
+    with pytest.raises(Unparsable):
+        completion_row(text, 5)
+
+
+def test_a_pair_is_read_over_lines() -> None:
+    row = pair_row("Question: Who met\nthe goose?\nAnswer: The fox,\nat noon.", "c1")
+    assert row == {"context_id": "c1", "question": "Who met the goose?", "answer": "The fox, at noon."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who met the goose? The fox.",
+        "Question: Who?",
+        "Answer: The fox.\nQuestion: Who?",
+        "Question: Who?\nAnswer: The fox.\n\nQuestion: Where?\nAnswer: There.",
+        "Question:\nAnswer:",
+    ],
+)
+def test_anything_but_one_pair_is_refused(text: str) -> None:
+    with pytest.raises(Unparsable):
+        pair_row(text, "c1")
+
+
+def test_a_text_must_say_something() -> None:
+    assert text_row(" Text: hello ") == {"text": "hello"}
+    with pytest.raises(Unparsable):
+        text_row(" \n")
+
+
+def test_only_the_question_is_taken() -> None:
+    assert question_only("Question: Where was she?\nAnswer: At home.") == "Where was she?"
+    with pytest.raises(Unparsable):
+        question_only("\n")
+
+
+def test_lists_lose_their_bullets() -> None:
+    text = "- a fox\n* the “sea”\n- “all of it”\n- **bold**\n\n3. one 3.5 mm screw\n4) x-rays\n• last"
+    assert list_items(text) == [
+        "a fox",
+        "the “sea”",
+        "all of it",
+        "bold",
+        "one 3.5 mm screw",
+        "x-rays",
+        "last",
+    ]

@@ -1,0 +1,102 @@
+"""Templates: ours are whole, the caller's can do nothing but write."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from services.generator.calls import Message
+from services.generator.strategies import answers, paraphrase, styles, topic_guided, topic_pool
+from services.generator.strategies.prompts import FOLDER, BadTemplate, Prompts, compile_template, load_prompts
+
+VARIABLES = {
+    "topics": topic_pool.VARIABLES,
+    "completion": topic_guided.VARIABLES,
+    "text": topic_guided.VARIABLES,
+    "qa": topic_guided.QA_VARIABLES,
+    "paraphrase": paraphrase.VARIABLES,
+    "answer": answers.VARIABLES,
+    "styles": styles.VARIABLES,
+}
+NAMES = frozenset({"topic", "examples"})
+
+
+@pytest.mark.parametrize(("format_name", "name"), itertools.product(["plain", "instruct"], VARIABLES))
+def test_the_bundled_templates_use_only_what_their_strategy_has(format_name: str, name: str) -> None:
+    if (FOLDER / format_name / f"{name}.j2").exists():
+        load_prompts(format_name, name, VARIABLES[name])
+
+
+def test_the_plain_format_is_what_the_stand_in_was_trained_on() -> None:
+    prompts = load_prompts("plain", "completion", VARIABLES["completion"])
+    shown = [{"text": "A fox ran."}, {"text": "A hen sat."}]
+    variables = {"task": "", "topic": "a boat", "examples": shown, "length": 0, "sentences": 5}
+    assert prompts.render(variables, chat=False) == (
+        "Story: A fox ran.\n\nStory: A hen sat.\n\nTopic: a boat\nStory: "
+    )
+    topics = load_prompts("plain", "topics", VARIABLES["topics"])
+    listed = {"count": 20, "task": "", "area": "", "shown": ["a boat", "a fox"], "max_words": 9}
+    assert topics.render(listed, chat=False) == "Topics:\n- a boat\n- a fox\n- "
+
+
+def test_a_chat_server_gets_messages() -> None:
+    prompts = load_prompts("instruct", "text", VARIABLES["text"], prompt="About {{ topic }}")
+    rendered = prompts.render({"topic": "a boat"}, chat=True)
+    assert [message.role for message in rendered if isinstance(message, Message)] == ["system", "user"]
+    assert rendered[-1] == Message("user", "About a boat")
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ topik }}", "topik"),
+        ("{% for e in examples %}{{ e.text }}", "cannot be read"),
+        ("{% include 'secrets' %}", "cannot be read|rendered"),
+        ("{{ topic | attr('x') }}", "No filter"),
+        ("{{ topic | format }}", "No filter"),
+        ("{{ range(10**9) }}", "range"),
+        ("{{ lipsum() }}", "lipsum"),
+        ("{{ self.__init__.__globals__ }}", "self|rendered"),
+    ],
+)
+def test_a_bad_template_is_refused_with_its_fault(template: str, why: str) -> None:
+    with pytest.raises(BadTemplate, match=why):
+        Prompts(None, compile_template(template, NAMES, "prompt")).render(
+            {"topic": "t", "examples": []}, chat=False
+        )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ topic.__class__.__mro__ }}",
+        "{{ topic.format(1) }}",
+        "{{ topic.upper() }}",
+        "{{ 'a'.ljust(1000000000) }}",
+        "{{ topic * 1000000000 }}",
+        "{{ 10 ** 100000000 }}",
+        "{{ examples[0].missing }}",
+        "{{ examples.__class__ }}",
+        "{{ (examples | first).text.replace('a', 'b') }}",
+        "{{ 'x' * 9 }}",
+    ],
+)
+def test_a_template_cannot_leave_the_sandbox(template: str) -> None:
+    prompts = Prompts(None, compile_template(template, NAMES, "prompt"))
+    with pytest.raises(BadTemplate, match="cannot be rendered"):
+        prompts.render({"topic": "t", "examples": [{"text": "x"}]}, chat=False)
+
+
+def test_a_template_may_loop_branch_and_filter() -> None:
+    text = (
+        "{% for e in examples %}{{ loop.index * 2 }}:{{ e.text | upper }}"
+        "{% if not loop.last %},{% endif %}{% endfor %}"
+    )
+    prompts = Prompts(None, compile_template(text, NAMES, "prompt"))
+    assert prompts.render({"topic": "", "examples": [{"text": "a"}, {"text": "b"}]}, chat=False) == "2:A,4:B"
+
+
+def test_a_format_without_the_template_says_so() -> None:
+    with pytest.raises(BadTemplate, match="the format plain has no template for styles"):
+        load_prompts("plain", "styles", VARIABLES["styles"])
