@@ -1,0 +1,48 @@
+"""The trainer's own small API: what a job would take, before anything runs.
+
+`uvicorn --factory services.trainer.api:create_app`. The plan's modules (torch, transformers) are imported
+with the first plan, so that the process answers health checks at once.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.trainer.settings import TrainerSettings
+from shared.artifacts import project_store
+from shared.assembly import Platform, connect
+from shared.contracts.training import Plan, PlanRequest
+from shared.http.service import make_api
+
+DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
+
+
+def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
+    """The app on these connections."""
+    api = make_api(
+        "Gamut trainer",
+        DESCRIPTION,
+        "1",
+        {"store": lambda: _ask(platform.store.head("ready")), "redis": lambda: _ask(platform.redis.ping())},
+    )
+
+    @api.post("/v1/plan", tags=["plans"])
+    def create_plan(request: PlanRequest) -> Plan:
+        """What this training or evaluation would take. Nothing is run, and nothing is stored."""
+        from services.trainer.pricing import price
+
+        job = request.training or request.evaluation
+        assert job is not None
+        return price(settings, project_store(platform.store, request.project), job)
+
+    return api
+
+
+def _ask(_answer: object) -> None:
+    """That there was an answer is all that readiness needs."""
+
+
+def create_app() -> FastAPI:
+    """The app as a process serves it, from `GAMUT_*` settings."""
+    settings = TrainerSettings()
+    return create_api(settings, connect(settings))

@@ -1,0 +1,243 @@
+"""From examples to tensors: one forward pass, and which token may see which.
+
+Three layouts of the same rows, with the same losses and gradients:
+
+- `padded`: one row per line, filled up to the longest; the field's plain way and our reference.
+- `packed`: all rows on one line, no padding; position ids restart and attention stays inside each row.
+- `shared_prefix`: as packed, but rows of one context follow a single copy of their common start and see it.
+
+A row's first predicted token may be predicted from the last token of the shared prefix, so predictions are
+gathered by *predictor position*; the vocabulary-sized head then runs on no other position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.trainer.rendering import Example
+from shared.contracts.training import Batching, LossOn
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Consecutive tokens of a packed line, causal among themselves; with `prefix`, they also see all of that
+    one.
+    """
+
+    start: int
+    stop: int
+    prefix: tuple[int, int] | None = None
+
+    def moved(self, offset: int) -> Segment:
+        """The same segment, further along."""
+        prefix = None if self.prefix is None else (self.prefix[0] + offset, self.prefix[1] + offset)
+        return Segment(self.start + offset, self.stop + offset, prefix)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tensors of one forward pass.
+
+    input_ids, position_ids: [lines, length]. attention_mask: [lines, length] when padded, else None and
+    `segments` say it (their positions count through the flattened lines). predictors: [n] flat positions
+    whose hidden state predicts targets [n], for the rows `owners` [n] to `owners + spans - 1` (more than one
+    row for the context tokens of a shared prefix when the loss is on all tokens; else spans are 1).
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor
+    attention_mask: Tensor | None
+    predictors: Tensor
+    targets: Tensor
+    owners: Tensor
+    spans: Tensor
+    rows: tuple[str, ...]
+    segments: tuple[Segment, ...] = ()
+    kernels: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def predicted(self) -> int:
+        """Predicted tokens, a shared one counted once for every row that owns it."""
+        return int(self.spans.sum())
+
+    @property
+    def computed_tokens(self) -> int:
+        """Positions the model computes, padding included."""
+        return self.input_ids.numel()
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same batch on another device."""
+        moved: dict[str, Any] = {
+            name: value.to(device, non_blocking=non_blocking)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **moved, kernels={})
+
+
+def build(examples: Sequence[Example], batching: Batching, loss_on: LossOn, pad_id: int = 0) -> Batch:
+    """One batch of these examples; with `shared_prefix`, neighbours of one group share their common start."""
+    if batching == "padded":
+        return _padded(examples, loss_on, pad_id)
+    return _packed(examples, loss_on, share=batching == "shared_prefix")
+
+
+def _first_target(example: Example, loss_on: LossOn) -> int:
+    """Place in the row of its first predicted token; the very first token has no predictor."""
+    return 1 if loss_on == "all" else max(1, len(example.prompt))
+
+
+class _Targets:
+    """Collects (predictor position, target id, first owner, number of owners)."""
+
+    def __init__(self) -> None:
+        self.predictors: list[int] = []
+        self.targets: list[int] = []
+        self.owners: list[int] = []
+        self.spans: list[int] = []
+
+    def add(self, predictors: Sequence[int], targets: Sequence[int], owner: int, span: int = 1) -> None:
+        self.predictors += predictors
+        self.targets += targets
+        self.owners += [owner] * len(targets)
+        self.spans += [span] * len(targets)
+
+    def tensors(self) -> dict[str, Any]:
+        return {name: torch.tensor(values, dtype=torch.long) for name, values in vars(self).items()}
+
+
+def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:
+    length = max(map(len, examples))
+    ids = torch.full((len(examples), length), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(examples), length), dtype=torch.long)
+    targets = _Targets()
+    for line, example in enumerate(examples):
+        row = example.ids
+        ids[line, : len(row)] = torch.tensor(row)
+        mask[line, : len(row)] = 1
+        first = _first_target(example, loss_on)
+        offset = line * length
+        targets.add(range(offset + first - 1, offset + len(row) - 1), row[first:], line)
+    positions = torch.arange(length).expand(len(examples), length).contiguous()
+    return Batch(ids, positions, mask, rows=tuple(e.row for e in examples), **targets.tensors())
+
+
+def _packed(examples: Sequence[Example], loss_on: LossOn, share: bool) -> Batch:
+    line = _Line(loss_on)
+    for owner, members in _neighbours(examples, share):
+        if share and len(members) > 1 and members[0].group is not None:
+            line.put_group(members, owner)
+        else:
+            for index, member in enumerate(members):
+                line.put_row(member, owner + index)
+    return line.batch(tuple(example.row for example in examples))
+
+
+def _neighbours(examples: Sequence[Example], share: bool) -> list[tuple[int, list[Example]]]:
+    """Runs of consecutive examples with the same group, each with the index of its first."""
+    runs: list[tuple[int, list[Example]]] = []
+    for index, example in enumerate(examples):
+        if share and runs and example.group is not None and runs[-1][1][-1].group == example.group:
+            runs[-1][1].append(example)
+        else:
+            runs.append((index, [example]))
+    return runs
+
+
+class _Line:
+    """A packed line as it fills up."""
+
+    def __init__(self, loss_on: LossOn) -> None:
+        self.loss_on = loss_on
+        self.ids: list[int] = []
+        self.positions: list[int] = []
+        self.segments: list[Segment] = []
+        self.targets = _Targets()
+
+    def put_row(self, example: Example, owner: int) -> None:
+        start, row = len(self.ids), example.ids
+        self._extend(row, 0, None)
+        first = _first_target(example, self.loss_on)
+        self.targets.add(range(start + first - 1, start + len(row) - 1), row[first:], owner)
+
+    def put_group(self, members: Sequence[Example], owner: int) -> None:
+        shared = min(member.shared for member in members)
+        start, prefix = len(self.ids), members[0].prompt[:shared]
+        if shared < 1:
+            for index, member in enumerate(members):
+                self.put_row(member, owner + index)
+            return
+        self._extend(prefix, 0, None)
+        if self.loss_on == "all":
+            self.targets.add(range(start, start + shared - 1), prefix[1:], owner, len(members))
+        for index, member in enumerate(members):
+            self._put_suffix(member, (start, start + shared), owner + index)
+
+    def _put_suffix(self, member: Example, prefix: tuple[int, int], owner: int) -> None:
+        shared = prefix[1] - prefix[0]
+        start, row = len(self.ids), member.ids
+        self._extend(row[shared:], shared, prefix)
+        first = max(_first_target(member, self.loss_on), shared)
+        predictors = [start + place - shared - 1 for place in range(first, len(row))]
+        if first == shared:
+            predictors[0] = prefix[1] - 1
+        self.targets.add(predictors, row[first:], owner)
+
+    def _extend(self, ids: Sequence[int], position: int, prefix: tuple[int, int] | None) -> None:
+        start = len(self.ids)
+        self.ids += ids
+        self.positions += range(position, position + len(ids))
+        self.segments.append(Segment(start, len(self.ids), prefix))
+
+    def batch(self, rows: tuple[str, ...]) -> Batch:
+        return Batch(
+            input_ids=torch.tensor([self.ids], dtype=torch.long),
+            position_ids=torch.tensor([self.positions], dtype=torch.long),
+            attention_mask=None,
+            rows=rows,
+            segments=tuple(self.segments),
+            **self.targets.tensors(),
+        )
+
+
+def stack_lines(lines: Sequence[Batch | None]) -> tuple[Batch, Tensor]:
+    """Packed batches of one line each as the lines of one batch, filled up to the longest; None is an empty
+    line.
+
+    Returns the batch and the line of each of its predictions.
+    """
+    real = [line for line in lines if line is not None]
+    length = max(line.computed_tokens for line in real)
+    ids = torch.zeros(len(lines), length, dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    segments: list[Segment] = []
+    owner = 0
+    moved: list[dict[str, Tensor]] = []
+    for number, line in enumerate(lines):
+        size = 0 if line is None else line.computed_tokens
+        offset = number * length
+        if line is not None:
+            ids[number, :size], positions[number, :size] = line.input_ids[0], line.position_ids[0]
+            segments += [segment.moved(offset) for segment in line.segments]
+            moved.append(
+                {
+                    "predictors": line.predictors + offset,
+                    "targets": line.targets,
+                    "owners": line.owners + owner,
+                    "spans": line.spans,
+                    "lines": torch.full_like(line.owners, number),
+                }
+            )
+            owner += len(line.rows)
+        if size < length:  # what fills the line is a segment of its own, seen by nobody
+            segments.append(Segment(offset + size, offset + length))
+            positions[number, size:] = torch.arange(length - size)
+    joined: dict[str, Any] = {name: torch.cat([part[name] for part in moved]) for name in moved[0]}
+    line_of: Tensor = joined.pop("lines")
+    rows = tuple(row for line in real for row in line.rows)
+    return Batch(ids, positions, None, rows=rows, segments=tuple(segments), **joined), line_of

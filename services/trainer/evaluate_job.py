@@ -1,0 +1,116 @@
+"""The `evaluate` job: test loss and perplexity of a model on a dataset.
+
+Parts: `evaluation.json` (everything, settings stated), `rows.jsonl` ({id, tokens, nll, loss, perplexity} per
+row).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.trainer import models
+from services.trainer.datasets import Rows, read_rows
+from services.trainer.evaluation import evaluate
+from services.trainer.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
+from services.trainer.progress import Progress
+from services.trainer.rendering import render
+from services.trainer.resolving import ModelFiles, Place, resolve
+from services.trainer.settings import TrainerSettings
+from services.trainer.train_job import free_memory
+from services.trainer.training import translated_memory_errors
+from shared.contracts.training import EvaluationRequest, EvaluationResult, RenderingCounts, RowLoss
+from shared.jobs.workspace import Workspace
+
+
+def make_evaluation(
+    settings: TrainerSettings, request: EvaluationRequest, workspace: Workspace
+) -> dict[str, Any]:
+    """Writes the evaluation's parts; returns the artifact's summary: `loss`, `perplexity`, `tokens` and the
+    rest.
+    """
+    workspace.progress(0, note="reading rows")
+    data = read_rows(workspace.store, request.dataset)
+    files = resolve(Place(workspace.store, workspace.folder), settings.models, request.base, request.model)
+    rows, counts = score(settings, request, data, files, workspace)
+    gap = _gap(settings, request, data, rows, workspace)
+    loss = corpus_loss(rows)
+    result = EvaluationResult(
+        rows=len(rows),
+        tokens=sum(row.tokens for row in rows),
+        loss=loss,
+        perplexity=perplexity(loss),
+        per_response=per_response(rows),
+        rendering=counts,
+        perplexity_gap=gap,
+    )
+    workspace.output.put_rows("rows.jsonl", [_shown(row) for row in rows])
+    whole = {**result.model_dump(mode="json"), "settings": request.settings.model_dump(mode="json")}
+    workspace.output.put_json("evaluation.json", whole)
+    summary = result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}})
+    return {**summary, "base": files.base, "base_digest": files.digest}
+
+
+def score(
+    settings: TrainerSettings, request: EvaluationRequest, data: Rows, files: ModelFiles, workspace: Workspace
+) -> tuple[list[RowLoss], RenderingCounts]:
+    """Every row's loss under one model."""
+    device = settings.training_device()
+    workspace.progress(0, note="loading the model")
+    tokenizer = models.load_tokenizer(files.folder)
+    with translated_memory_errors():
+        precision = models.precision_of(request.settings.precision, device)
+        model: Any = models.load_base(files.folder, precision=precision, device=device)
+        if files.adapter is not None:
+            model = models.load_adapter(model, files.adapter)
+        rendered = render(
+            data.rows,
+            tokenizer,
+            request.settings.rendering,
+            context_length=models.context_length(model),
+            contexts=data.contexts,
+        )
+
+        def report(progress: Progress) -> None:
+            workspace.progress(progress.step, progress.steps, "rows", note="scoring", tokens=progress.tokens)
+
+        rows = evaluate(
+            model,
+            rendered.examples,
+            request.settings,
+            pad_id=models.pad_id(tokenizer),
+            progress=report,
+            check=workspace.check,
+        )
+    del model
+    free_memory()
+    return rows, rendered.counts
+
+
+def _gap(
+    settings: TrainerSettings,
+    request: EvaluationRequest,
+    data: Rows,
+    rows: list[RowLoss],
+    workspace: Workspace,
+) -> float | None:
+    if request.compare is None:
+        return None
+    artifact = request.compare if request.compare.startswith("model-") else None
+    files = resolve(
+        Place(workspace.store, workspace.folder),
+        settings.models,
+        None if artifact else request.compare,
+        artifact,
+    )
+    other, _ = score(settings, request, data, files, workspace)
+    return perplexity_gap(rows, other)
+
+
+def _shown(row: RowLoss) -> dict[str, Any]:
+    return {
+        "id": row.row,
+        "tokens": row.tokens,
+        "nll": row.nll,
+        "loss": row.loss,
+        "perplexity": perplexity(row.loss),
+    }

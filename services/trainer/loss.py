@@ -1,0 +1,134 @@
+"""Loss of a batch: hidden states at the predictor positions, then the head and the cross-entropy in chunks.
+
+A row's positions without a target never meet the vocabulary-sized head, and beyond `WHOLE_LOGITS` elements
+the logits are made a chunk at a time (`torch.nn.functional.linear_cross_entropy`, which computes their
+gradient in the same pass), so memory grows with rows x width, not with rows x vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, linear_cross_entropy
+from torch.utils.checkpoint import checkpoint
+
+from services.trainer import attention
+from services.trainer.batches import Batch
+
+# Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).
+WHOLE_LOGITS = 2**25
+
+
+@contextmanager
+def without_head(model: nn.Module) -> Iterator[nn.Module]:
+    """Inside, the causal model returns its last hidden states where its logits would be; yields the head.
+
+    The forward pass thus stays the model's own (adapters, distributed wrappers and all).
+    """
+    causal = _causal(model)
+    head = causal.get_output_embeddings()
+    causal.set_output_embeddings(nn.Identity())
+    try:
+        yield head
+    finally:
+        causal.set_output_embeddings(head)
+
+
+def _causal(model: nn.Module) -> Any:
+    """The transformers model inside wrappers (DistributedDataParallel, peft)."""
+    model = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def hidden_states(model: nn.Module, batch: Batch) -> tuple[Tensor, nn.Module]:
+    """Hidden states [n, width] at the predictor positions, and the head that makes logits of them."""
+    extra: dict[str, Any] = {"attention_mask": batch.attention_mask}
+    if batch.segments:
+        extra = {"gamut_kernel": kernel_of(batch)}
+    with without_head(model) as head:
+        output = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra)
+    return output.logits.flatten(0, 1).index_select(0, batch.predictors), head
+
+
+def kernel_of(batch: Batch) -> attention.Kernel:
+    """The batch's attention, made on first use."""
+    if "attention" not in batch.kernels:
+        ids = batch.input_ids
+        batch.kernels["attention"] = attention.kernel(batch.segments, ids.device, ids.numel())
+    made: attention.Kernel = batch.kernels["attention"]
+    return made
+
+
+def summed_loss(model: nn.Module, batch: Batch, whole_logits: int = WHOLE_LOGITS) -> Tensor:
+    """Σ -ln p over the predicted tokens (a shared one counts once per row), a scalar with gradients.
+
+    More than `whole_logits` logits are made a chunk at a time.
+    """
+    hidden, head = hidden_states(model, batch)
+    total = hidden.new_zeros((), dtype=torch.float32)
+    for span in torch.unique(batch.spans).tolist():
+        chosen = slice(None) if span == 1 and bool((batch.spans == 1).all()) else batch.spans == span
+        total = total + span * _cross_entropy(hidden[chosen], head, batch.targets[chosen], whole_logits)
+    return total
+
+
+def _cross_entropy(hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int) -> Tensor:
+    if type(head) is not nn.Linear:
+        return _checkpointed(hidden, head, targets)
+    if hidden.shape[0] * head.out_features <= whole_logits:
+        return cross_entropy(at_least_fp32(head(hidden)), targets, reduction="sum")
+    options = torch.nn.LinearCrossEntropyOptions()
+    return linear_cross_entropy(
+        hidden, head.weight, targets, linear_bias=head.bias, reduction="sum", options=options
+    )
+
+
+def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:
+    """A head that is more than a matrix (an adapter on it): chunks whose logits are made again in the
+    backward pass.
+    """
+
+    def part(h: Tensor, t: Tensor) -> Tensor:
+        return cross_entropy(at_least_fp32(head(h)), t, reduction="sum")
+
+    chunks = zip(torch.split(hidden, chunk_rows(head)), torch.split(targets, chunk_rows(head)), strict=True)
+    losses = [checkpoint(part, h, t, use_reentrant=False) for h, t in chunks]
+    return torch.stack(losses).sum()
+
+
+def at_least_fp32(logits: Tensor) -> Tensor:
+    """Half-precision logits in fp32; others as they are."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def chunk_rows(head: nn.Module) -> int:
+    """Rows whose logits may lie in memory at once."""
+    return max(1, WHOLE_LOGITS // int(getattr(head, "out_features", 2**17)))
+
+
+@torch.no_grad()
+def row_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Per row of the batch: Σ -ln p over its predicted tokens [rows], and their number [rows]; float64 and
+    int64.
+    """
+    hidden, head = hidden_states(model, batch)
+    parts = zip(
+        torch.split(hidden, chunk_rows(head)), torch.split(batch.targets, chunk_rows(head)), strict=True
+    )
+    nll = torch.cat([cross_entropy(at_least_fp32(head(h)), t, reduction="none") for h, t in parts]).double()
+    return _per_row(nll, batch), _per_row(torch.ones_like(nll), batch).round().long()
+
+
+def _per_row(values: Tensor, batch: Batch) -> Tensor:
+    """Adds each value to rows `owner` to `owner + span - 1`: +v at the first, -v after the last, then a
+    running sum.
+    """
+    steps = values.new_zeros(len(batch.rows) + 1)
+    steps.index_add_(0, batch.owners, values)
+    steps.index_add_(0, batch.owners + batch.spans, -values)
+    return steps.cumsum(0)[:-1]

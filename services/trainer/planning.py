@@ -1,0 +1,218 @@
+"""What a training or an evaluation would take, before anything runs: tokens, steps, memory, seconds.
+
+Tokens and steps are exact: the rows are rendered and the steps laid out as the job would. Memory and
+operations come from `tracing`. Seconds are the operations over the speed that a short matrix product reaches
+here, plus a cost per dispatched operation. Ranges say how far from the estimate we have seen the truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PretrainedConfig
+
+from services.trainer import memory, models
+from services.trainer.errors import UnsuitableModel
+from services.trainer.evaluation import passes
+from services.trainer.rendering import Example, Rendered
+from services.trainer.steps import computed_tokens, plan_steps
+from services.trainer.tracing import Trace, shape_model, trace_pass
+from shared.contracts.training import EvaluationSettings, Plan, Range, TrainingSettings
+
+# Peak memory over what autograd keeps and over the logits (with their softmax and gradient); then low,
+# expected, high over the estimate. From runs of 1.5M to 53M parameters on the CPU: LoRA, full, checkpointed,
+# padded.
+KEPT_FACTOR = 1.6
+LOGITS_FACTOR = 3.0
+MEMORY_FACTOR = (0.8, 1.0, 1.35)
+SECONDS_FACTOR = (0.8, 1.8, 5.0)
+# A trained parameter's gradient and AdamW's two moments, fp32.
+TRAINED_BYTES = 12
+SECONDS_PER_OPERATION = 15e-6
+PROCESS_BYTES = 500 * 2**20
+"""Python with torch, transformers and peft loaded."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Every forward pass of a job, in order, and how many optimiser steps they make."""
+
+    passes: tuple[tuple[Example, ...], ...]
+    steps: int
+    batching: str
+
+    @property
+    def sizes(self) -> list[int]:
+        """Computed tokens of each pass."""
+        return [computed_tokens(examples, self.batching) for examples in self.passes]  # type: ignore[arg-type]
+
+    @property
+    def largest(self) -> tuple[Example, ...]:
+        sizes = self.sizes
+        return self.passes[max(range(len(sizes)), key=sizes.__getitem__)]
+
+
+def work_of(rendered: Rendered, settings: TrainingSettings | EvaluationSettings, seed: int) -> Work:
+    """The passes that the job would run."""
+    examples = rendered.examples
+    if isinstance(settings, EvaluationSettings):
+        scored = tuple(tuple(examples[i] for i in indices) for indices in passes(examples, settings))
+        return Work(scored, 0, settings.batching)
+    steps = plan_steps(examples, settings, seed)
+    run = tuple(tuple(examples[i] for i in indices) for step in steps for indices in step.micro_batches)
+    return Work(run, len(steps), settings.batching)
+
+
+def plan(
+    config: PretrainedConfig,
+    rendered: Rendered,
+    settings: TrainingSettings | EvaluationSettings,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    memory_bytes: int | None = None,
+) -> Plan:
+    """The plan of a job on this device. `memory_bytes` is what it may use; None asks the machine."""
+    work = work_of(rendered, settings, seed)
+    trace = trace_pass(config, settings, work.largest)
+    parameters, trainable = models.parameter_counts(shape_model(config, settings))
+    needed = _memory(trace, work, settings, config, parameters, trainable, device)
+    available = memory.available(device) if memory_bytes is None else memory_bytes
+    fits = needed.expected <= available
+    return Plan(
+        rows=rendered.counts.rows,
+        tokens=sum(len(example) for examples in work.passes for example in examples),
+        computed_tokens=sum(work.sizes),
+        steps=work.steps,
+        parameters=parameters,
+        trainable_parameters=trainable,
+        memory_bytes=needed,
+        memory_available=available,
+        seconds=_seconds(trace, work, settings, config, device),
+        fits=fits,
+        advice=[] if fits else _advice(trace, work, settings, needed, available),
+        rendering=rendered.counts,
+    )
+
+
+def read_config(folder: Path, architecture: Mapping[str, Any] | None = None) -> PretrainedConfig:
+    """The config of a model folder, or of a new architecture. Raises UnsuitableModel."""
+    try:
+        if architecture is not None:
+            config: PretrainedConfig = AutoConfig.for_model(**architecture)
+        else:
+            config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+        return config
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnsuitableModel(f"This model's config cannot be read: {error}") from error
+
+
+def _memory(
+    trace: Trace,
+    work: Work,
+    settings: TrainingSettings | EvaluationSettings,
+    config: PretrainedConfig,
+    parameters: int,
+    trainable: int,
+    device: str,
+) -> Range:
+    whole = isinstance(settings, TrainingSettings) and settings.method != "lora"
+    width = 4 if whole else models.precision_of(settings.precision, device).itemsize
+    fixed = PROCESS_BYTES + parameters * width + (0 if trainable == 0 else trainable * TRAINED_BYTES)
+    logits = 4 * min(_predicted(work.largest), 2**25 // _vocabulary(config) + 1) * _vocabulary(config)
+    kept = trace.kept_bytes * width / 4
+    return _range(fixed + KEPT_FACTOR * kept + LOGITS_FACTOR * logits, MEMORY_FACTOR)
+
+
+def _seconds(
+    trace: Trace,
+    work: Work,
+    settings: TrainingSettings | EvaluationSettings,
+    config: PretrainedConfig,
+    device: str,
+) -> Range:
+    """Σ over passes of (matrix products + head + attention) / speed, plus their dispatch."""
+    backward = 3 if isinstance(settings, TrainingSettings) else 1
+    text = config.get_text_config()
+    tokens, predicted = sum(work.sizes), sum(map(_predicted, work.passes))
+    flops = trace.flops / computed_tokens(work.largest, settings.batching) * tokens
+    flops += 2 * min(backward, 2) * predicted * text.hidden_size * _vocabulary(config)
+    flops += 4 * backward * text.hidden_size * text.num_hidden_layers * _attended(work)
+    seconds = flops / speed(device) + trace.operations * len(work.passes) * SECONDS_PER_OPERATION
+    return _range(seconds, SECONDS_FACTOR)
+
+
+def _range(estimate: float, factors: tuple[float, float, float]) -> Range:
+    low, expected, high = (factor * estimate for factor in factors)
+    return Range(low=low, expected=expected, high=high)
+
+
+def _attended(work: Work) -> float:
+    """Query-key pairs of all passes, causal halves counted once."""
+    if work.batching == "padded":
+        return sum(len(examples) * max(map(len, examples)) ** 2 / 2 for examples in work.passes)
+    pairs = 0.0
+    for examples in work.passes:
+        pairs += sum(len(example) ** 2 / 2 for example in examples)
+        if work.batching == "shared_prefix":
+            repeated = (b.shared for a, b in pairwise(examples) if b.group is not None and a.group == b.group)
+            pairs -= sum(shared**2 / 2 for shared in repeated)
+    return pairs
+
+
+def _predicted(examples: Sequence[Example]) -> int:
+    return sum(example.predicted for example in examples)
+
+
+def _vocabulary(config: PretrainedConfig) -> int:
+    return int(config.get_text_config().vocab_size)
+
+
+@lru_cache(maxsize=4)
+def speed(device: str) -> float:
+    """Floating-point operations a second that a matrix product reaches on this device, best of a few."""
+    dtype = models.precision_of("auto", device)
+    size = 4096 if device.startswith("cuda") else 512
+    matrix = torch.ones(size, size, dtype=dtype, device=device)
+    best = 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        for _ in range(4):
+            torch.mm(matrix, matrix)
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        best = max(best, 4 * 2 * size**3 / (time.perf_counter() - started))
+    return best
+
+
+def _advice(
+    trace: Trace,
+    work: Work,
+    settings: TrainingSettings | EvaluationSettings,
+    needed: Range,
+    available: int,
+) -> list[str]:
+    """What would make it fit: fewer tokens a pass, recomputed activations, or a smaller model."""
+    kept = KEPT_FACTOR * trace.kept_bytes
+    room = available - (needed.expected - kept)
+    size = computed_tokens(work.largest, settings.batching)
+    longest = max(len(example) for example in work.largest)
+    advice = [
+        f"About {needed.expected / 2**30:.1f} GiB are needed and {available / 2**30:.1f} GiB are there: it "
+        "would not fit."
+    ]
+    tokens = int(size * room / kept) if kept else 0
+    if tokens >= longest:
+        advice.append(f"With micro_batch_tokens {tokens} it fits; the numbers stay the same.")
+    elif isinstance(settings, TrainingSettings) and not settings.gradient_checkpointing:
+        advice.append("Turn gradient_checkpointing on: layers are computed again instead of kept.")
+    if room <= 0:
+        advice.append("The weights alone do not fit: take a smaller base, bf16 weights, or LoRA.")
+    return advice

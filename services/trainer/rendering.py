@@ -1,0 +1,289 @@
+"""From rows to token ids: what the model is given, and what it must predict.
+
+A row is a mapping of one of three kinds: `text` {text}, `completion` {context, completion}, `qa` {context_id,
+question, answer} with the contexts in a mapping of their own. Prompt and completion are tokenised apart, so
+that the border between them is a token border; a context is tokenised once for all its pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
+from shared.contracts.training import RenderingCounts, RenderingSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Row = Mapping[str, Any]
+Ids = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row in tokens: the model reads `prompt + completion`; the loss is on `completion` (or on all
+    tokens).
+
+    `group` names the context that several rows share; their prompts then start with the same `shared` tokens.
+    """
+
+    row: str
+    prompt: Ids
+    completion: Ids
+    group: str | None = None
+    shared: int = 0
+
+    @property
+    def ids(self) -> Ids:
+        return self.prompt + self.completion
+
+    @property
+    def predicted(self) -> int:
+        """Completion tokens that have a predecessor to be predicted from."""
+        return len(self.completion) - (not self.prompt)
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.completion)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """All rows in tokens, in the order given, and what became of the ones that did not fit."""
+
+    examples: tuple[Example, ...]
+    counts: RenderingCounts
+
+
+def render(
+    rows: Sequence[Row],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: RenderingSettings,
+    *,
+    context_length: int | None,
+    contexts: Mapping[str, str] | None = None,
+) -> Rendered:
+    """Tokens of every row, none longer than the limit.
+
+    `context_length` is the model's own limit in tokens; `settings.max_length` may only lower it.
+    Raises BadRow, OverLongRows, UnsuitableModel (a chat template asked of a tokenizer without one).
+    """
+    renderer = _Renderer(tokenizer, settings, contexts or {})
+    examples = [renderer.example(row, row_name(row, index)) for index, row in enumerate(rows)]
+    limits = [limit for limit in (settings.max_length, context_length) if limit is not None]
+    fitted, dropped, windowed = _fit(examples, min(limits) if limits else None, settings, renderer.lead)
+    _require_rows(fitted, len(rows))
+    counts = RenderingCounts(
+        rows=len(fitted),
+        tokens=sum(map(len, fitted)),
+        predicted_tokens=sum(example.predicted for example in fitted),
+        longest=max(map(len, fitted)),
+        dropped=dropped,
+        windowed=windowed,
+    )
+    return Rendered(tuple(fitted), counts)
+
+
+def row_name(row: Row, index: int) -> str:
+    """The row's own `id`, or its place in the data set."""
+    return str(row.get("id", index))
+
+
+def _require_rows(examples: Sequence[Example], given: int) -> None:
+    if not examples:
+        raise BadRow("-", f"no rows are left of {given}: there is nothing to learn from")
+
+
+class _Renderer:
+    """Templates and tokenizer of one request."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, settings: RenderingSettings, contexts: Mapping[str, str]
+    ) -> None:
+        self.tokenizer, self.settings, self.contexts = tokenizer, settings, contexts
+        self.lead = _leading_ids(tokenizer)
+        self.tail: Ids = () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
+        self._encode_context = lru_cache(maxsize=None)(self._encode)
+        if settings.chat_template and not tokenizer.chat_template:
+            raise UnsuitableModel(
+                "The tokenizer has no chat template, and the request asks for one: set chat_template to "
+                "false, "
+                "or use a model that has one."
+            )
+
+    def example(self, row: Row, name: str) -> Example:
+        if "question" in row:
+            return self._qa(row, name)
+        if "completion" in row:
+            context, completion = _field(row, "context", name), _field(row, "completion", name)
+            prompt = _fill(self.settings.prompt_template, context=context)
+            return self._prompted(name, prompt, completion)
+        if "text" in row:
+            return self._text(_field(row, "text", name), name)
+        raise BadRow(
+            name, "is neither 'text', 'completion' nor 'qa': its fields are " + ", ".join(sorted(row))
+        )
+
+    def _text(self, text: str, name: str) -> Example:
+        _require_text(text, "text", name)
+        example = Example(name, self.lead, self._encode(text) + self._ending())
+        if example.predicted < 1:
+            raise BadRow(name, "is a single token: there is nothing to predict it from")
+        return example
+
+    def _qa(self, row: Row, name: str) -> Example:
+        key = _field(row, "context_id", name)
+        if key not in self.contexts:
+            raise BadRow(name, f"its context {key!r} is not among the {len(self.contexts)} contexts")
+        context = _fill(self.settings.qa_context_template, context=self.contexts[key])
+        question = _fill(self.settings.qa_question_template, question=_field(row, "question", name))
+        answer = _field(row, "answer", name)
+        if self.settings.chat_template:
+            return replace(self._prompted(name, context + question, answer), group=key)
+        shared = self.lead + self._encode_context(context)
+        return Example(
+            name, shared + self._encode(question), self._completion(answer, name), key, len(shared)
+        )
+
+    def _prompted(self, name: str, prompt: str, completion: str) -> Example:
+        if self.settings.chat_template:
+            return self._chat(name, prompt, completion)
+        return Example(name, self.lead + self._encode(prompt), self._completion(completion, name))
+
+    def _chat(self, name: str, prompt: str, completion: str) -> Example:
+        _require_text(completion, "completion", name)
+        user = {"role": "user", "content": prompt}
+        turns = [user, {"role": "assistant", "content": completion}]
+        given = str(self.tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True))
+        whole = str(self.tokenizer.apply_chat_template(turns, tokenize=False))
+        if not whole.startswith(given):
+            raise UnsuitableModel(
+                "The tokenizer's chat template does not put the answer after the prompt: the border between "
+                "what is "
+                "given and what is learned cannot be found. Set chat_template to false."
+            )
+        return Example(name, self._encode(given), self._encode(whole[len(given) :]))
+
+    def _completion(self, text: str, name: str) -> Ids:
+        _require_text(text, "completion", name)
+        return self._encode(self.settings.separator + text) + self._ending()
+
+    def _ending(self) -> Ids:
+        return self.tail if self.settings.append_eos else ()
+
+    def _encode(self, text: str) -> Ids:
+        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+
+def _field(row: Row, field: str, name: str) -> str:
+    value = row.get(field)
+    if not isinstance(value, str):
+        raise BadRow(name, f"its field {field!r} is {'missing' if value is None else 'not text'}")
+    return value
+
+
+def _require_text(text: str, field: str, name: str) -> None:
+    if not text.strip():
+        raise BadRow(name, f"its {field} is empty: there is nothing to predict")
+
+
+def _fill(template: str, **fields: str) -> str:
+    for field, value in fields.items():
+        before, _, after = template.partition("{" + field + "}")
+        template = before + value + after
+    return template
+
+
+def _leading_ids(tokenizer: PreTrainedTokenizerBase) -> Ids:
+    """What the tokenizer itself puts before a text (a BOS token, for Llama), and nothing of what it puts
+    after.
+    """
+    if tokenizer.bos_token_id is None:
+        return ()
+    ids = tokenizer.encode("a", add_special_tokens=True)
+    return (int(tokenizer.bos_token_id),) if ids and ids[0] == tokenizer.bos_token_id else ()
+
+
+def _fit(
+    examples: Sequence[Example], limit: int | None, settings: RenderingSettings, lead: Ids
+) -> tuple[list[Example], tuple[str, ...], tuple[str, ...]]:
+    """The examples that fit, and the names of the dropped and of the windowed ones."""
+    over = [example for example in examples if limit is not None and len(example) > limit]
+    if not over or limit is None:
+        return _share(examples), (), ()
+    names = tuple(example.row for example in over)
+    if settings.over_long == "refuse":
+        raise OverLongRows(names, max(map(len, over)), limit)
+    if settings.over_long == "drop":
+        return _share([example for example in examples if len(example) <= limit]), names, ()
+    windowed = _share(_window_all(examples, limit, lead))
+    whole = {example.row: len(example) for example in examples}
+    return windowed, (), tuple(dict.fromkeys(e.row for e in windowed if whole.get(e.row) != len(e)))
+
+
+def _window_all(examples: Sequence[Example], limit: int, lead: Ids) -> Iterable[Example]:
+    longest_pair: dict[str | None, int] = {}
+    for example in examples:
+        longest_pair[example.group] = max(longest_pair.get(example.group, 0), len(example) - example.shared)
+    for example in examples:
+        if len(example) <= limit and not example.shared:
+            yield example
+        elif example.shared:
+            yield _cut_context(example, min(example.shared, limit - longest_pair[example.group]))
+        elif example.prompt != lead:
+            yield _cut_prompt(example, limit, lead)
+        else:
+            yield from _split_text(example, limit)
+
+
+def _cut_context(example: Example, keep: int) -> Example:
+    """A `qa` row whose context keeps its first `keep` tokens, the same for all pairs of the context."""
+    if keep < 1:
+        raise OverLongRows([example.row], len(example), len(example) - example.shared + keep)
+    return replace(example, prompt=example.prompt[:keep] + example.prompt[example.shared :], shared=keep)
+
+
+def _cut_prompt(example: Example, limit: int, lead: Ids) -> Example:
+    """A `completion` row that keeps its whole completion and the newest tokens of its prompt."""
+    keep = limit - len(lead) - len(example.completion)
+    if keep < 1:
+        raise OverLongRows([example.row], len(example), limit)
+    return replace(example, prompt=lead + example.prompt[-keep:])
+
+
+def _split_text(example: Example, limit: int) -> Iterable[Example]:
+    """A `text` row in consecutive windows; a window's last token opens the next, so that every token is
+    predicted.
+    """
+    ids = example.ids
+    lead = len(example.prompt)
+    starts = range(0, len(ids) - 1, limit - 1)
+    for number, start in enumerate(starts):
+        given = lead if number == 0 else 1
+        window = ids[start : start + limit]
+        yield Example(f"{example.row}#{number}", window[:given], window[given:])
+
+
+def _share(examples: Iterable[Example]) -> list[Example]:
+    """Rows of one context with `shared` set to the prompt tokens they all start with (chat templates wrap
+    them).
+    """
+    examples = list(examples)
+    common: dict[str, Ids] = {}
+    for example in examples:
+        if example.group is not None:
+            known = common.get(example.group)
+            common[example.group] = example.prompt if known is None else _common_start(known, example.prompt)
+    return [
+        example if example.group is None else replace(example, shared=len(common[example.group]))
+        for example in examples
+    ]
+
+
+def _common_start(one: Ids, other: Ids) -> Ids:
+    length = min(len(one), len(other))
+    if one[:length] == other[:length]:
+        return one[:length]
+    return one[: next(index for index in range(length) if one[index] != other[index])]

@@ -1,0 +1,136 @@
+"""Which weights a request means, by a name on the allow-list or a model artifact, as folders on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from services.trainer.errors import UnsuitableModel
+from shared.artifacts import Artifact
+from shared.contracts.base import ArtifactKind
+from shared.errors import UnknownModel
+from shared.store.base import ObjectStore
+
+LIGHT = ["*.json", "*.jinja", "*.model", "*.txt"]
+WEIGHTS = ["*.safetensors"]
+_CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look for artifacts, and where to put copies. Without `weights`, a hub gives only what
+    describes a model, and no digest is made.
+    """
+
+    store: ObjectStore
+    folder: Path
+    weights: bool = True
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A base model's folder and, where the request names a tuned model, the adapter to put on it.
+
+    `base` is the name that results carry; `digest` is that of the base's weights and config.
+    """
+
+    base: str
+    folder: Path
+    digest: str
+    adapter: Path | None = None
+
+
+def resolve(
+    place: Place, allowed: Mapping[str, str], base: str | None, artifact_id: str | None
+) -> ModelFiles:
+    """The files of a base name or of a model artifact; with both, the artifact must stand on that base.
+
+    Raises UnknownModel, UnsuitableModel.
+    """
+    if artifact_id is None:
+        assert base is not None
+        return _allowed(place, allowed, base)
+    files = _artifact(place, allowed, artifact_id)
+    if base is not None and files.base != base:
+        raise UnsuitableModel(f"{artifact_id} stands on {files.base}, not on {base}: name only one of them.")
+    return files
+
+
+def _allowed(place: Place, allowed: Mapping[str, str], name: str) -> ModelFiles:
+    if name not in allowed:
+        known = ", ".join(sorted(allowed)) or "none"
+        raise UnknownModel(
+            f"{name!r} is not a base this trainer may use. Known: {known} (set by GAMUT_MODELS)."
+        )
+    folder = _folder(allowed[name], place.weights)
+    return ModelFiles(name, folder, digest(folder) if place.weights else "")
+
+
+def _folder(where: str, weights: bool) -> Path:
+    """A folder of this machine, or the hub's snapshot of `<owner>/<model>[@<revision>]`."""
+    if Path(where).is_dir():
+        return Path(where)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    repository, _, revision = where.partition("@")
+    try:
+        patterns = [*LIGHT, *WEIGHTS] if weights else LIGHT
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise UnknownModel(
+            f"{where!r} is neither a folder of the trainer's machine nor a model its hub gives: {error}"
+        ) from error
+
+
+def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> ModelFiles:
+    artifact = Artifact.open(place.store, artifact_id)
+    if artifact.manifest.kind is not ArtifactKind.MODEL:
+        raise UnsuitableModel(f"{artifact_id} is a {artifact.manifest.kind}, and a model is needed.")
+    folder = _materialise(artifact, place.folder)
+    if artifact.summary["method"] != "lora":
+        return ModelFiles(artifact_id, folder, digest(folder))
+    inputs = artifact.manifest.inputs
+    below = resolve(place, allowed, artifact.summary.get("base"), inputs.get("base_model"))
+    if place.weights and below.digest != artifact.summary["base_digest"]:
+        raise UnsuitableModel(
+            f"{artifact_id} was trained on other weights than {below.base} has now: its adapter does not "
+            f"fit them. "
+            "Put the old weights back under that name, or train again."
+        )
+    return ModelFiles(below.base, below.folder, below.digest, adapter=folder)
+
+
+def _materialise(artifact: Artifact, folder: Path) -> Path:
+    """The files of a model artifact under their own names in one folder."""
+    target = folder / artifact.id
+    target.mkdir(exist_ok=True)
+    for name in artifact.summary["files"]:
+        source = artifact.path(name, folder)
+        if not (target / name).exists():
+            shutil.copyfile(source, target / name)
+    return target
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 of a model's config and weights, by file name and content."""
+    files = sorted(
+        path for path in folder.iterdir() if path.name == "config.json" or path.suffix == ".safetensors"
+    )
+    return _digest(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=64)
+def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Hashed once per process while size and time of change stay."""
+    sha = hashlib.sha256()
+    for path, size, _ in files:
+        sha.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                sha.update(chunk)
+    return sha.hexdigest()

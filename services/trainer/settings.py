@@ -1,0 +1,31 @@
+"""Settings of the trainer's processes, from `GAMUT_*` variables."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.settings import CommonSettings
+
+
+class TrainerSettings(CommonSettings):
+    models: dict[str, str] = Field(
+        default={},
+        description="The allow-list of bases: name -> folder, or hub id `<owner>/<model>[@<revision>]`.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(
+        default=None, ge=1, description="CPU threads of a training; None leaves it to torch."
+    )
+    memory_bytes: int | None = Field(
+        default=None, ge=2**20, description="Memory a training may use; None asks the machine."
+    )
+
+    def training_device(self) -> str:
+        """The device that `auto` means here."""
+        if self.device != "auto":
+            return self.device
+        import torch  # the API process reads these settings too, and needs no torch for it
+
+        return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,207 @@
+"""The `train` job: from a dataset to a model artifact.
+
+Parts: the model's own files (`adapter_config.json` and `adapter_model.safetensors` for LoRA, loadable by
+`PeftModel.from_pretrained`; a whole transformers folder else), `loss_curve.{json,csv,png}`, `training.json`.
+"""
+
+from __future__ import annotations
+
+import gc
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from services.trainer import models
+from services.trainer.checkpoints import StoredCheckpoints
+from services.trainer.contamination import check_contamination
+from services.trainer.curves import curve_csv, curve_png
+from services.trainer.datasets import Rows, read_rows
+from services.trainer.errors import OutOfMemory, UnsuitableModel
+from services.trainer.pricing import price_training
+from services.trainer.progress import Progress, Surroundings
+from services.trainer.rendering import Rendered, render
+from services.trainer.resolving import ModelFiles, Place, resolve
+from services.trainer.settings import TrainerSettings
+from services.trainer.training import Trained, train, translated_memory_errors
+from shared.contracts.training import TrainingRequest, TrainingResult
+from shared.jobs.workspace import Workspace
+
+MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "text/plain"}
+
+
+def make_training(
+    settings: TrainerSettings, request: TrainingRequest, workspace: Workspace
+) -> dict[str, Any]:
+    """Writes the model's parts; returns the artifact's summary."""
+    workspace.progress(0, note="reading rows")
+    data = read_rows(workspace.store, request.dataset)
+    overlap = _contamination(request, data, workspace)
+    files = resolve(
+        Place(workspace.store, workspace.folder), settings.models, request.base, request.base_model
+    )
+    tokenizer = models.load_tokenizer(files.folder)
+    _require_fit(settings, request, files, data, tokenizer)
+    workspace.progress(0, note="loading the base model")
+    with translated_memory_errors():
+        model = _model(request, files, settings.training_device())
+    limit = models.context_length(model)
+    rendered = _render(data, tokenizer, request, limit)
+    validation = _validation(request, workspace, tokenizer, limit)
+    trained = train(
+        model,
+        rendered.examples,
+        request.settings,
+        seed=request.seed,
+        validation=() if validation is None else validation.examples,
+        surroundings=_surroundings(workspace),
+        pad_id=models.pad_id(tokenizer),
+    )
+    names = _put_model(model, files.base, tokenizer, workspace)
+    result = _result(trained, rendered, model)
+    _put_results(trained, result, workspace)
+    del model
+    free_memory()
+    return {
+        **result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}}),
+        "method": request.settings.method,
+        "base": files.base if request.base_model is None else None,
+        "base_digest": files.digest,
+        "files": names,
+        "contamination": overlap,
+    }
+
+
+def _require_fit(
+    settings: TrainerSettings,
+    request: TrainingRequest,
+    files: ModelFiles,
+    data: Rows,
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    """Raises OutOfMemory, with a plan that fits, before anything is computed."""
+    planned = price_training(settings, request, files, data, tokenizer)
+    if not planned.fits:
+        raise OutOfMemory(" ".join(planned.advice))
+
+
+def _contamination(request: TrainingRequest, data: Rows, workspace: Workspace) -> dict[str, Any] | None:
+    if request.test is None:
+        return None
+    test = read_rows(workspace.store, request.test)
+    found = check_contamination(data.rows, test.rows, request.contamination)
+    workspace.output.put_json("contamination.json", found.model_dump(mode="json"))
+    return found.model_dump(mode="json", exclude={"pairs"})
+
+
+def _model(request: TrainingRequest, files: ModelFiles, device: str) -> PreTrainedModel | PeftModel:
+    """The model to train: a fresh one, a whole one, or one with a new adapter or the adapter it came with."""
+    settings = request.settings
+    master = torch.float32 if settings.method != "lora" else models.precision_of(settings.precision, device)
+    make = partial(_fresh if settings.method == "pretrain" else _loaded, request, files)
+    base = make(precision=master, dropout=settings.model_dropout, device=device)
+    if settings.method != "lora":
+        if files.adapter is not None:
+            raise UnsuitableModel(f"{request.base_model} is an adapter: train it further with method 'lora'.")
+        return base
+    if files.adapter is not None:
+        return models.load_adapter(base, files.adapter, trainable=settings.lora)
+    return models.add_lora(base, settings.lora, seed=request.seed)
+
+
+def _fresh(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrainedModel:
+    assert request.architecture is not None
+    return models.fresh_model(request.architecture, seed=request.seed, **how)
+
+
+def _loaded(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrainedModel:
+    return models.load_base(files.folder, **how)
+
+
+def _render(
+    data: Rows, tokenizer: PreTrainedTokenizerBase, request: TrainingRequest, limit: int | None
+) -> Rendered:
+    rendering = request.settings.rendering
+    return render(data.rows, tokenizer, rendering, context_length=limit, contexts=data.contexts)
+
+
+def _validation(
+    request: TrainingRequest, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, limit: int | None
+) -> Rendered | None:
+    if request.validation is None:
+        return None
+    return _render(read_rows(workspace.store, request.validation), tokenizer, request, limit)
+
+
+def _surroundings(workspace: Workspace) -> Surroundings:
+    stored = StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder)
+
+    def report(progress: Progress) -> None:
+        workspace.progress(
+            progress.step,
+            progress.steps,
+            "steps",
+            note="training",
+            tokens=progress.tokens,
+            loss=round(progress.loss, 6),
+            tokens_per_second=round(progress.tokens_per_second, 1),
+        )
+
+    return Surroundings(
+        progress=report,
+        check=workspace.check,
+        save_checkpoint=stored.save,
+        latest_checkpoint=stored.latest,
+        fingerprint=workspace.artifact_id,
+    )
+
+
+def _put_model(
+    model: PreTrainedModel | PeftModel, base: str, tokenizer: PreTrainedTokenizerBase, workspace: Workspace
+) -> list[str]:
+    folder = workspace.folder / "model"
+    models.save(model, folder, base_name=base, tokenizer=tokenizer)
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for path in files:
+        with workspace.output.part(path.name, _media_type(path)) as part:
+            part.write(path.read_bytes())
+    return [path.name for path in files]
+
+
+def _media_type(path: Path) -> str:
+    return MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+
+
+def _result(trained: Trained, rendered: Rendered, model: torch.nn.Module) -> TrainingResult:
+    parameters, trainable = models.parameter_counts(model)
+    return TrainingResult(
+        steps=trained.steps,
+        planned_steps=trained.planned_steps,
+        stopped_early=trained.stopped_early,
+        best_step=trained.best_step,
+        final_loss=trained.curve[-1].loss,
+        tokens=trained.tokens,
+        computed_tokens=trained.computed_tokens,
+        parameters=parameters,
+        trainable_parameters=trainable,
+        seconds=trained.seconds,
+        rendering=rendered.counts,
+    )
+
+
+def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace) -> None:
+    output = workspace.output
+    output.put_json("loss_curve.json", [point.model_dump() for point in trained.curve])
+    output.put("loss_curve.csv", curve_csv(trained.curve), "text/csv")
+    output.put("loss_curve.png", curve_png(trained.curve), "image/png")
+    output.put_json("training.json", result.model_dump(mode="json"))
+
+
+def free_memory() -> None:
+    """Gives a finished model's memory back before the next job."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,277 @@
+"""The training loop: transformers' Trainer, with our steps in place of its batches.
+
+Everything around the forward pass stays the Trainer's: AdamW, schedule, clipping, mixed precision, gradient
+checkpointing, distributed wrapping (accelerate, torchrun), checkpoints with optimiser, scheduler and random
+states, and skipping to the data position on resume. Replaced is what its fixed-size padded batches cannot
+express: a step is a list of forward passes of any layout (`steps`, `batches`), its loss is the mean over the
+predicted tokens of the *whole* step (the Trainer's own `num_items_in_batch` normalisation), and a loss that
+is not finite stops the run with its rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from services.trainer import batches, models
+from services.trainer.callbacks import Checkpointing, EarlyStopper, Watcher
+from services.trainer.errors import NonFiniteLoss, OutOfMemory, UnsuitableModel
+from services.trainer.evaluation import mean_loss
+from services.trainer.loss import summed_loss
+from services.trainer.progress import Surroundings, require_own
+from services.trainer.rendering import Example
+from services.trainer.steps import Step, plan_steps
+from shared.contracts.training import CurvePoint, TrainingSettings
+
+# Our settings' words for the Trainer's schedules.
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the model holds the final weights (the best ones, with early stopping)."""
+
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    planned_steps: int
+    stopped_early: bool
+    best_step: int | None
+    tokens: int
+    computed_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepBatches:
+    """The forward passes of one optimiser step on one process, and the tokens predicted in the whole step."""
+
+    passes: tuple[batches.Batch, ...]
+    predicted: int
+    tokens: int
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> StepBatches:
+        """The same step on another device."""
+        return replace(self, passes=tuple(batch.to(device, non_blocking) for batch in self.passes))
+
+
+def train(
+    model: nn.Module,
+    examples: Sequence[Example],
+    settings: TrainingSettings,
+    *,
+    seed: int = 0,
+    validation: Sequence[Example] = (),
+    surroundings: Surroundings | None = None,
+    pad_id: int = 0,
+    steps: Sequence[Step] | None = None,
+) -> Trained:
+    """Trains the model's trainable parameters in place.
+
+    `steps` replaces the planned order. `seed` decides the order and the dropout. Raises NonFiniteLoss,
+    OutOfMemory, ForeignCheckpoint.
+    """
+    if settings.early_stopping is not None and not validation:
+        raise UnsuitableModel("Early stopping needs validation rows: it is never done on the test set.")
+    around = surroundings or Surroundings()
+    plan = list(steps) if steps is not None else plan_steps(examples, settings, seed)
+    with tempfile.TemporaryDirectory(prefix="gamut-training-") as folder:
+        trainer = StepTrainer(
+            model,
+            examples,
+            plan,
+            settings,
+            around,
+            Path(folder),
+            seed=seed,
+            pad_id=pad_id,
+            validation=validation,
+        )
+        with models.laid_out(model, settings.batching), translated_memory_errors():
+            return trainer.run()
+
+
+@contextlib.contextmanager
+def translated_memory_errors() -> Iterator[None]:
+    """Raises OutOfMemory for the ways torch says that memory is used up."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(_memory_advice(error)) from error
+    except RuntimeError as error:
+        if "alloc" not in str(error) or "memory" not in str(error):
+            raise
+        raise OutOfMemory(_memory_advice(error)) from error
+
+
+def _memory_advice(error: BaseException) -> str:
+    what = next(iter(str(error).splitlines()), "an allocation failed")
+    return (
+        f"The step did not fit the memory ({what}). "
+        "Lower micro_batch_tokens (the numbers stay the same), turn gradient_checkpointing on, or take a "
+        "smaller base."
+    )
+
+
+class StepTrainer(Trainer):
+    """A Trainer whose batches are whole optimiser steps."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        examples: Sequence[Example],
+        plan: Sequence[Step],
+        settings: TrainingSettings,
+        around: Surroundings,
+        folder: Path,
+        *,
+        seed: int,
+        pad_id: int,
+        validation: Sequence[Example] = (),
+    ) -> None:
+        self.examples, self.settings, self.around, self.pad_id = examples, settings, around, pad_id
+        self.validation = validation
+        self.plan = plan
+        self.watcher = Watcher(around, len(plan))
+        super().__init__(
+            model=model,
+            args=arguments(settings, folder, model, seed),
+            train_dataset=_Plan(plan),
+            data_collator=self.collate,  # type: ignore[arg-type]  # a step is not a dict of tensors
+        )
+        self.remove_callback(PrinterCallback)
+        self.stopper = EarlyStopper(settings.early_stopping, self._validation_loss, self.watcher, len(plan))
+        for callback in (
+            self.watcher,
+            self.stopper,
+            Checkpointing(around, settings.checkpoint_seconds, self.watcher, self.stopper),
+        ):
+            self.add_callback(callback)
+
+    def run(self) -> Trained:
+        """Trains from the latest checkpoint, or from the start."""
+        started = time.monotonic()
+        checkpoint = self.around.latest_checkpoint()
+        if checkpoint is not None:
+            require_own(checkpoint, self.around.fingerprint)
+            self.watcher.restore(checkpoint)
+            self.stopper.restore(checkpoint)
+        self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        assert isinstance(self.model, nn.Module)
+        self.stopper.use_best(self.model)
+        return Trained(
+            curve=tuple(self.watcher.curve),
+            steps=self.state.global_step,
+            planned_steps=len(self.plan),
+            stopped_early=self.stopper.stopped,
+            best_step=self.stopper.best_step,
+            tokens=self.watcher.tokens,
+            computed_tokens=self.watcher.computed_tokens,
+            seconds=time.monotonic() - started,
+        )
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Gradients of one whole step; returns its loss (token-weighted mean, nats)."""
+        model.train()
+        step: StepBatches = inputs.to(self.args.device)
+        total = torch.zeros((), device=self.args.device)
+        for number, batch in enumerate(step.passes):
+            self.around.check()
+            last = number == len(step.passes) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                total += self._pass(model, batch, step.predicted)
+        assert self.lr_scheduler is not None
+        rate = float(self.lr_scheduler.get_last_lr()[0])
+        self.watcher.measured(float(total), rate, step)
+        return total
+
+    def _pass(self, model: nn.Module, batch: batches.Batch, predicted: int) -> Tensor:
+        with self.accelerator.autocast():
+            loss = summed_loss(model, batch) / predicted
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
+        # Distributed data parallel averages gradients over processes; the loss is already divided by all
+        # tokens.
+        self.accelerator.backward(loss * self.args.world_size)
+        return loss.detach()
+
+    def collate(self, steps: Sequence[Step]) -> StepBatches:
+        """Tensors of one step."""
+        passes = tuple(self._build(indices) for step in steps for indices in step.micro_batches)
+        tokens = sum(len(self.examples[index]) for step in steps for index in step.rows)
+        return StepBatches(passes, sum(batch.predicted for batch in passes), tokens)
+
+    def _build(self, indices: Sequence[int]) -> batches.Batch:
+        chosen = [self.examples[index] for index in indices]
+        return batches.build(chosen, self.settings.batching, self.settings.loss_on, self.pad_id)
+
+    def _validation_loss(self) -> float:
+        assert isinstance(self.model, nn.Module)
+        return mean_loss(self.model, self.validation, self.settings, self.pad_id, self.around.check)
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
+        self.watcher.grad_norm = float(norm)
+        return norm
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        return torch.utils.data.SequentialSampler(self.plan)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> None:
+        return None  # a step already knows its tokens
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Left out: the Trainer would count padded rows."""
+        return 0
+
+
+class _Plan(torch.utils.data.Dataset):  # type: ignore[type-arg]
+    """The planned steps, as the Trainer's data set of one epoch."""
+
+    def __init__(self, plan: Sequence[Step]) -> None:
+        self.plan = plan
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> Step:
+        return self.plan[index]
+
+
+def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: int) -> TrainingArguments:
+    """Our settings in the Trainer's words; `folder` holds its checkpoints."""
+    device = next(model.parameters()).device
+    mixed = settings.method != "lora" and settings.precision != "fp32"
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=1,
+        num_train_epochs=1,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        lr_scheduler_type=SCHEDULES[settings.schedule],
+        warmup_steps=settings.warmup_ratio,
+        max_grad_norm=settings.max_grad_norm,
+        bf16=mixed and models.precision_of(settings.precision, str(device)) == torch.bfloat16,
+        activation_checkpointing=settings.gradient_checkpointing,
+        use_cpu=device.type == "cpu",
+        seed=seed,
+        save_strategy="no",
+        logging_strategy="no",
+        save_total_limit=1,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        data_seed=seed,
+    )

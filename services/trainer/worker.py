@@ -1,0 +1,38 @@
+"""The trainer's worker: `celery -A services.trainer.worker worker -Q train --pool solo`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+from services.trainer.evaluate_job import make_evaluation
+from services.trainer.settings import TrainerSettings
+from services.trainer.train_job import make_training
+from shared.assembly import make_worker
+from shared.contracts.base import JobRequest
+from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.jobs.running import Handler
+
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
+
+
+def handlers(settings: TrainerSettings) -> dict[type[JobRequest], Handler]:
+    """What this worker makes of each request."""
+    return {
+        TrainingRequest: partial(make_training, settings),
+        EvaluationRequest: partial(make_evaluation, settings),
+    }
+
+
+def _quiet(settings: TrainerSettings) -> None:
+    """The job's progress is told through the job: no bars on the worker's log."""
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+
+
+settings = TrainerSettings()
+_quiet(settings)
+app = make_worker(settings, handlers(settings), packages=PACKAGES)

@@ -1,0 +1,96 @@
+"""The trainer's API: a plan of a job, before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+
+from services.trainer.api import create_api
+from shared.assembly import Platform
+from shared.contracts.training import TrainingRequest
+from shared.queue import make_queue
+from tests.integration.trainer.conftest import Trainer
+from tests.unit.services.trainer import tiny
+
+
+@pytest.fixture
+def client(trainer: Trainer, redis_url: str) -> TestClient:
+    platform = Platform(
+        trainer.settings,
+        trainer.store,
+        redis.Redis.from_url(redis_url),
+        make_queue(redis_url),
+        trainer.records,
+        trainer.live,
+        trainer.sender,
+        trainer.submission,
+    )
+    return TestClient(create_api(trainer.settings, platform))
+
+
+def body(dataset: str, **changes: Any) -> dict[str, Any]:
+    return {"project": "p", "training": {"dataset": dataset, "base": "tiny-llama", **changes}}
+
+
+def test_it_is_well(client: TestClient) -> None:
+    assert client.get("/health").json() == {"status": "ok"}
+    assert client.get("/ready").json() == {"status": "ok", "failing": {}}
+
+
+def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: Trainer) -> None:
+    dataset = trainer.dataset("completion", tiny.stories(20))
+    plan = client.post("/v1/plan", json=body(dataset)).raise_for_status().json()
+    model = trainer.artifact(trainer.run(TrainingRequest(dataset=dataset, base="tiny-llama")))
+    for name in ("steps", "tokens", "computed_tokens", "parameters", "trainable_parameters"):
+        assert plan[name] == model.summary[name]
+    assert plan["fits"]
+    assert 0 < plan["memory_bytes"]["low"] < plan["memory_bytes"]["expected"] < plan["memory_bytes"]["high"]
+
+
+def test_a_job_that_cannot_fit_says_so_before_it_starts(client: TestClient, trainer: Trainer) -> None:
+    dataset = trainer.dataset("completion", tiny.stories(20))
+    width = {"model_type": "llama", "hidden_size": 32768, "num_hidden_layers": 200, "vocab_size": 400}
+    huge = body(dataset, architecture=width, settings={"method": "pretrain"})
+    plan = client.post("/v1/plan", json=huge).raise_for_status().json()
+    assert not plan["fits"]
+    assert "take a smaller base" in " ".join(plan["advice"])
+    ended = trainer.run(TrainingRequest.model_validate(huge["training"]))
+    assert (ended.state, ended.reason) == ("failed", "does_not_fit")
+
+
+def test_rows_that_do_not_fit_are_named(client: TestClient, trainer: Trainer) -> None:
+    dataset = trainer.dataset("completion", tiny.stories(6))
+    short = body(dataset, settings={"rendering": {"max_length": 60}})
+    answer = client.post("/v1/plan", json=short)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "over_long_rows"
+    assert "/rows/story-" in answer.json()["errors"][0]["pointer"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"base": None}, "/training"),
+        ({"unknown": 1}, "/training/unknown"),
+        ({"settings": {"epochs": -1}}, "/training/settings/epochs"),
+        ({"settings": {"early_stopping": {}}}, "/training"),
+    ],
+)
+def test_a_wrong_field_is_pointed_at(
+    client: TestClient, trainer: Trainer, change: dict[str, Any], pointer: str
+) -> None:
+    dataset = trainer.dataset("completion", tiny.stories(2))
+    answer = client.post("/v1/plan", json=body(dataset, **change))
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_an_unknown_base_is_answered_with_the_known_ones(client: TestClient, trainer: Trainer) -> None:
+    dataset = trainer.dataset("completion", tiny.stories(2))
+    answer = client.post("/v1/plan", json=body(dataset, base="gpt-5"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_model")
+    assert "tiny-gpt2, tiny-llama" in answer.json()["detail"]

@@ -1,0 +1,94 @@
+"""Packed attention equals the dense mask, in values and gradients, for any mixture of segments."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.trainer import attention
+from services.trainer.batches import Segment
+from services.trainer.errors import UnsuitableModel
+
+SCALE = 0.3
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> list[Segment]:
+    """Rows and shared prefixes of random lengths, one after the other."""
+    segments: list[Segment] = []
+    position = 0
+
+    def put(length: int, prefix: tuple[int, int] | None = None) -> tuple[int, int]:
+        nonlocal position
+        segments.append(Segment(position, position + length, prefix))
+        position += length
+        return segments[-1].start, segments[-1].stop
+
+    for _ in range(draw(st.integers(1, 4))):
+        first = put(draw(st.integers(1, 12)))
+        for _ in range(draw(st.integers(0, 4))):
+            put(draw(st.integers(1, 6)), first)
+    return segments
+
+
+def tensors(segments: list[Segment], heads: int, key_heads: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(len(segments))
+    length = segments[-1].stop
+    shapes = ((length, heads, 8), (length, key_heads, 8), (length, key_heads, 8))
+    return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+
+
+@settings(max_examples=60, deadline=None)
+@given(segments=lines(), grouped=st.booleans())
+def test_it_equals_the_dense_mask(segments: list[Segment], grouped: bool) -> None:
+    ours = tensors(segments, 4, 2 if grouped else 4)
+    theirs = [x.detach().clone().requires_grad_() for x in ours]
+    run = attention.kernel(segments, torch.device("cpu"), segments[-1].stop)
+    out = attention.SegmentAttention.apply(*ours, run, SCALE)
+    expected = attention.dense_attention(*theirs, segments, SCALE)
+    torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-11)
+    weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+    (out * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-8, atol=1e-10)
+
+
+@settings(max_examples=10, deadline=None)
+@given(segments=lines())
+def test_the_block_mask_of_gpus_says_the_same(segments: list[Segment]) -> None:
+    query, key, value = (x.detach().float() for x in tensors(segments, 4, 2))
+    mask = attention.block_mask(segments, segments[-1].stop, torch.device("cpu"))
+    out = attention.flex(query, key, value, mask, SCALE)
+    expected = attention.dense_attention(query, key, value, segments, SCALE)
+    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_only_what_is_visible_counts() -> None:
+    """A change in one row leaves every other row as it was; a change in a prefix reaches its rows alone."""
+    segments = [Segment(0, 3), Segment(3, 5, (0, 3)), Segment(5, 7, (0, 3)), Segment(7, 9)]
+    run = attention.kernel(segments, torch.device("cpu"), 9)
+    values = [x.detach() for x in tensors(segments, 2, 2)]
+    before = attention.SegmentAttention.apply(*values, run, SCALE)
+
+    def changed_by(place: int) -> list[int]:
+        moved = [x.clone() for x in values]
+        for x in moved:
+            x[place] += 1
+        after = attention.SegmentAttention.apply(*moved, run, SCALE)
+        return (after - before).abs().amax((1, 2)).gt(1e-12).nonzero().flatten().tolist()
+
+    assert changed_by(1) == [1, 2, 3, 4, 5, 6]
+    assert changed_by(3) == [3, 4]
+    assert changed_by(8) == [8]
+
+
+@pytest.mark.parametrize("odd", [{"dropout": 0.1}, {"softcap": 30.0}, {"sliding_window": 4}, {"s_aux": 1}])
+def test_attention_it_does_not_compute_is_refused(odd: dict[str, float]) -> None:
+    segments = [Segment(0, 6)]
+    x = torch.zeros(1, 2, 6, 4)
+    run = attention.kernel(segments, torch.device("cpu"), 6)
+    with pytest.raises(UnsuitableModel, match="padded"):
+        attention.segment_attention_forward(torch.nn.Identity(), x, x, x, None, gamut_kernel=run, **odd)
