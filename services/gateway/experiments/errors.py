@@ -1,0 +1,25 @@
+"""What is wrong with a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.gateway.pointers import MAX_FAULTS, Place, pointer
+from shared.contracts.problems import FieldError
+from shared.errors import InvalidRequest
+
+
+class InvalidRecipe(InvalidRequest):
+    """The recipe does not describe an experiment that can run. `errors` names each place in it."""
+
+    code = "invalid_recipe"
+
+
+def refuse(faults: Iterable[tuple[Place, str]]) -> None:
+    """Raises `InvalidRecipe` if there are any faults; each is told once."""
+    told = list(dict.fromkeys((pointer(place), detail) for place, detail in faults))
+    if told:
+        errors = [FieldError(pointer=where, detail=detail) for where, detail in told[:MAX_FAULTS]]
+        raise InvalidRecipe(
+            f"the recipe is wrong in {len(told)} place(s); correct them and post it again", errors
+        )

@@ -1,0 +1,181 @@
+"""The plan of an experiment: every job it may take, known before anything runs.
+
+Since an artifact's id follows from the request that makes it, and a request names its inputs by id, the ids
+of a whole experiment are known at once. Only a gather changes while it runs: it leaves out what failed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.catalogue import Catalogue
+from services.gateway.experiments.graph import Graph, needed_steps, own_axes
+from services.gateway.experiments.references import (
+    AxisRef,
+    Gather,
+    InputRef,
+    LabelRef,
+    Literal,
+    RecipeRef,
+    Reference,
+    StepRef,
+    fill,
+)
+from shared.contracts.base import JobRequest
+
+Labels = dict[str, str]
+"""Where a node stands: axis → label."""
+Made = Callable[[str, Labels], str | None]
+"""The artifact of a step for some labels; None when it could not be made."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One job of the plan. `height`: jobs on the longest way from here to an end, itself included."""
+
+    key: str
+    step: str
+    labels: Labels
+    request: JobRequest
+    artifact: str
+    needs: frozenset[str]
+    gathers: frozenset[str]
+    height: int = 1
+    also: tuple[str, ...] = ()
+    """Other names of the same work."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`nodes` by key, each after those it depends on; `keys` leads from any name of a node to its key."""
+
+    graph: Graph
+    catalogue: Catalogue
+    nodes: dict[str, Node]
+    keys: dict[str, str] = field(repr=False)
+
+    @property
+    def report(self) -> Node:
+        return self.nodes[self.keys[self.graph.recipe.report]]
+
+    def bind(self, node: Node, made: Mapping[str, str | None]) -> JobRequest | None:
+        """The node's request when some artifacts turned out otherwise; None when nothing is left to gather.
+
+        `made`: the artifact of every node this one depends on, None for what could not be made.
+        """
+        body = fill_request(
+            self.graph, node.step, node.labels, lambda step, labels: made[self._key(step, labels)]
+        )
+        if body is None:
+            return None
+        return self.catalogue.request(self.graph.recipe.steps[node.step].operation, body)
+
+    def _key(self, step: str, labels: Labels) -> str:
+        return self.keys[node_key(step, only(labels, self.graph.axes[step]))]
+
+
+def node_key(step: str, labels: Labels) -> str:
+    """`trained[topics=20, seed=1]`."""
+    return f"{step}[{describe(labels)}]" if labels else step
+
+
+def describe(labels: Labels) -> str:
+    return ", ".join(f"{axis}={label}" for axis, label in labels.items())
+
+
+def fill_request(graph: Graph, step: str, labels: Labels, made: Made) -> dict[str, Any] | None:
+    """The step's request for some labels; None when a gather finds no run that is left."""
+    try:
+        body: dict[str, Any] = fill(graph.templates[step], lambda ref: _meaning(graph, ref, labels, made))
+    except _NothingLeft:
+        return None
+    return body
+
+
+class _NothingLeft(Exception):
+    pass
+
+
+class _Absent(Exception):
+    pass
+
+
+def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> Any:
+    if isinstance(reference, Gather):
+        return _gathered(graph, reference, labels, made)
+    if isinstance(reference, StepRef):
+        artifact = made(reference.name, labels)
+        if artifact is None:
+            raise _Absent
+        return artifact
+    if isinstance(reference, InputRef):
+        return graph.recipe.given[reference.name]
+    if isinstance(reference, AxisRef):
+        return graph.values[reference.name][labels[reference.name]]
+    if isinstance(reference, LabelRef):
+        return labels[reference.name]
+    if isinstance(reference, RecipeRef):
+        return graph.recipe.canonical()
+    assert isinstance(reference, Literal)
+    return reference.value
+
+
+def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[dict[str, Any]]:
+    repeated = [
+        (_run(graph, template, at, made), at)
+        for template in gather.runs
+        for at in assignments(graph, run_axes(graph, template), labels)
+    ]
+    found = [(run, at) for run, at in repeated if run is not None]
+    if not found:
+        raise _NothingLeft
+    names = [run["name"] for run, _ in found]
+    for run, at in found:
+        if at and names.count(run["name"]) > 1:
+            run["name"] = f"{run['name']} ({describe(at)})"
+    return [run for run, _ in found]
+
+
+def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict[str, Any] | None:
+    """One gathered run, without the artifacts that could not be made; None when it has none at all."""
+    run: dict[str, Any] = {"name": describe(at) or "run", "axes": _plain(graph, at)}
+    whole = absent = 0
+    for name, item in template.items():
+        needs = bool(needed_steps(item))
+        try:
+            run[name] = fill(item, lambda ref: _meaning(graph, ref, at, made))
+            whole += needs
+        except _Absent:
+            absent += 1
+    return None if absent and not whole else run
+
+
+def _plain(graph: Graph, labels: Labels) -> dict[str, Any]:
+    """The axes as a run tells them: the value where it is plain, else its label."""
+    values = {axis: graph.values[axis][label] for axis, label in labels.items()}
+    return {
+        axis: value if isinstance(value, str | int | float | bool) else labels[axis]
+        for axis, value in values.items()
+    }
+
+
+def run_axes(graph: Graph, template: dict[str, Any]) -> tuple[str, ...]:
+    """The axes that a gathered run is repeated for."""
+    found = own_axes(template)
+    for step in needed_steps(template):
+        found.update(graph.axes[step])
+    return tuple(axis for axis in graph.recipe.sweep if axis in found)
+
+
+def assignments(graph: Graph, axes: tuple[str, ...], pinned: Labels) -> Iterator[Labels]:
+    """Every combination of the axes' labels; an axis that is pinned keeps its label."""
+    choices = [[pinned[axis]] if axis in pinned else list(graph.values[axis]) for axis in axes]
+    for labels in itertools.product(*choices):
+        yield dict(zip(axes, labels, strict=True))
+
+
+def only(labels: Labels, axes: tuple[str, ...]) -> Labels:
+    return {axis: labels[axis] for axis in axes}

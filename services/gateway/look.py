@@ -1,0 +1,154 @@
+"""One look at an experiment: read what has ended, submit what can start, say how it stands."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.gateway.experiments.plan import Node
+from services.gateway.experiments.standing import NodeState, Standing
+from shared.contracts.jobs import JobRecord, JobState
+from shared.errors import RETRIED, GamutError, Reason
+from shared.identity import job_id
+from shared.jobs.live import LiveJobs
+from shared.jobs.records import JobRecords
+from shared.jobs.running import Ended, Waiting
+from shared.jobs.submission import Submission
+from shared.jobs.workspace import Workspace
+
+READ_SECONDS = 4.0
+"""After so long every job under way is read, in case the wake-up of one was lost."""
+NODES_TOLD = 300
+"""A larger experiment tells its progress by step only."""
+
+
+@dataclass
+class Memory:
+    """What one process knows of one experiment since it was last posted: saves reading again what cannot
+    change any more."""
+
+    run: int
+    standing: Standing
+    jobs: dict[str, str] = field(default_factory=dict)
+    """Node → job, of the nodes that were submitted."""
+    under_way: dict[str, str] = field(default_factory=dict)
+    """Those of them that have not ended."""
+    submitted: set[str] = field(default_factory=set)
+    """Jobs submitted in this run: one of these that failed is not tried again."""
+    read_at: float = 0.0
+    told: Any = None
+
+
+@dataclass(frozen=True)
+class Look:
+    records: JobRecords
+    live: LiveJobs
+    submission: Submission
+    memory: Memory
+    workspace: Workspace
+    read_seconds: float = READ_SECONDS
+
+    def take(self) -> Waiting | Ended:
+        """Raises `Cancelled` between two jobs when the experiment is to stop."""
+        before = set(self.memory.submitted)
+        try:
+            self._read()
+            while node := self.memory.standing.next_startable():
+                self._submit(node)
+        finally:
+            self._remember(self.memory.submitted - before)
+        self._tell()
+        return outcome(self.memory.standing) if self.memory.standing.ended else Waiting()
+
+    def _read(self) -> None:
+        """The records of the jobs whose end woke us and, now and then, of all that are under way."""
+        ended = self.live.take_ended(self.workspace.job)
+        due = time.monotonic() - self.memory.read_at >= self.read_seconds
+        for key, job in list(self.memory.under_way.items()):
+            if job in ended or due:
+                if due:  # Redis may have lost that we wait; before reading, so that no end falls in between
+                    self.live.wake_on_end(job, self.workspace.job)
+                self._settle(key, self.records.get(job))
+        if due:
+            self.memory.read_at = time.monotonic()
+
+    def _submit(self, node: Node) -> None:
+        self.workspace.check()
+        standing = self.memory.standing
+        request = standing.requests[node.key]
+        job = job_id(self.workspace.project, request)
+        self.live.wake_on_end(job, self.workspace.job)
+        if job in self.memory.submitted and (known := self.records.find(job)):
+            self._settle(node.key, known)
+            return
+        try:
+            record = self.submission.submit(self.workspace.project, request)
+        except GamutError as error:
+            if error.reason in RETRIED:
+                raise
+            standing.failed(node.key, error.detail)
+            return
+        self.memory.submitted.add(job)
+        self._settle(node.key, record)
+
+    def _settle(self, key: str, record: JobRecord) -> None:
+        standing = self.memory.standing
+        self.memory.jobs[key] = record.id
+        if not record.state.ended:
+            self.memory.under_way[key] = record.id
+            standing.running(key)
+            return
+        self.memory.under_way.pop(key, None)
+        if record.artifact is not None:
+            standing.succeeded(key, record.artifact)
+        elif record.state is JobState.CANCELLED:
+            standing.cancelled(key)
+        else:
+            standing.failed(key, record.error.detail if record.error else f"its job {record.state}")
+
+    def _remember(self, jobs: set[str]) -> None:
+        """Written after the jobs: one that is missing here is tried once more, never once too little."""
+        if jobs:
+            name = f"submitted/{self.memory.run}/{secrets.token_hex(8)}.json"
+            self.workspace.scratch.put(name, json.dumps(sorted(jobs)).encode(), "application/json")
+
+    def _tell(self) -> None:
+        standing = self.memory.standing
+        nodes = {
+            key: {"state": state.value, "job": self.memory.jobs.get(key)}
+            for key, state in standing.states.items()
+        }
+        if nodes == self.memory.told:
+            return
+        self.memory.told = nodes
+        detail: dict[str, Any] = {"steps": standing.steps()}
+        if len(nodes) <= NODES_TOLD:
+            detail["nodes"] = nodes
+        self.workspace.progress(
+            standing.settled,
+            len(nodes),
+            "jobs",
+            note=_note(standing),
+            ok=len(standing.in_state(NodeState.SUCCEEDED)),
+            failed=len(standing.in_state(NodeState.FAILED)),
+            **detail,
+        )
+
+
+def outcome(standing: Standing) -> Ended:
+    """How an experiment ends of which nothing is under way any more."""
+    report = standing.made[standing.plan.report.key]
+    missing = standing.missing()
+    if missing is None:
+        return Ended(JobState.SUCCEEDED, report)
+    state = JobState.PARTIALLY_SUCCEEDED if report else JobState.FAILED
+    return Ended(state, report, Reason.DEPENDENCY_FAILED, missing)
+
+
+def _note(standing: Standing) -> str:
+    under_way = standing.in_state(NodeState.RUNNING)
+    more = f" and {len(under_way) - 3} more" if len(under_way) > 3 else ""
+    return f"under way: {', '.join(under_way[:3])}{more}" if under_way else ""

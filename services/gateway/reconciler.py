@@ -1,0 +1,28 @@
+"""Finds what got lost, until it is told to stop: `python -m services.gateway.reconciler`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import structlog
+
+from services.gateway.settings import GatewaySettings
+from shared.assembly import connect
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    settings = GatewaySettings()
+    platform = connect(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("reconciler.started", every_seconds=settings.reconcile_seconds)
+    platform.reconciler().run(stop, settings.reconcile_seconds)
+    log.info("reconciler.stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""An experiment as it stands: its plan, with the state of each job beside it."""
+
+from __future__ import annotations
+
+from services.gateway.context import Gateway
+from services.gateway.experiments.expansion import expand
+from services.gateway.experiments.plan import Node, Plan
+from services.gateway.views import Experiment, ExperimentNode
+from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.jobs import Job, JobRecord
+from shared.identity import job_id
+
+
+def show_experiment(gateway: Gateway, record: JobRecord) -> Experiment:
+    """Raises `InvalidRecipe` for one of an older version that can no longer be expanded."""
+    job = gateway.shown(record)
+    plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue)
+    told = job.progress.detail.get("nodes", {}) if job.progress else {}
+    nodes = [_shown(gateway, job, plan, node, told.get(node.key, {})) for node in plan.nodes.values()]
+    return Experiment(job=job, nodes=nodes)
+
+
+def _shown(gateway: Gateway, job: Job, plan: Plan, node: Node, told: dict[str, str | None]) -> ExperimentNode:
+    """A report made of what there is has another id than the plan's, so what was told comes first."""
+    expected = told.get("job") or job_id(job.project, node.request)
+    found = gateway.platform.records.find(expected)
+    artifact = found.artifact if found else None
+    state = found.state.value if found else str(told.get("state") or "waiting")
+    if node is plan.report and job.artifact:
+        artifact, state = job.artifact, "succeeded"
+    return ExperimentNode(
+        name=node.key,
+        also=list(node.also),
+        step=node.step,
+        axes=node.labels,
+        operation=node.request.operation,
+        needs=sorted(node.needs | node.gathers),
+        state=state,
+        job=found.id if found else None,
+        artifact=artifact,
+    )

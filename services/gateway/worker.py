@@ -1,0 +1,15 @@
+"""The coordinator's process: `celery -A services.gateway.worker worker -Q coordinate --pool solo`."""
+
+from __future__ import annotations
+
+from services.gateway.catalogue import Catalogue
+from services.gateway.coordination import Coordinator
+from services.gateway.settings import GatewaySettings
+from shared.assembly import connect, make_worker
+from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.operations import OPERATIONS
+
+settings = GatewaySettings()
+platform = connect(settings)
+coordinator = Coordinator.on(platform, Catalogue.of(settings, OPERATIONS))
+app = make_worker(settings, {ExperimentRequest: coordinator.advance}, platform=platform)

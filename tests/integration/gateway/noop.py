@@ -1,0 +1,58 @@
+"""The gateway and a worker for every other queue, as processes of their own, over operations that do nothing.
+
+uvicorn --factory tests.integration.gateway.noop:create_app
+celery -A tests.integration.gateway.noop:coordinator worker -Q coordinate
+celery -A tests.integration.gateway.noop:workers worker -Q generate,measure,train
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from fastapi import FastAPI
+
+from services.gateway import api
+from services.gateway.catalogue import Catalogue
+from services.gateway.coordination import Coordinator
+from services.gateway.settings import GatewaySettings
+from shared.assembly import connect, make_worker
+from shared.contracts.base import JobRequest
+from shared.contracts.experiment import ExperimentRequest
+from shared.jobs.workspace import Workspace
+from tests.unit.services.gateway.small_operations import OPERATIONS
+
+STEPS = int(os.environ.get("NOOP_STEPS", "1"))
+
+
+def create_app() -> FastAPI:
+    return api.create_app(operations=OPERATIONS)
+
+
+def work(request: JobRequest, workspace: Workspace) -> dict[str, Any]:
+    for step in range(STEPS):
+        workspace.progress(step + 1, STEPS, "steps")
+    workspace.output.put_json("result.json", request.canonical())
+    workspace.log.info("noop.made", attempt=workspace.token)
+    return {"made": True}
+
+
+def _coordinator() -> Celery:
+    settings = GatewaySettings()
+    platform = connect(settings)
+    handler = Coordinator.on(platform, Catalogue(OPERATIONS)).advance
+    return make_worker(settings, {ExperimentRequest: handler}, platform=platform)
+
+
+def _workers() -> Celery:
+    return make_worker(GatewaySettings(), dict.fromkeys(OPERATIONS.values(), work))
+
+
+def __getattr__(name: str) -> Celery:
+    """Each process makes the one app it is started for."""
+    if name == "coordinator":
+        return _coordinator()
+    if name == "workers":
+        return _workers()
+    raise AttributeError(name)
