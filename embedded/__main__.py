@@ -1,0 +1,124 @@
+"""`python -m embedded`: the commands behind `make demo`, `make up`, `make down` and `make status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from embedded import demo as main_job
+from embedded import display
+from embedded.client import Gateway, Refused
+from embedded.processes import Source
+from embedded.suite import Suite, SuiteError, running, start, status, stop
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console()
+
+DataDir = Annotated[Path, typer.Option(help="Where the suite keeps its data and logs.")]
+SourceOption = Annotated[
+    str | None, typer.Option(help="An OpenAI-compatible base URL, or `vllm` to start a real vLLM on the CPU.")
+]
+ModelOption = Annotated[str | None, typer.Option(help="The model's name at the source.")]
+
+
+@app.command()
+def up(
+    data_dir: DataDir = Path(".gamut"),
+    source: SourceOption = None,
+    model: ModelOption = None,
+    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
+) -> None:
+    """Start the suite and leave it running."""
+    with _messages():
+        suite, _ = _running_or_started(data_dir.resolve(), _source(source, model), port)
+        console.print(f"The suite is up: [bold]{suite.url}[/] (API: {suite.url}/docs, logs: {suite.logs})")
+        console.print("Stop it with [bold]make down[/].")
+
+
+@app.command()
+def down(data_dir: DataDir = Path(".gamut")) -> None:
+    """Stop the suite; its data stays."""
+    if running(data_dir.resolve()) is None:
+        console.print("No suite is running from here.")
+        return
+    with console.status("Stopping; workers hand their jobs back …"):
+        stop(data_dir.resolve())
+    console.print("Stopped. Data and artifacts stay in", str(data_dir))
+
+
+@app.command(name="status")
+def show_status(data_dir: DataDir = Path(".gamut")) -> None:
+    """Show the suite's processes."""
+    suite = running(data_dir.resolve())
+    if suite is None:
+        console.print("No suite is running from here; [bold]make up[/] starts one.")
+        return
+    console.print(f"Gateway: {suite.url}")
+    console.print(status(suite.data_dir), end="", markup=False)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Real rows: {context, completion}.")] = main_job.DATA,
+    test: Annotated[Path, typer.Option(help="The held-out test set, of the same kind.")] = main_job.TEST,
+    recipe: Annotated[Path, typer.Option(help="The experiment.")] = main_job.RECIPE,
+    source: SourceOption = None,
+    model: ModelOption = None,
+    data_dir: DataDir = Path(".gamut"),
+) -> None:
+    """Run the main job: start the suite if need be, post the experiment, follow it, show what came out."""
+    with _messages():
+        suite, started_here = _running_or_started(data_dir.resolve(), _source(source, model), None)
+        try:
+            with display.following(console, Gateway(suite.url)) as told:
+                outcome = main_job.run(Gateway(suite.url), data, test, recipe, suite.data_dir / "demo", told)
+            display.show(console, outcome)
+        finally:
+            if started_here:
+                with console.status("Stopping what was started …"):
+                    stop(suite.data_dir)
+
+
+def _running_or_started(data_dir: Path, source: Source | None, port: int | None) -> tuple[Suite, bool]:
+    """The suite of this folder, and whether this call started it."""
+    suite = running(data_dir)
+    if suite:
+        if source and (source.base_url or source.started_here) not in (
+            suite.source.base_url,
+            suite.source.started_here,
+        ):
+            raise SuiteError("a suite with another source is running: `make down` stops it; then try again")
+        return suite, False
+    with console.status("Starting the suite …") as line:
+        suite = start(data_dir, source, port, lambda name: line.update(f"Starting the suite: {name} …"))
+    return suite, True
+
+
+def _source(source: str | None, model: str | None) -> Source | None:
+    if source is None:
+        return None
+    if source == "vllm":
+        return Source("", model or "story-generator", "vllm")
+    if model is None:
+        raise typer.BadParameter("name the model that the source serves: MODEL=…")
+    return Source(source, model, None)
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Turns what is expected to go wrong into a message and exit code 1, without a traceback."""
+    try:
+        yield
+    except (Refused, SuiteError) as error:
+        console.print(f"[bold red]{escape(str(error))}[/]", highlight=False)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,61 @@
+"""The main job over HTTP: real rows, a held-out test set and a recipe in; a table and a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embedded.client import ENDED, Gateway, Json, Refused
+from embedded.processes import REPOSITORY
+
+RECIPE = REPOSITORY / "examples" / "recipes" / "diversity-ladder.yaml"
+DATA = REPOSITORY / "examples" / "data" / "stories.train.jsonl"
+TEST = REPOSITORY / "examples" / "data" / "stories.test.jsonl"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the experiment ended, and its report."""
+
+    job: Json
+    reused: bool
+    report: Json | None
+    page: Path | None
+
+
+def run(
+    gateway: Gateway,
+    data: Path,
+    test: Path,
+    recipe: Path,
+    folder: Path,
+    told: Callable[[str, Json], None],
+) -> Outcome:
+    """`told` hears every event of the experiment. Raises `Refused` with what the suite says is wrong."""
+    inputs = {}
+    for name, path in (("real", data), ("test", test)):
+        told("upload", {"path": path})
+        inputs[name] = gateway.upload(path, "completion", {})
+    document: Json = yaml.safe_load(recipe.read_text())
+    document["inputs"] = inputs
+    job = gateway.post("/v1/experiments", document)
+    reused = job["state"] == "succeeded"
+    while job["state"] not in ENDED:
+        for event, content in gateway.events(job["id"]):
+            told(event, content)
+        job = gateway.get(f"/v1/jobs/{job['id']}")
+    if job["state"] == "failed":
+        raise Refused(job["error"] or {"detail": "the experiment failed; its steps' jobs say why"})
+    if not job["artifact"]:
+        return Outcome(job, reused, None, None)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = gateway.download(job["artifact"], "report.html", folder / "report.html")
+    gateway.download(job["artifact"], "table.csv", folder / "table.csv")
+    report: Any = yaml.safe_load(
+        gateway.download(job["artifact"], "report.json", folder / "report.json").read_text()
+    )
+    return Outcome(job, reused, report, page)

@@ -1,0 +1,139 @@
+"""How the main job goes and what came of it, for a person at a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from embedded.client import Gateway, Json
+from embedded.demo import Outcome
+
+MARKS = {
+    "succeeded": "[green]✓[/]",
+    "running": "[yellow]▸[/]",
+    "queued": "[dim]·[/]",
+    "waiting": "[dim]·[/]",
+    "failed": "[red]✗[/]",
+}
+LOOK_SECONDS = 1.0
+SHOWN = (
+    "run",
+    "rows",
+    "distinct_5",
+    "self_bleu",
+    "vendi",
+    "js_unigram",
+    "two_sample_auc",
+    "loss",
+    "perplexity",
+)
+
+
+class Board:
+    """The experiment's steps: how many are done, and how the running ones stand."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._nodes: dict[str, Json] = {}
+        self._running: dict[str, Json] = {}
+        self._looked = 0.0
+        self._line = "Uploading the rows …"
+
+    def hear(self, event: str, content: Json) -> None:
+        if event == "upload":
+            self._line = f"Uploading {Path(content['path']).name} …"
+            return
+        progress = content if event == "progress" else content.get("progress") or {}
+        self._nodes = progress.get("detail", {}).get("nodes", self._nodes)
+        self._line = ""
+
+    def __rich__(self) -> Any:
+        if not self._nodes:
+            return self._line or "The experiment is accepted; its first jobs start …"
+        self._look()
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("", "step", "", ""):
+            table.add_column(column, no_wrap=True)
+        for name, node in self._nodes.items():
+            job = self._running.get(name, {})
+            table.add_row(
+                MARKS.get(node["state"], " "),
+                escape(name),
+                _bar(job.get("progress")),
+                _pace(job.get("progress")),
+            )
+        return table
+
+    def _look(self) -> None:
+        """Ask how the running jobs stand, at most once a second: the experiment's events only name them."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._running = {
+            name: self._gateway.get(f"/v1/jobs/{node['job']}")
+            for name, node in self._nodes.items()
+            if node["state"] == "running" and node.get("job")
+        }
+
+
+def _bar(progress: Json | None) -> str:
+    if not progress or not progress.get("total"):
+        return ""
+    done: int = round(20 * min(float(progress["done"]) / float(progress["total"]), 1.0))
+    return "━" * done + "[dim]" + "━" * (20 - done) + "[/]"
+
+
+def _pace(progress: Json | None) -> str:
+    if not progress:
+        return ""
+    pieces = [f"{progress['done']:g} {progress['unit']}"]
+    if progress.get("eta_seconds") is not None:
+        pieces.append(f"{progress['eta_seconds']:.0f} s left")
+    if progress.get("note"):
+        pieces.append(progress["note"])
+    return "[dim]" + " · ".join(pieces) + "[/]"
+
+
+@contextmanager
+def following(console: Console, gateway: Gateway) -> Iterator[Callable[[str, Json], None]]:
+    """A live board while the block runs; what is yielded hears the events."""
+    board = Board(gateway)
+    with Live(board, console=console, refresh_per_second=4, transient=False):
+        yield board.hear
+    console.print()
+
+
+def _cell(cell: Json) -> str:
+    value = cell["value"]
+    if value is None:
+        return "–"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    margin = "" if cell["low"] is None else f" ± {(cell['high'] - cell['low']) / 2:.2g}"
+    return text + margin
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    if outcome.reused:
+        console.print("[green]The same experiment was run before: nothing was computed again.[/]")
+    if outcome.page is None:
+        console.print(f"[red]The experiment ended {outcome.job['state']} and made no report.[/]")
+        return
+    report = outcome.report or {}
+    columns = [column for column in SHOWN if column in report.get("columns", [])]
+    table = Table(header_style="bold")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
+    for row in report.get("table", []):
+        table.add_row(*(_cell(row[column]) for column in columns))
+    console.print(table)
+    for line in report.get("findings", []):
+        console.print(f"• {line}", highlight=False)
+    console.print(f"The report: [bold]{outcome.page}[/]")

