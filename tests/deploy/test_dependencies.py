@@ -1,0 +1,97 @@
+"""An image installs one extra: whatever its code imports has to come with it, and be in the constraints."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.deploy.processes import SERVICES
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = {"shared", "services", "standin"}
+OPTIONAL = ["services/metrics/semantic/sentence_model.py"]  # only where torch is: asked for by name
+EXTRAS_OF_THEIR_OWN = {"ray"}
+ALSO = {"trainer": ["standin"]}  # the image of the trainer carries the stand-in
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_extra_brings_whatever_its_code_imports(service: str) -> None:
+    folders = ["shared", f"services/{service}", *ALSO.get(service, [])]
+    files = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    files -= {ROOT / path for path in OPTIONAL}
+    missing = {}
+    for path in files:
+        for name in _imported(path):
+            providers = {canonicalize_name(d) for d in _providers().get(name, [name])}
+            if not providers & (_installed(service) | EXTRAS_OF_THEIR_OWN):
+                missing[name] = str(path.relative_to(ROOT))
+    assert missing == {}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_whatever_an_extra_brings_has_one_version(service: str) -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonicalize_name(line.split("==")[0]) for line in lines if "==" in line}
+    assert _installed(service) - {"gamut", "setuptools"} <= pinned  # `pip freeze` leaves setuptools out
+
+
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    """Import name → the distributions that have it."""
+    return packages_distributions()
+
+
+@cache
+def _installed(service: str) -> frozenset[str]:
+    """The distributions that the extra installs here, with all that they require in turn."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    waiting = [*project["dependencies"], *project["optional-dependencies"][service]]
+    found: set[str] = {"gamut"}
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        wanted = Requirement(waiting.pop())
+        name, extras = canonicalize_name(wanted.name), frozenset(wanted.extras)
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        try:
+            own = requires(name) or []
+        except PackageNotFoundError:
+            continue  # a requirement of another platform or Python
+        found.add(name)
+        waiting += [r for r in own if _applies(Requirement(r), extras)]
+    return frozenset(found)
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in ("", *extras))
+
+
+def _imported(path: Path) -> set[str]:
+    """The top-level names of other people's packages that a file imports, unless it can do without."""
+    tree = ast.parse(path.read_text())
+    optional = {node for attempt in ast.walk(tree) if _may_fail(attempt) for node in ast.walk(attempt)}
+    names = set()
+    for node in set(ast.walk(tree)) - optional:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - OURS
+
+
+def _may_fail(node: ast.AST) -> bool:
+    """Whether it is `try: import … except ImportError: …`."""
+    return isinstance(node, ast.Try) and any(
+        isinstance(handler.type, ast.Name) and handler.type.id in ("ImportError", "ModuleNotFoundError")
+        for handler in node.handlers
+    )
