@@ -7,8 +7,19 @@ from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.generation import GenerationRequest, TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
-from shared.contracts.mixture import FilterRequest, MixtureRequest, SampleRequest, SplitRequest
+from shared.contracts.measurement import (
+    AgentScoreRequest,
+    ComparisonRequest,
+    EmbeddingRequest,
+    MeasurementRequest,
+)
+from shared.contracts.mixture import (
+    DeduplicationRequest,
+    FilterRequest,
+    MixtureRequest,
+    SampleRequest,
+    SplitRequest,
+)
 from shared.contracts.report import ReportRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 
@@ -22,10 +33,12 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     MeasurementRequest,
     ComparisonRequest,
     EmbeddingRequest,
+    AgentScoreRequest,
     MixtureRequest,
     SampleRequest,
     SplitRequest,
     FilterRequest,
+    DeduplicationRequest,
     TrainingRequest,
     EvaluationRequest,
     ReportRequest,

@@ -15,6 +15,7 @@ import numpy as np
 
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.partition import Partitioner
+from services.metrics.lexical.prefixes import MOST_TOKENS, distinct_by_order
 from services.metrics.lexical.tables import count_distinct, count_one_table
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import NO_TEXTS, Value, too_short
@@ -33,7 +34,12 @@ def ngram_total(tokens: Tokens, order: int) -> int:
 
 
 def distinct_counts(tokens: Tokens, orders: Sequence[int]) -> list[int]:
-    """How many different n-grams there are of each order; orders ascending are counted fastest."""
+    """How many different n-grams there are of each order; several together are counted fastest."""
+    if any(order < 1 for order in orders):
+        raise LexicalError("n-grams have at least one token")
+    if len(orders) > 1 and len(tokens.hashes) <= MOST_TOKENS:
+        found = distinct_by_order(tokens, max(2, *orders))
+        return [found[order - 1] for order in orders]
     partitioner = Partitioner([tokens])
     return [_distinct_count(partitioner, tokens, order) for order in orders]
 
@@ -54,8 +60,6 @@ def distinct_n(tokens: Tokens, order: int = PAPER_ORDER, *, across: bool = False
 
 def distinct_ns(tokens: Tokens, orders: Sequence[int], *, across: bool = False) -> list[Value]:
     """Equation 6 for several orders in one go."""
-    if any(order < 1 for order in orders):
-        raise LexicalError("n-grams have at least one token")
     if not len(tokens):
         return [Value.none(NO_TEXTS) for _ in orders]
     tokens = tokens.joined() if across else tokens
