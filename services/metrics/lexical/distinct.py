@@ -16,7 +16,7 @@ import numpy as np
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.partition import Partitioner
 from services.metrics.lexical.prefixes import MOST_TOKENS, distinct_by_order
-from services.metrics.lexical.tables import count_distinct, count_one_table
+from services.metrics.lexical.tables import ONE_TABLE, count_distinct, count_one_table
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import NO_TEXTS, Value, too_short
 
@@ -24,8 +24,6 @@ PAPER_ORDER = 5
 # GPT-2's vocabulary: the scale of "length-corrected" is set by a vocabulary that EAD's paper takes from
 # the model's tokeniser.
 GPT2_VOCABULARY = 50_257
-# Up to this many different keys one table that stays in cache is faster than parts.
-ONE_TABLE = 1 << 17
 
 
 def ngram_total(tokens: Tokens, order: int) -> int:
@@ -46,7 +44,7 @@ def distinct_counts(tokens: Tokens, orders: Sequence[int]) -> list[int]:
 
 def _distinct_count(partitioner: Partitioner, tokens: Tokens, order: int) -> int:
     if order == 1:
-        found = int(count_one_table(tokens.hashes, np.uint64(ONE_TABLE)))
+        found = int(count_one_table(tokens.hashes, ONE_TABLE))
         if found >= 0:
             return found
     entries = partitioner.entries(order)

@@ -180,7 +180,7 @@ def sum_parts(keys, owners, starts, memory, occurrences, types):  # type: ignore
 def survey_parts(  # type: ignore[no-untyped-def]
     keys, owners, starts, memory, tally, common, matches, occurrences, types
 ):
-    """All at once: the tally of counts (as `tables.tally_keys`), clipped matches, and document sums.
+    """All at once: the tally of counts (as `amounts.tally_keys`), clipped matches, and document sums.
 
     Without `occurrences` (length 0) the sums are left out. Returns how many counts went to `common`.
     """

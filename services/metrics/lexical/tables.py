@@ -16,6 +16,8 @@ from services.metrics.lexical.compiled import compiled
 
 ONE = np.uint64(1)
 EMPTY = np.uint64(0)
+# Up to this many different keys one table that stays in cache is faster than parts.
+ONE_TABLE = np.uint64(1 << 17)
 FEWEST_SLOTS = np.uint64(64)
 
 
@@ -162,29 +164,6 @@ def count_keys(keys, starts, largest, row_keys, counts):  # type: ignore[no-unty
             counts[first + rows_of[entry]] += 1
         first += rows
     return first
-
-
-@compiled
-def tally_keys(keys, starts, largest, tally, common):  # type: ignore[no-untyped-def]
-    """Tally how many keys occur once, twice, ...; counts beyond the tally go to `common`. How many did."""
-    slots = FEWEST_SLOTS
-    table = np.zeros(slots, np.uint32)
-    row_keys, rows_of = np.empty(largest, np.uint64), np.empty(largest, np.uint32)
-    counts = np.empty(largest, np.int64)
-    beyond = 0
-    for part in range(len(starts) - 1):
-        own = keys[starts[part] : starts[part + 1]]
-        rows, table, slots = number_part(own, table, slots, row_keys, rows_of)
-        counts[:rows] = 0
-        for entry in range(len(own)):
-            counts[rows_of[entry]] += 1
-        for row in range(rows):
-            if counts[row] < len(tally):
-                tally[counts[row]] += 1
-            else:
-                common[beyond] = counts[row]
-                beyond += 1
-    return beyond
 
 
 @compiled
