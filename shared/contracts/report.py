@@ -16,6 +16,10 @@ class ReportRun(Contract):
     """One line of the table: what was trained on what, and the artifacts that say how it went."""
 
     name: RunName
+    label: RunName | None = Field(
+        default=None,
+        description="What runs that differ in their axes only are called together; the name where unset.",
+    )
     axes: dict[Annotated[str, StringConstraints(max_length=60)], str | int | float | bool | None] = Field(
         default={},
         max_length=20,
@@ -25,6 +29,9 @@ class ReportRun(Contract):
     measurement: ArtifactId | None = None
     model: ArtifactId | None = None
     evaluation: ArtifactId | None = None
+    stopped: Annotated[str, StringConstraints(max_length=500)] | None = Field(
+        default=None, description="Why a gate kept it from being trained."
+    )
 
 
 class ReportRequest(JobRequest):
