@@ -89,8 +89,8 @@ class Look:
         manifest = find_manifest(self.workspace.store, measured) if isinstance(measured, str) else None
         value = manifest.summary.get(node.gate.rule.metric) if manifest else None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            detail = f"its gate cannot be decided: {node.gate.measured} has no value {node.gate.rule.metric!r}"
-            standing.failed(node.key, detail)
+            lacking = f"{node.gate.measured} has no value {node.gate.rule.metric!r}"
+            standing.failed(node.key, f"its gate cannot be decided: {lacking}")
             return True
         why = node.gate.rule.why(value)
         if why is not None:
@@ -104,7 +104,11 @@ class Look:
             return None
         memory = self.memory
         for key, artifact in memory.standing.made.items():
-            if isinstance(artifact, str) and artifact not in memory.costs and memory.jobs.get(key) in memory.paid:
+            if (
+                isinstance(artifact, str)
+                and artifact not in memory.costs
+                and memory.jobs.get(key) in memory.paid
+            ):
                 manifest = find_manifest(self.workspace.store, artifact)
                 memory.costs[artifact] = cost_of(manifest) if manifest else {}
         under_way = [memory.standing.requests[key] for key in memory.under_way]

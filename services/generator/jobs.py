@@ -14,6 +14,7 @@ from services.generator.engine.record import Record
 from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
+from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource
 from services.generator.strategies.common import Target
 from shared.contracts.generation import SourceRef
@@ -56,6 +57,7 @@ class GenerationJob:
     def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
         back."""
+        serve_adapters(self._registry, self._sources, self.workspace.input)
         try:
             return run_on_loop(self._run(work))
         except NoSource as error:

@@ -131,9 +131,7 @@ def _inside_faults(recipe: ExperimentRequest, step: str, template: Any) -> Itera
                 break
 
 
-def _gate_faults(
-    recipe: ExperimentRequest, name: str, step: Step, operations: Operations
-) -> Iterator[Fault]:
+def _gate_faults(recipe: ExperimentRequest, name: str, step: Step, operations: Operations) -> Iterator[Fault]:
     if step.stop_if is None:
         return
     measuring = recipe.steps.get(step.stop_if.of)

@@ -31,6 +31,8 @@ from shared.contracts.experiment import StopIf
 
 Labels = dict[str, str]
 """Where a node stands: axis → label."""
+
+
 @dataclass(frozen=True)
 class Stopped:
     """In place of an artifact: a gate stopped the step, or one that it needs, and why."""
@@ -158,7 +160,7 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
     found = [(run, at) for run, at in repeated if run is not None]
     if not found:
         raise _NothingLeft
-    for (run, at), name in zip(found, _distinct_names(found), strict=True):
+    for (run, _), name in zip(found, _distinct_names(found), strict=True):
         if name != run["name"]:
             run["label"], run["name"] = run["name"], name
     return [run for run, _ in found]

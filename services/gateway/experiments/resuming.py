@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from services.gateway.experiments.spending import allow
 from shared.artifacts import project_store, scratch_store
 from shared.assembly import Platform
 from shared.contracts.experiment import ExperimentBudget, ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import Conflict
 from shared.identity import artifact_id
-from services.gateway.experiments.spending import allow
 from shared.jobs.records import StaleRecord
 
 

@@ -43,7 +43,10 @@ def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def exceeded(
-    budget: ExperimentBudget, spent: Mapping[str, float], under_way: Iterable[JobRequest], following: JobRequest
+    budget: ExperimentBudget,
+    spent: Mapping[str, float],
+    under_way: Iterable[JobRequest],
+    following: JobRequest,
 ) -> str | None:
     """Why `following` must not start now; None when it may.
 
@@ -54,7 +57,8 @@ def exceeded(
     if "calls" in budget.limits:
         coming = sum(map(fewest_calls, [*under_way, following]))
         if coming and certain["calls"] + coming > budget.limits["calls"]:
-            return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {budget.limits['calls']:,.0f} allowed"
+            allowed = budget.limits["calls"]
+            return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
     for name, limit in budget.limits.items():
         if name != "calls" and certain[name] >= limit:
             return f"{name.replace('_', ' ')}: {certain[name]:,.4g} spent of {limit:,.4g}"

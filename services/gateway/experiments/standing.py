@@ -126,9 +126,7 @@ class Standing:
         )
         return DependencyFailed(detail, errors[:MAX_FAULTS])
 
-    def _settle(
-        self, key: str, state: NodeState, artifact: str | Stopped | None, why: str = ""
-    ) -> None:
+    def _settle(self, key: str, state: NodeState, artifact: str | Stopped | None, why: str = "") -> None:
         if self.states[key].settled:
             return
         self.states[key] = state
@@ -145,8 +143,9 @@ class Standing:
             if lost:
                 self._settle(key, NodeState.BLOCKED, None, f"it needs {lost[0]}")
                 continue
-            if gate := next((made for made in map(self.made.get, node.needs) if isinstance(made, Stopped)), None):
-                self._settle(key, NodeState.STOPPED, gate, gate.why)
+            stopped = [made for made in map(self.made.get, node.needs) if isinstance(made, Stopped)]
+            if stopped:
+                self._settle(key, NodeState.STOPPED, stopped[0], stopped[0].why)
                 continue
             request = self._bound(node)
             if request is None:

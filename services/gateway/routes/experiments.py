@@ -40,8 +40,8 @@ _SCHEMA = {
 RECIPE_BODY = {
     "requestBody": {
         "required": True,
-        "description": "The recipe, or `{recipe: NAME, …}` for a built-in one (`GET /v1/recipes`). The JSON Schema "
-        "of recipes, for editors: `GET /v1/recipes/schema`.",
+        "description": "The recipe, or `{recipe: NAME, …}` for a built-in one (`GET /v1/recipes`). The JSON "
+        "Schema of recipes, for editors: `GET /v1/recipes/schema`.",
         "content": {"application/json": _SCHEMA, "application/yaml": _SCHEMA},
     }
 }
@@ -114,7 +114,7 @@ def resume_experiment(job_id: JobId, body: Resumption, gateway: InGateway, proje
 
 @router.get("/recipes")
 def list_recipes() -> RecipeList:
-    """The built-in recipes: each is a study of one of the papers. Post `{recipe: NAME, inputs: …}` to run one."""
+    """The built-in recipes, each a study of the papers: post `{recipe: NAME, inputs: …}` to run one."""
     return RecipeList(items=[RecipeView.of(name, document) for name, document in BUILT_IN.items()])
 
 
