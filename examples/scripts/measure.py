@@ -1,6 +1,6 @@
 """How diverse is a dataset, and how far from another?
 
-    python examples/scripts/measure.py DATASET [REFERENCE]
+python examples/scripts/measure.py DATASET [REFERENCE]
 """
 
 from __future__ import annotations
