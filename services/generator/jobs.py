@@ -15,6 +15,7 @@ from services.generator.errors import SourceRefused
 from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
+from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.strategies.common import Target
 from shared.contracts.generation import SourceRef
@@ -57,6 +58,7 @@ class GenerationJob:
     def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
         back, `SourceRefused` when one refuses every call."""
+        serve_adapters(self._registry, self._sources, self.workspace.input)
         try:
             return run_on_loop(self._run(work))
         except Refusing as error:

@@ -5,6 +5,7 @@ W = arXiv 2506.19262, C = arXiv 2410.15226, E = arXiv 2511.01490. Defaults are t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -35,7 +36,17 @@ class SourceRef(Contract):
         "serves another one is refused; the gateway fills it in from the registry.",
     )
     revision: str | None = Field(default=None, max_length=200, description="Like `model`: its revision.")
+    adapter: ArtifactId | None = Field(
+        default=None,
+        description="A trained adapter (`train` makes one on this very model): the source's server loads it, "
+        "and it answers in the model's place.",
+    )
     weight: float = Field(default=1.0, gt=0, le=1e6, description="Share of the rows, relative to the others.")
+
+
+def adapters_of(refs: Mapping[str, SourceRef]) -> dict[str, str]:
+    """The adapters among a request's inputs, by the role of their source."""
+    return {f"{role}/adapter": ref.adapter for role, ref in refs.items() if ref.adapter is not None}
 
 
 Sources = Annotated[list[SourceRef], Field(min_length=1, max_length=64)]
@@ -134,6 +145,9 @@ class TopicsRequest(JobRequest):
         default=None, ge=1, le=10**8, description="Calls at most; null: 20 × needed."
     )
     seed: Seed = 0
+
+    def inputs(self) -> dict[str, str]:
+        return adapters_of({"source": self.source})
 
 
 class Strategy(StrEnum):
@@ -340,7 +354,8 @@ class GenerationRequest(JobRequest):
             "prompts": self.prompts,
             "acceptance/held_out": self.acceptance.held_out,
         }
-        return {role: artifact for role, artifact in named.items() if artifact is not None}
+        found = {role: artifact for role, artifact in named.items() if artifact is not None}
+        return found | adapters_of({f"sources/{n}": ref for n, ref in enumerate(self.sources)})
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -28,6 +28,7 @@ from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
+from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
 from shared.telemetry import JOB_SECONDS, JOBS_ENDED
@@ -42,6 +43,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A coordinating handler's answer: nothing goes on until somebody resumes the job."""
+
+    reason: Reason
+    error: GamutError
+
+
+@dataclass(frozen=True)
 class Ended:
     """A coordinating handler's answer: how the job ends, with the artifact another job made for it."""
 
@@ -52,7 +61,7 @@ class Ended:
 
 
 Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Ended]
+Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
 """Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
 
 
@@ -83,7 +92,7 @@ class JobRunner:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
         with structlog.contextvars.bound_contextvars(job=job_id):
             record = self._records.find(job_id)
-            if record is None or record.state.ended or _not_yet(record):
+            if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
                 log.info("job.not_run", why=record.state if record else "unknown")
                 return
             holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
@@ -124,9 +133,13 @@ class JobRunner:
             with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
-                with JOB_SECONDS.labels(record.operation).time():
+                used = charged(self._store, self._live, record, workspace)
+                with used, JOB_SECONDS.labels(record.operation).time():
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
+                    return
+                if isinstance(outcome, Paused):
+                    self._pause(record, outcome)
                     return
                 if isinstance(outcome, dict):
                     signals.check()
@@ -148,6 +161,13 @@ class JobRunner:
         except Exception:
             log.exception("job.attempt_failed", reason=Reason.INTERNAL)
             self._fail(record, GamutError())
+
+    def _pause(self, record: JobRecord, why: Paused) -> None:
+        paused = self._records.append(
+            record, state=JobState.PAUSED, reason=why.reason, error=why.error.problem()
+        )
+        log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
+        self._live.publish_state(paused)
 
     def _commit(
         self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary

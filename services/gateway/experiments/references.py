@@ -28,6 +28,12 @@ class InputRef:
 
 
 @dataclass(frozen=True)
+class ParameterRef:
+    name: str
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StepRef:
     name: str
 
@@ -35,6 +41,8 @@ class StepRef:
 @dataclass(frozen=True)
 class AxisRef:
     name: str
+    inside: tuple[str, ...] = ()
+    """Keys into the value, where it is a mapping: `{axis: amount.rows}`."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,13 @@ class Gather:
     runs: tuple[dict[str, Any], ...]
 
 
-Reference = InputRef | StepRef | AxisRef | LabelRef | RecipeRef | Literal | Gather
-_NAMED: dict[str, type[InputRef | StepRef | AxisRef | LabelRef]] = {
+Reference = InputRef | ParameterRef | StepRef | AxisRef | LabelRef | RecipeRef | Literal | Gather
+_NAMED: dict[str, type[InputRef | StepRef | LabelRef]] = {
     "input": InputRef,
     "step": StepRef,
-    "axis": AxisRef,
     "label": LabelRef,
 }
-_KEYS = frozenset({*_NAMED, "gather", "this", "literal"})
+_KEYS = frozenset({*_NAMED, "axis", "parameter", "gather", "this", "literal"})
 
 
 def parse(value: Any, place: Place = ()) -> Any:
@@ -91,6 +98,9 @@ def _reference(key: str, value: Any, place: Place) -> Reference:
         if value != "recipe":
             raise BadReference(place, "the only thing `this` can name is `recipe`")
         return RecipeRef()
+    if key in ("axis", "parameter"):
+        name, *inside = value.split(".")
+        return AxisRef(name, tuple(inside)) if key == "axis" else ParameterRef(name, tuple(inside))
     return _NAMED[key](value)
 
 
@@ -136,6 +146,15 @@ def fill(template: Any, meaning: Callable[[Reference], Any]) -> Any:
     if isinstance(template, list):
         return [fill(item, meaning) for item in template]
     return template
+
+
+def inside(value: Any, keys: tuple[str, ...]) -> Any:
+    """What lies below the keys. Raises LookupError where there is no such key."""
+    for key in keys:
+        if not isinstance(value, dict):
+            raise LookupError(key)
+        value = value[key]
+    return value
 
 
 def at(template: Any, place: Place) -> tuple[Place, Reference] | None:
