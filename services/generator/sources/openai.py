@@ -25,11 +25,15 @@ PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completio
 class Client:
     """One source: `ask` a call, list its `models`, read its `queue`. Raises `SourceError` only.
 
-    `root` is the path of the API on its server; `stream` asks for streamed answers.
+    `root` is the path of the API on its server; `stream` asks for streamed answers. `key` is what the server
+    is sent to let us in: where it says that back, `[key]` is read: it is in no row, no error and no log.
     """
 
-    def __init__(self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False) -> None:
+    def __init__(
+        self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False, key: str = ""
+    ) -> None:
         self.name = name
+        self._key = key.encode()
         self.stream = stream
         self._transport = transport
         self._root = root.rstrip("/")
@@ -38,7 +42,9 @@ class Client:
     async def ask(self, call: Call) -> Answer:
         api = "completions" if isinstance(call.prompt, str) else "chat"
         try:
-            reply = await self._transport.post(self._paths[api], request_body(call, stream=self.stream))
+            reply = self._heard(
+                await self._transport.post(self._paths[api], request_body(call, stream=self.stream))
+            )
         except SourceError as error:
             error.source = self.name
             raise
@@ -53,13 +59,18 @@ class Client:
 
     async def models(self) -> list[str]:
         """The names the server answers to (`GET /models`); the cheapest sign of life."""
-        reply = await self._transport.get(f"{self._root}/models")
+        reply = self._heard(await self._transport.get(f"{self._root}/models"))
         if reply.status != 200:
             raise _refused(reply, self.name)
         try:
             return [str(model["id"]) for model in orjson.loads(reply.body)["data"]]
         except (KeyError, TypeError, orjson.JSONDecodeError) as error:
             raise SourceError(Reason.SERVER_ERROR, f"GET /models: {error!r}", source=self.name) from error
+
+    def _heard(self, reply: Reply) -> Reply:
+        if self._key and self._key in reply.body:
+            reply.body = reply.body.replace(self._key, b"[key]")
+        return reply
 
     async def queue(self) -> Queue | None:
         """The server's own queue gauges, when it is a vLLM that shows them."""
