@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
@@ -10,6 +11,7 @@ from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, Self
 from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
 from shared.contracts.mixture import FilterRequest, MixtureRequest, SampleRequest, SplitRequest
 from shared.contracts.report import ReportRequest
+from shared.contracts.trace import TraceRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
@@ -26,8 +28,10 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     SampleRequest,
     SplitRequest,
     FilterRequest,
+    ProposalRequest,
     TrainingRequest,
     EvaluationRequest,
+    TraceRequest,
     ReportRequest,
     ExperimentRequest,
 )
