@@ -27,6 +27,7 @@ def render_page(
     table: Table,
     pictures: Sequence[Picture],
     runs: Sequence[Run],
+    trials: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
     recipe: Mapping[str, Any] | None,
 ) -> str:
@@ -49,6 +50,7 @@ def render_page(
         maps=_maps(runs),
         pictures=[(picture, base64.b64encode(picture.png).decode()) for picture in pictures],
         runs=runs,
+        trials=trials,
         notes=notes,
         recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
         estimators=_estimators(runs, table),
