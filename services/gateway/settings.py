@@ -34,6 +34,9 @@ class GatewaySettings(CommonSettings):
     upload_url_seconds: int = 3600
     download_url_seconds: int = 300
     max_body_bytes: int = 2**20
+    max_measure_bytes: int = Field(
+        default=32 * 2**20, description="Bodies of the synchronous measures, which hold texts."
+    )
     max_recipe_bytes: int = 2**18
 
     @model_validator(mode="after")
