@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -120,11 +121,24 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request.app, request.url.path)) or headers.get("allow", "")
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(
         title=title, status=error.status_code, detail=str(error.detail), code=title.lower().replace(" ", "_")
     )
-    return problem_response(problem, dict(error.headers or {}))
+    return problem_response(problem, headers)
+
+
+def _methods(api: FastAPI, path: str) -> list[str]:
+    """What the document says that a path takes: a router alone knows only its first route's methods."""
+    found: set[str] = set()
+    for template, item in api.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path):
+            found |= {method.upper() for method in item}
+    return sorted(found)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
