@@ -23,6 +23,7 @@ from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest
 from shared.http.service import make_api
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 DESCRIPTION = """Diversity, shift and quality of texts, each value with its estimator.
 
@@ -38,6 +39,7 @@ def create_app(settings: MetricsSettings | None = None) -> FastAPI:
     """The service's app, ready to serve."""
     settings = settings or MetricsSettings()
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     return create_api(embedders(settings.embeddings), settings.max_measure_bytes)
 
 

@@ -8,6 +8,7 @@
     gamut:waiting:<job>   jobs to wake when this one ends
     gamut:ended:<job>     jobs whose end has woken this one
     gamut:again:<job>     a message came while the job was being run: look once more afterwards
+    gamut:trace:<job>     the trace it was asked for in
     gamut:key:<key>       the jobs under way that an API key asked for
 
 What is only display (indexes, events, progress) gives way silently when Redis is away; leases do not.
@@ -16,7 +17,7 @@ What is only display (indexes, events, progress) gives way silently when Redis i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -83,6 +84,20 @@ class LiveJobs:
         messages = (self._redis.lrange(queue.value, 0, -1) for queue in Queue)
         found = (_JOB_ID.search(message) for waiting in messages for message in cast(list[bytes], waiting))
         return {match[0].decode() for match in found if match}
+
+    def carry(self, job_id: str, carrier: Mapping[str, str]) -> None:
+        """Keep the trace that the job was asked for in, for whoever runs it."""
+        if carrier:
+            with _optional("trace"), self._redis.pipeline() as both:
+                both.hset(f"gamut:trace:{job_id}", mapping=cast(Any, carrier))
+                both.expire(f"gamut:trace:{job_id}", EVENTS_SECONDS)
+                both.execute()
+
+    def carried(self, job_id: str) -> dict[str, str]:
+        found: dict[Any, Any] = {}
+        with _optional("trace"):
+            found = cast(dict[Any, Any], self._redis.hgetall(f"gamut:trace:{job_id}"))
+        return {_text(name): _text(value) for name, value in found.items()}
 
     def clear_sent(self, job_id: str) -> None:
         self._redis.delete(f"gamut:sent:{job_id}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from shared import tracing
 from shared.artifacts import project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
@@ -101,12 +104,26 @@ class JobRunner:
                 log.info("job.not_run", why="another worker has it")
                 return
             try:
-                self._take(job_id, holder)
+                with self._traced(record):
+                    self._take(job_id, holder)
             except StaleRecord:
                 log.info("job.not_run", why="its state changed meanwhile")
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
+
+    @contextmanager
+    def _traced(self, record: JobRecord) -> Iterator[None]:
+        """A span of this attempt, in the trace that the job was asked for in."""
+        if not tracing.is_on():
+            yield
+            return
+        with (
+            tracing.continuing(self._live.carried(record.id)),
+            tracing.span("job.run", SpanKind.CONSUMER, job=record.id, operation=record.operation) as span,
+        ):
+            span.set_attribute("gamut.attempt", record.attempts + 1)
+            yield
 
     def _take(self, job_id: str, holder: str) -> None:
         record = self._records.get(job_id)

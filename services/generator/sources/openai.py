@@ -12,11 +12,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
+from opentelemetry.trace import SpanKind
 
 from services.generator.calls import Answer, Call, Params
 from services.generator.sources.errors import Reason, SourceError, reason_of_status
 from services.generator.sources.gauges import Queue, read_queue
 from services.generator.sources.transport import Reply, Transport
+from shared import tracing
 
 Api = Literal["completions", "chat"]
 PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completions"}
@@ -40,11 +42,19 @@ class Client:
         self._paths = {api: self._root + path for api, path in PATHS.items()}
 
     async def ask(self, call: Call) -> Answer:
+        if not tracing.is_on():
+            return await self._ask(call)
+        with tracing.span("source.ask", SpanKind.CLIENT, source=self.name, model=call.model.name) as span:
+            answer = await self._ask(call, tracing.carried())
+            span.set_attribute("gen_ai.usage.input_tokens", answer.tokens_in)
+            span.set_attribute("gen_ai.usage.output_tokens", answer.tokens_out)
+            return answer
+
+    async def _ask(self, call: Call, headers: Mapping[str, str] | None = None) -> Answer:
         api = "completions" if isinstance(call.prompt, str) else "chat"
+        body = request_body(call, stream=self.stream)
         try:
-            reply = self._heard(
-                await self._transport.post(self._paths[api], request_body(call, stream=self.stream))
-            )
+            reply = self._heard(await self._transport.post(self._paths[api], body, headers))
         except SourceError as error:
             error.source = self.name
             raise

@@ -81,7 +81,7 @@ def routes(client: TestClient) -> list[Any]:
     app: Any = client.app
     routers = [included.original_router for included in app.routes if hasattr(included, "original_router")]
     found = [*app.routes, *(route for router in routers for route in router.routes)]
-    return [route for route in found if hasattr(route, "methods")]
+    return [route for route in found if hasattr(route, "path_format") and hasattr(route, "methods")]
 
 
 def filled(path: str, ids: dict[str, str]) -> str:
@@ -98,9 +98,13 @@ def test_no_route_shows_or_touches_what_is_anothers(
     before = {record.id: record.sequence for record in suite.records.all()}
     asked = 0
     for route in routes(client):
-        if route.path in OPEN or route.path.startswith("/objects") or "/recipes" in route.path:
+        if (
+            route.path_format in OPEN
+            or route.path_format.startswith("/objects")
+            or "/recipes" in route.path_format
+        ):
             continue
-        path = filled(route.path, mine)
+        path = filled(route.path_format, mine)
         for method in route.methods - {"HEAD"}:
             for head, expected in (({"Authorization": f"Bearer {THEIRS}"}, 404), ({}, 401)):
                 query = {"day": "2026-01-01"} if path == "/v1/audit" else {}
@@ -108,7 +112,7 @@ def test_no_route_shows_or_touches_what_is_anothers(
                     method, path, headers=head, params=query, json=body(path), follow_redirects=False
                 )
                 asked += 1
-                if "{" in route.path or expected == 401:
+                if "{" in route.path_format or expected == 401:
                     assert answer.status_code == expected, (method, path, answer.text)
                 else:
                     assert answer.status_code in (200, 422), (method, path, answer.text)
@@ -138,11 +142,11 @@ def test_the_owner_sees_all_of_it(client: TestClient, mine: dict[str, str]) -> N
     """The same requests with the right key are answered: the test above tests something."""
     head = {"Authorization": f"Bearer {MINE}"}
     for route in routes(client):
-        if "{" in route.path and "GET" in route.methods and "/objects" not in route.path:
-            if "/recipes" in route.path:
+        if "{" in route.path_format and "GET" in route.methods and "/objects" not in route.path_format:
+            if "/recipes" in route.path_format:
                 continue
-            answer = client.get(filled(route.path, mine), headers=head, follow_redirects=False)
-            assert answer.status_code in (200, 307), (route.path, answer.text)
+            answer = client.get(filled(route.path_format, mine), headers=head, follow_redirects=False)
+            assert answer.status_code in (200, 307), (route.path_format, answer.text)
 
 
 def test_an_address_is_good_for_one_object_one_method_and_a_while(
