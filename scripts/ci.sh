@@ -33,5 +33,8 @@ fi
 echo "== environment"
 make setup
 
+echo "== clients"
+make clients || echo "the clients could not be made: their tests will say that they were skipped"
+
 echo "== tests"
 make test

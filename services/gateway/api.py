@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from services.gateway.catalogue import Operations
 from services.gateway.context import Gateway, make_gateway
 from services.gateway.origins import SameOrigin
-from services.gateway.routes import artifacts, datasets, experiments, jobs, objects, pages, submissions
+from services.gateway.routes import artifacts, audit, datasets, experiments, jobs, objects, pages, submissions
 from services.gateway.settings import GatewaySettings
 from shared.assembly import Platform, connect
 from shared.contracts.experiment import ExperimentRequest, RecipeCall
@@ -44,7 +44,7 @@ def create_app(
     api = make_api("Gamut", DESCRIPTION, VERSION, _checks(gateway), settings.max_body_bytes, lifespan)
     api.add_middleware(SameOrigin)
     api.state.gateway = gateway
-    for module in (datasets, experiments, jobs, artifacts):
+    for module in (datasets, experiments, jobs, artifacts, audit):
         api.include_router(module.router)
     api.include_router(submissions.make_router(operations))
     if isinstance(gateway.platform.store, LocalStore):

@@ -136,7 +136,7 @@ class Look:
             self._settle(node.key, known)
             return
         try:
-            record = self.submission.submit(self.workspace.project, request)
+            record = self.submission.submit(self.workspace.project, request, self.workspace.key)
         except GamutError as error:
             if error.reason in RETRIED:
                 raise

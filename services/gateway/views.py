@@ -80,6 +80,21 @@ class RowPage(Contract):
     next: str | None = Field(description="Cursor of the next page; null on the last.")
 
 
+class AuditEntry(Contract):
+    """Somebody asked for something. Whether it was done, the resource itself tells."""
+
+    time: datetime
+    key: str = Field(description="The id of the API key.")
+    owner: str
+    method: str
+    path: str
+
+
+class AuditPage(Contract):
+    items: list[AuditEntry]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
+
+
 class LineageEdge(Contract):
     """`from` was read to make `to`, as what its `role` says."""
 

@@ -26,6 +26,14 @@ class BadPromptTemplate(InvalidRequest):
     code = "bad_template"
 
 
+class SourceRefused(GamutError):
+    """The source refuses every call of this request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "source_refused"
+    reason = Reason.SOURCE_REFUSED
+
+
 class CandidatesExhausted(GamutError):
     """The sources gave too few rows that pass."""
 

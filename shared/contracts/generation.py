@@ -335,6 +335,11 @@ class GenerationRequest(JobRequest):
     dial: DialTarget | None = None
     sources: Sources
     format: Format = Format.INSTRUCT
+    structured: bool = Field(
+        default=False,
+        description="Kind `qa`, strategies `topic_guided` and `paraphrase`: whether the server is made to "
+        "keep to a JSON schema (vLLM, OpenAI), for models that do not keep to the form by themselves.",
+    )
     templates: Templates = Templates()
     temperature: float = Field(default=0.7, ge=0, le=2, description="0.7: W and E.")
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -369,6 +374,8 @@ class GenerationRequest(JobRequest):
             raise ValueError(f"rows must be a multiple of per_context ({self.paraphrase.per_context})")
         if self.kind is DatasetKind.QA and self.strategy is Strategy.TOPIC_GUIDED and self.examples is None:
             raise ValueError("kind qa needs examples: the dataset whose contexts are asked about")
+        if self.structured and (self.kind is not DatasetKind.QA or self.strategy is Strategy.ANSWERS):
+            raise ValueError("structured is for question-answer pairs: kind qa, topic_guided or paraphrase")
         if self.strategy is Strategy.ANSWERS and self.kind is DatasetKind.TEXT:
             raise ValueError("strategy answers makes prompts with answers: kind must be completion or qa")
         if self.strategy is Strategy.STYLES and self.kind is not DatasetKind.TEXT:

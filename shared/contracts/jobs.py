@@ -60,6 +60,9 @@ class JobRecord(Contract):
     error: Problem | None = None
     not_before: datetime | None = Field(default=None, description="A retry waits until then.")
     resubmissions: int = 0
+    key: str | None = Field(
+        default=None, description="The id of the API key that asked for it first: whose quota it uses."
+    )
     created_at: datetime
     updated_at: datetime
 

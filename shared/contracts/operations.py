@@ -9,7 +9,13 @@ from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.generation import GenerationRequest, TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
 from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
-from shared.contracts.mixture import FilterRequest, MixtureRequest, SampleRequest, SplitRequest
+from shared.contracts.mixture import (
+    DeduplicationRequest,
+    FilterRequest,
+    MixtureRequest,
+    SampleRequest,
+    SplitRequest,
+)
 from shared.contracts.report import ReportRequest
 from shared.contracts.trace import TraceRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
@@ -29,6 +35,7 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     SplitRequest,
     FilterRequest,
     ProposalRequest,
+    DeduplicationRequest,
     TrainingRequest,
     EvaluationRequest,
     TraceRequest,

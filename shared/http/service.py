@@ -21,6 +21,7 @@ from shared.telemetry import REQUESTS
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
+RETRY_SOON = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 Check = Callable[[], None]
 """Raises when what it stands for is not ready."""
 
@@ -98,7 +99,7 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 async def _gamut_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GamutError)
     problem = error.problem()
-    headers = {"Retry-After": "2"} if problem.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    headers = {"Retry-After": "2"} if problem.status in RETRY_SOON else None
     return problem_response(problem, headers)
 
 

@@ -28,6 +28,7 @@ from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
+from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
 from shared.telemetry import JOB_SECONDS, JOBS_ENDED
@@ -132,7 +133,8 @@ class JobRunner:
             with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
-                with JOB_SECONDS.labels(record.operation).time():
+                used = charged(self._store, self._live, record, workspace)
+                with used, JOB_SECONDS.labels(record.operation).time():
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return

@@ -11,8 +11,8 @@ from services.generator.sources.router import Router
 
 
 class Ask(Protocol):
-    """The answer to a call. Raises `SourceError` (this call is refused) or `NoSource` (the job cannot go
-    on)."""
+    """The answer to a call. Raises `SourceError` (this call is refused), or `NoSource` or `Refusing` (the
+    job cannot go on)."""
 
     async def __call__(self, call: Call) -> Answer: ...
 
