@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,8 @@ class KnownSource(BaseModel):
 class GatewaySettings(CommonSettings):
     """`sources` and `models` are the same variables as the generator's and the trainer's: with them a name
     that nobody knows is refused when it is posted, not when a worker meets it."""
+
+    service: ClassVar[str] = "gateway"
 
     api_keys_file: Path | None = Field(
         default=None, description="Keys that may use the API. Unset, in embedded mode only: anybody may."

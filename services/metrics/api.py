@@ -6,7 +6,6 @@
 # No `from __future__ import annotations` here: FastAPI reads the classes that the annotations are set to.
 
 import json
-from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Header, Response, UploadFile
@@ -24,6 +23,7 @@ from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest
 from shared.http.service import make_api
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 DESCRIPTION = """Diversity, shift and quality of texts, each value with its estimator.
 
@@ -39,12 +39,13 @@ def create_app(settings: MetricsSettings | None = None) -> FastAPI:
     """The service's app, ready to serve."""
     settings = settings or MetricsSettings()
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     return create_api(embedders(settings.embeddings), settings.max_measure_bytes)
 
 
 def create_api(find: Embedders, max_body_bytes: int) -> FastAPI:
     """The app around a way to find embedding models."""
-    api = make_api("Gamut metrics", DESCRIPTION, version("gamut"), {}, max_body_bytes)
+    api = make_api("Gamut metrics", DESCRIPTION, "1", {}, max_body_bytes)
 
     @api.post("/v1/measure", tags=["measure"], response_model=MeasureTextsResponse, responses=SHOWN)
     def measure_texts(

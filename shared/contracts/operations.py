@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
@@ -21,6 +22,7 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.trace import TraceRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
@@ -39,8 +41,10 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     SplitRequest,
     FilterRequest,
     DeduplicationRequest,
+    ProposalRequest,
     TrainingRequest,
     EvaluationRequest,
+    TraceRequest,
     ReportRequest,
     ExperimentRequest,
 )
