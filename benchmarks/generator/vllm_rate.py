@@ -1,7 +1,8 @@
 """Requests a second against a real vLLM that serves the bundled generator, beside vLLM's own client.
 
 The same prompts and parameters (a seed among them: vLLM samples a seeded request by itself), 32 tokens each,
-64 at a time; the two take turns on one server, and the best run of each counts. Ours writes down what it does; vLLM's counts tokens. Server and clients share the machine.
+64 at a time; the two take turns on one server, and the best run of each counts. Ours writes down what it
+does; vLLM's counts tokens. Server and clients share the machine.
 """
 
 from __future__ import annotations
