@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -35,6 +35,8 @@ SHOWN = (
     "loss",
     "perplexity",
 )
+LEFT_OUT_FIRST = ("perplexity", "vendi", "self_bleu", "rows", "js_unigram", "two_sample_auc")
+"""In this order, until the table is no wider than the terminal; the page has them all."""
 
 
 class Board:
@@ -120,20 +122,38 @@ def _cell(cell: Json) -> str:
     return text + margin
 
 
+def _fitting(console: Console, report: Json) -> Table:
+    columns = [column for column in SHOWN if column in report.get("columns", [])]
+    table = _table(report, columns)
+    wide = console.options.update(width=1000)  # what the table would like, not what it can be squeezed to
+    for column in LEFT_OUT_FIRST:
+        if console.measure(table, options=wide).maximum <= console.width:
+            break
+        columns = [kept for kept in columns if kept != column]
+        table = _table(report, columns)
+    return table
+
+
+def _table(report: Json, columns: list[str]) -> Table:
+    table = Table(header_style="bold")
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column == "run" else "right"
+        table.add_column(column.replace("_", " "), justify=justify)
+    for row in report.get("table", []):
+        table.add_row(*(_cell(row[column]) for column in columns))
+    return table
+
+
 def show(console: Console, outcome: Outcome) -> None:
     if outcome.reused:
         console.print("[green]The same experiment was run before: nothing was computed again.[/]")
+    for detail, steps in outcome.failures.items():
+        console.print(f"[red]✗ {escape(', '.join(steps))}[/]: {escape(detail)}", highlight=False)
     if outcome.page is None:
         console.print(f"[red]The experiment ended {outcome.job['state']} and made no report.[/]")
         return
     report = outcome.report or {}
-    columns = [column for column in SHOWN if column in report.get("columns", [])]
-    table = Table(header_style="bold")
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "run" else "right")
-    for row in report.get("table", []):
-        table.add_row(*(_cell(row[column]) for column in columns))
-    console.print(table)
+    console.print(_fitting(console, report))
     for line in report.get("findings", []):
         console.print(f"• {line}", highlight=False)
     console.print(f"The report: [bold]{outcome.page}[/]")

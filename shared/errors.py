@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SOURCE_REFUSED = "source_refused"
     SOURCE_UNAVAILABLE = "source_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
+    QUOTA_EXCEEDED = "quota_exceeded"
     SERVICE_UNAVAILABLE = "service_unavailable"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
@@ -40,6 +41,7 @@ RETRIED: frozenset[Reason] = frozenset(
     {
         Reason.SOURCE_UNAVAILABLE,
         Reason.STORE_UNAVAILABLE,
+        Reason.QUOTA_EXCEEDED,
         Reason.SERVICE_UNAVAILABLE,
         Reason.WORKER_LOST,
         Reason.INTERNAL,
@@ -150,3 +152,11 @@ class SourceUnavailable(GamutError):
     status = HTTPStatus.BAD_GATEWAY
     code = "source_unavailable"
     reason = Reason.SOURCE_UNAVAILABLE
+
+
+class QuotaExceeded(GamutError):
+    """This API key has used up what it may have at a time. Wait, or ask for a larger quota."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "quota_exceeded"
+    reason = Reason.QUOTA_EXCEEDED

@@ -20,6 +20,10 @@ REQUESTS = Counter(
 )
 
 
+# Where an error came from, without the variables there: a key may be among them.
+_FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+
 def configure_logging(level: str, style: str) -> None:
     """One line an event: JSON for programs, or columns for a person at a terminal."""
     shared: list[structlog.typing.Processor] = [
@@ -28,9 +32,13 @@ def configure_logging(level: str, style: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if style == "console"
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.ExceptionRenderer(_FRAMES), structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, *last],

@@ -8,12 +8,14 @@ from typing import Annotated
 import redis.asyncio
 from fastapi import Depends, Request
 
+from services.gateway.audit import AuditLog
 from services.gateway.cancellation import Cancellation
 from services.gateway.catalogue import Catalogue, Operations
 from services.gateway.events import EventHub
+from services.gateway.keys import Keyring
 from services.gateway.lineage import LineageIndex
 from services.gateway.listing import JobListing
-from services.gateway.projects import Keyring
+from services.gateway.quotas import with_quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.views import ArtifactPage, ArtifactView
 from shared.artifacts import Artifact, find_manifest, project_store
@@ -39,6 +41,7 @@ class Gateway:
     listing: JobListing
     events: EventHub
     lineage: LineageIndex
+    audit: AuditLog
 
     def store(self, project: str) -> ObjectStore:
         return project_store(self.platform.store, project)
@@ -79,15 +82,18 @@ class Gateway:
 
 def make_gateway(settings: GatewaySettings, platform: Platform, operations: Operations) -> Gateway:
     url = settings.redis_url.get_secret_value()
+    keyring = Keyring(settings.api_keys_file)
+    platform = with_quotas(platform, keyring)
     return Gateway(
         settings,
         platform,
         Catalogue.of(settings, operations),
-        Keyring(settings.api_keys_file),
+        keyring,
         Cancellation(platform.records, platform.live, platform.sender),
         JobListing(platform.records, platform.live),
         EventHub(redis.asyncio.Redis.from_url(url, decode_responses=True, protocol=2), platform.records),
         LineageIndex(),
+        AuditLog(platform.store),
     )
 
 

@@ -2,85 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from pathlib import Path
+from contextvars import ContextVar
 from typing import Annotated
 
+import anyio.to_thread
+import structlog
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
-from pydantic import Field, StringConstraints, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from shared.contracts.base import Contract
+from services.gateway.audit import AuditLog
+from services.gateway.keys import AUDIT, READ, WRITE, Caller, Keyring
 
-READ = "read"
-WRITE = "write"
-ProjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-
-
-class ApiKey(Contract):
-    """One entry of the keys' file: what a key may do, and its digest; the key itself is kept nowhere."""
-
-    digest: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-    project: ProjectName
-    owner: str = Field(min_length=1, max_length=100)
-    scopes: frozenset[str] = frozenset({READ, WRITE})
-
-
-class Caller(Contract):
-    project: ProjectName
-    owner: str
-    scopes: frozenset[str]
-
-
-ANYBODY = Caller(project="default", owner="anybody", scopes=frozenset({READ, WRITE}))
-"""The embedded mode's only caller."""
-
-
-def new_key() -> str:
-    return f"gamut_{secrets.token_urlsafe(32)}"
-
-
-def key_digest(key: str) -> str:
-    """A key has 256 random bits: nothing slower than SHA-256 is needed to keep it from being guessed."""
-    return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-class Keyring:
-    """The keys of a file, by digest; or, with no file, anybody."""
-
-    def __init__(self, file: Path | None) -> None:
-        self._open = file is None
-        keys = TypeAdapter(list[ApiKey]).validate_json(file.read_bytes()) if file else []
-        self._callers = {
-            key.digest: Caller(project=key.project, owner=key.owner, scopes=key.scopes) for key in keys
-        }
-
-    def caller(self, key: str | None) -> Caller | None:
-        if self._open:
-            return ANYBODY
-        return self._callers.get(key_digest(key)) if key else None
-
+log = structlog.get_logger(__name__)
+asking: ContextVar[str | None] = ContextVar("asking", default=None)
+"""The id of the key that the request at hand came with: what it submits is counted to that key."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key. Not asked for in embedded mode.")
 _basic = HTTPBasic(auto_error=False, description="For browsers: any user name, the API key as password.")
 
 
-def current_caller(
+async def current_caller(
     request: Request,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     basic: Annotated[HTTPBasicCredentials | None, Security(_basic)],
 ) -> Caller:
+    """The caller, who may do this. What changes something is in the audit log before it is done."""
     keyring: Keyring = request.app.state.gateway.keyring
     key = bearer.credentials if bearer else basic.password if basic else None
     caller = keyring.caller(key)
     if caller is None:
+        log.warning("http.unknown_key" if key else "http.no_key", path=request.url.path)
         detail = "this API key is unknown" if key else "an API key is needed: send it as a bearer token"
         raise HTTPException(401, detail, headers={"WWW-Authenticate": 'Bearer, Basic realm="gamut"'})
     scope = READ if request.method in ("GET", "HEAD") else WRITE
     if scope not in caller.scopes:
+        log.warning("http.scope_refused", key=caller.key, scope=scope, path=request.url.path)
         raise HTTPException(403, f"this key may not {scope}; ask its project for one that may")
+    if caller.key is not None:
+        asking.set(caller.key)
+        if scope == WRITE:
+            audit: AuditLog = request.app.state.gateway.audit
+            await anyio.to_thread.run_sync(audit.write, caller, request.method, request.url.path)
     return caller
 
 
@@ -88,4 +51,12 @@ def current_project(caller: Annotated[Caller, Depends(current_caller)]) -> str:
     return caller.project
 
 
+def current_auditor(caller: Annotated[Caller, Depends(current_caller)]) -> str:
+    """The project of a caller who may read its audit log."""
+    if AUDIT not in caller.scopes:
+        raise HTTPException(403, "this key may not audit; ask its project for one with the scope `audit`")
+    return caller.project
+
+
 Project = Annotated[str, Depends(current_project)]
+AuditedProject = Annotated[str, Depends(current_auditor)]

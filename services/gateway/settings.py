@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +23,8 @@ class GatewaySettings(CommonSettings):
     """`sources` and `models` are the same variables as the generator's and the trainer's: with them a name
     that nobody knows is refused when it is posted, not when a worker meets it."""
 
+    service: ClassVar[str] = "gateway"
+
     api_keys_file: Path | None = Field(
         default=None, description="Keys that may use the API. Unset, in embedded mode only: anybody may."
     )
@@ -34,6 +36,9 @@ class GatewaySettings(CommonSettings):
     upload_url_seconds: int = 3600
     download_url_seconds: int = 300
     max_body_bytes: int = 2**20
+    max_measure_bytes: int = Field(
+        default=32 * 2**20, description="Bodies of the synchronous measures, which hold texts."
+    )
     max_recipe_bytes: int = 2**18
 
     @model_validator(mode="after")

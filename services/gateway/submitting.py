@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import Response
 
 from services.gateway.context import Gateway
+from services.gateway.projects import asking
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import Job, JobRecord, JobState
 from shared.errors import Conflict, InvalidRequest
@@ -45,7 +46,7 @@ def submit(gateway: Gateway, project: str, request: JobRequest, idempotency_key:
         known = gateway.platform.records.find(job)
         if known is not None:
             return known
-    return gateway.platform.submission.submit(project, request)
+    return gateway.platform.submission.submit(project, request, asking.get())
 
 
 def _first_use(gateway: Gateway, project: str, key: str, job: str) -> bool:

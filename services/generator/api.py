@@ -7,6 +7,7 @@ import asyncio
 from fastapi import FastAPI
 
 from services.generator.engine.stage import Stage
+from services.generator.errors import SourceRefused
 from services.generator.estimates import estimate
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
@@ -14,7 +15,7 @@ from services.generator.reading import read_inputs
 from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
-from services.generator.sources.errors import NoSource
+from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry
 from shared.artifacts import Artifact, project_store
 from shared.contracts.generation import (
@@ -30,6 +31,7 @@ from shared.http.service import make_api
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 PREVIEW_SECONDS = 60.0
 MAX_BODY_BYTES = 8 << 20
@@ -70,6 +72,8 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
         try:
             async with asyncio.timeout(PREVIEW_SECONDS), session:
                 return await preview(stages, session, plan.samples)
+        except Refusing as error:
+            raise SourceRefused(str(error)) from error
         except (NoSource, TimeoutError) as error:
             raise SourceUnavailable(str(error) or f"no answer within {PREVIEW_SECONDS:g} s") from error
 
@@ -110,4 +114,5 @@ def create_app() -> FastAPI:
     """For `uvicorn --factory services.generator.api:create_app`."""
     settings = GeneratorSettings()
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     return create_api(settings, open_store(settings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from shared.settings import CommonSettings
 
 
 class TrainerSettings(CommonSettings):
+    service: ClassVar[str] = "trainer"
     models: dict[str, str] = Field(
         default={},
         description="The allow-list of bases: name -> folder, or hub id `<owner>/<model>[@<revision>]`.",

@@ -15,6 +15,7 @@ from shared.contracts.problems import Problem
 class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     CANCELLING = "cancelling"
     SUCCEEDED = "succeeded"
     PARTIALLY_SUCCEEDED = "partially_succeeded"
@@ -24,7 +25,7 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more happens unless the request is posted again."""
-        return self not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+        return self not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLING)
 
 
 class Progress(Contract):
@@ -59,6 +60,9 @@ class JobRecord(Contract):
     error: Problem | None = None
     not_before: datetime | None = Field(default=None, description="A retry waits until then.")
     resubmissions: int = 0
+    key: str | None = Field(
+        default=None, description="The id of the API key that asked for it first: whose quota it uses."
+    )
     created_at: datetime
     updated_at: datetime
 

@@ -313,7 +313,8 @@ class TrainingRequest(JobRequest):
         if not isinstance(data, dict) or isinstance(data.get("settings"), TrainingSettings):
             return data
         given = data.get("settings") or {}
-        preset = PRESETS.get(data.get("preset", "W"))
+        name = data.get("preset", "W")
+        preset = next((settings for known, settings in PRESETS.items() if known == name), None)
         if preset is None or not isinstance(given, dict):
             return data
         return {**data, "settings": _merged(preset.model_dump(mode="json"), given)}

@@ -8,6 +8,8 @@
     gamut:waiting:<job>   jobs to wake when this one ends
     gamut:ended:<job>     jobs whose end has woken this one
     gamut:again:<job>     a message came while the job was being run: look once more afterwards
+    gamut:trace:<job>     the trace it was asked for in
+    gamut:key:<key>       the jobs under way that an API key asked for
 
 What is only display (indexes, events, progress) gives way silently when Redis is away; leases do not.
 """
@@ -15,7 +17,7 @@ What is only display (indexes, events, progress) gives way silently when Redis i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -41,6 +43,12 @@ if held == false or held == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'PX
 return 0
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+# Of two requests at the same time only one may have the last place.
+_CLAIM = """
+local counted = redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1
+if not counted and redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1]) return 1
+"""
 
 
 class LiveJobs:
@@ -49,6 +57,7 @@ class LiveJobs:
         self._lease_ms = int(lease_seconds * 1000)
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
+        self._claim = client.register_script(_CLAIM)
 
     def acquire(self, job_id: str, holder: str) -> bool:
         """Take the lease if nobody has it."""
@@ -76,6 +85,20 @@ class LiveJobs:
         found = (_JOB_ID.search(message) for waiting in messages for message in cast(list[bytes], waiting))
         return {match[0].decode() for match in found if match}
 
+    def carry(self, job_id: str, carrier: Mapping[str, str]) -> None:
+        """Keep the trace that the job was asked for in, for whoever runs it."""
+        if carrier:
+            with _optional("trace"), self._redis.pipeline() as both:
+                both.hset(f"gamut:trace:{job_id}", mapping=cast(Any, carrier))
+                both.expire(f"gamut:trace:{job_id}", EVENTS_SECONDS)
+                both.execute()
+
+    def carried(self, job_id: str) -> dict[str, str]:
+        found: dict[Any, Any] = {}
+        with _optional("trace"):
+            found = cast(dict[Any, Any], self._redis.hgetall(f"gamut:trace:{job_id}"))
+        return {_text(name): _text(value) for name, value in found.items()}
+
     def clear_sent(self, job_id: str) -> None:
         self._redis.delete(f"gamut:sent:{job_id}")
 
@@ -86,6 +109,7 @@ class LiveJobs:
                 both.zadd(f"gamut:index:{record.project}", entry)
                 both.zadd(f"gamut:index:{record.project}:{record.operation}", entry)
                 both.execute()
+            self._count_to_key(record)
 
     def indexed(
         self, project: str, before: float | None, limit: int, operation: str | None = None
@@ -149,7 +173,28 @@ class LiveJobs:
         return False
 
     def publish_state(self, record: JobRecord) -> None:
+        with _optional("key"):
+            self._count_to_key(record)
         self._publish(record.id, "state", record.model_dump_json())
+
+    def claim(self, key: str, job_id: str, limit: int) -> bool:
+        """Count the job to the API key, unless it has `limit` others under way."""
+        return bool(self._claim(keys=[f"gamut:key:{key}"], args=[job_id, limit]))
+
+    def of_key(self, key: str) -> set[str]:
+        """The jobs under way that are counted to the key; some may have ended."""
+        return {_text(job) for job in cast(set[Any], self._redis.smembers(f"gamut:key:{key}"))}
+
+    def forget_of_key(self, key: str, job_id: str) -> None:
+        self._redis.srem(f"gamut:key:{key}", job_id)
+
+    def _count_to_key(self, record: JobRecord) -> None:
+        if record.key is None or record.queue is Queue.COORDINATE:
+            return  # an experiment does nothing itself: its jobs are counted
+        if record.state.ended:
+            self.forget_of_key(record.key, record.id)
+        else:
+            self._redis.sadd(f"gamut:key:{record.key}", record.id)
 
     def publish_progress(self, job_id: str, progress: Progress) -> None:
         text = progress.model_dump_json()

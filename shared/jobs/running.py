@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from shared import tracing
 from shared.artifacts import project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
@@ -28,6 +31,7 @@ from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
+from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
 from shared.telemetry import JOB_SECONDS, JOBS_ENDED
@@ -42,6 +46,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A coordinating handler's answer: nothing goes on until somebody resumes the job."""
+
+    reason: Reason
+    error: GamutError
+
+
+@dataclass(frozen=True)
 class Ended:
     """A coordinating handler's answer: how the job ends, with the artifact another job made for it."""
 
@@ -52,7 +64,7 @@ class Ended:
 
 
 Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Ended]
+Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
 """Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
 
 
@@ -83,7 +95,7 @@ class JobRunner:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
         with structlog.contextvars.bound_contextvars(job=job_id):
             record = self._records.find(job_id)
-            if record is None or record.state.ended or _not_yet(record):
+            if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
                 log.info("job.not_run", why=record.state if record else "unknown")
                 return
             holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
@@ -92,12 +104,26 @@ class JobRunner:
                 log.info("job.not_run", why="another worker has it")
                 return
             try:
-                self._take(job_id, holder)
+                with self._traced(record):
+                    self._take(job_id, holder)
             except StaleRecord:
                 log.info("job.not_run", why="its state changed meanwhile")
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
+
+    @contextmanager
+    def _traced(self, record: JobRecord) -> Iterator[None]:
+        """A span of this attempt, in the trace that the job was asked for in."""
+        if not tracing.is_on():
+            yield
+            return
+        with (
+            tracing.continuing(self._live.carried(record.id)),
+            tracing.span("job.run", SpanKind.CONSUMER, job=record.id, operation=record.operation) as span,
+        ):
+            span.set_attribute("gamut.attempt", record.attempts + 1)
+            yield
 
     def _take(self, job_id: str, holder: str) -> None:
         record = self._records.get(job_id)
@@ -124,9 +150,13 @@ class JobRunner:
             with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
-                with JOB_SECONDS.labels(record.operation).time():
+                used = charged(self._store, self._live, record, workspace)
+                with used, JOB_SECONDS.labels(record.operation).time():
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
+                    return
+                if isinstance(outcome, Paused):
+                    self._pause(record, outcome)
                     return
                 if isinstance(outcome, dict):
                     signals.check()
@@ -148,6 +178,13 @@ class JobRunner:
         except Exception:
             log.exception("job.attempt_failed", reason=Reason.INTERNAL)
             self._fail(record, GamutError())
+
+    def _pause(self, record: JobRecord, why: Paused) -> None:
+        paused = self._records.append(
+            record, state=JobState.PAUSED, reason=why.reason, error=why.error.problem()
+        )
+        log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
+        self._live.publish_state(paused)
 
     def _commit(
         self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary

@@ -5,11 +5,15 @@ What is written and never sent (the process died between the two, the queue was 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from shared import tracing
 from shared.artifacts import find_manifest, project_store
+from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.problems import FieldError
@@ -21,21 +25,40 @@ from shared.jobs.sending import Sender
 from shared.store.base import ObjectStore
 
 log = structlog.get_logger(__name__)
+Admit = Callable[[str, str, JobRequest], None]
+"""Takes a key's id, the job's id and the request. Raises `QuotaExceeded` when the key may not have it now."""
+
+
+def anything(key: str, job: str, request: JobRequest) -> None:
+    """Where nobody has a quota."""
 
 
 class Submission:
-    def __init__(self, store: ObjectStore, records: JobRecords, live: LiveJobs, sender: Sender) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        records: JobRecords,
+        live: LiveJobs,
+        sender: Sender,
+        admit: Admit = anything,
+    ) -> None:
         self._store = store
         self._records = records
         self._live = live
         self._sender = sender
+        self._admit = admit
 
-    def submit(self, project: str, request: JobRequest) -> JobRecord:
+    def admitting(self, admit: Admit) -> Submission:
+        """The same, with quotas: asked before work begins, never for what exists or is under way."""
+        return Submission(self._store, self._records, self._live, self._sender, admit)
+
+    def submit(self, project: str, request: JobRequest, key: str | None = None) -> JobRecord:
         """The job that makes this request's artifact.
 
         The same request finds the same job: one that succeeded or is under way is returned as it stands,
         one that failed, was cancelled or succeeded in part is taken up again. Raises `InputMissing`, with
-        a pointer to the field, when an artifact it reads does not exist.
+        a pointer to the field, when an artifact it reads does not exist, and `QuotaExceeded` when the API key
+        that asks (None: nobody's) may not have another job now.
         """
         found = self._records.find(job_id(project, request))
         if found and not found.state.ended:
@@ -43,14 +66,19 @@ class Submission:
         if found and found.state is JobState.SUCCEEDED:
             return found
         self._check_inputs(project, request)
-        record = self._take_up(found) if found else self._create(project, request)
-        if record.state is JobState.QUEUED:
-            self._sender.send(record)
+        made = None if found else find_manifest(project_store(self._store, project), artifact_id(request))
+        if key is not None and made is None:
+            self._admit(key, job_id(project, request), request)
+        with tracing.span("job.submit", SpanKind.PRODUCER, operation=request.operation) as span:
+            record = self._take_up(found, key) if found else self._create(project, request, made, key)
+            span.set_attribute("gamut.job", record.id)
+            if record.state is JobState.QUEUED:
+                self._live.carry(record.id, tracing.carried())
+                self._sender.send(record)
         return record
 
-    def _create(self, project: str, request: JobRequest) -> JobRecord:
+    def _create(self, project: str, request: JobRequest, made: Manifest | None, key: str | None) -> JobRecord:
         now = datetime.now(UTC)
-        made = find_manifest(project_store(self._store, project), artifact_id(request))
         record = JobRecord(
             id=job_id(project, request),
             project=project,
@@ -61,6 +89,7 @@ class Submission:
             state=JobState.SUCCEEDED if made else JobState.QUEUED,
             artifact=made.id if made else None,
             sequence=0,
+            key=key,
             created_at=now,
             updated_at=now,
         )
@@ -73,13 +102,14 @@ class Submission:
         log.info("job.created", job=record.id, operation=record.operation, state=record.state)
         return record
 
-    def _take_up(self, found: JobRecord) -> JobRecord:
+    def _take_up(self, found: JobRecord, key: str | None) -> JobRecord:
         try:
             record = self._records.append(
                 found,
                 state=JobState.QUEUED,
                 attempts=0,
                 resubmissions=found.resubmissions + 1,
+                key=key,
                 reason=None,
                 error=None,
                 not_before=None,

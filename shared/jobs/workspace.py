@@ -69,6 +69,8 @@ class Workspace:
     ) -> None:
         self.job = record.id
         self.project = record.project
+        self.key = record.key
+        self.tokens = 0
         self.artifact_id = artifact_id
         self.token = record.attempts
         self.store = store
@@ -103,6 +105,7 @@ class Workspace:
     ) -> None:
         """Tell listeners how far the job is; cheap to call at every step. Also calls `check`."""
         self.check()
+        self.tokens = tokens
         now = time.monotonic()
         if self._start_done is None:
             self._start_done = done

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.gateway.browsing import read_rows
 from services.gateway.context import Gateway, InGateway
 from services.gateway.cursors import read_cursor, write_cursor
-from services.gateway.projects import Project
+from services.gateway.projects import Project, asking
 from services.gateway.routes.parameters import Cursor, DatasetId, IdempotencyKey, Limit
 from services.gateway.submitting import accept
 from services.gateway.uploads import Uploads, new_upload
@@ -42,7 +42,9 @@ def create_dataset(
         before = gateway.platform.records.find(job_id(project, body))
         return _uploads(gateway, project).start(body, before)
     response.status_code = 200
-    record = gateway.platform.submission.submit(project, body)  # finds the artifact: nothing runs
+    record = gateway.platform.submission.submit(
+        project, body, asking.get()
+    )  # finds the artifact: nothing runs
     return DatasetTicket(id=new_upload(), dataset=artifact_id(body), uploads=[], job=gateway.shown(record))
 
 

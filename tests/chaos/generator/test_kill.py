@@ -1,5 +1,5 @@
-"""kill -9 of a worker in the middle of a generation: the job ends by itself and pays for almost nothing
-again."""
+"""A worker killed in the middle of a generation, and two workers with the same one: nothing is paid for
+again but what was in flight."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
 import pytest
+import redis
 
 from services.generator.settings import GeneratorSettings
 from shared.artifacts import Artifact, project_store
 from shared.assembly import Platform, connect
+from shared.contracts.base import Queue
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
 from shared.contracts.jobs import JobRecord, JobState
+from shared.queue import make_queue, send
 from tests.integration.generator.conftest import Simulated
 
 REPOSITORY = Path(__file__).parents[3]
@@ -112,6 +116,33 @@ def test_a_killed_worker_costs_at_most_what_was_in_flight(
     assert ledger["sources"]["small"]["reused"] + ledger["sources"]["small"]["answered"] >= ROWS
     undisturbed = [row["id"] for row in rows]
     assert undisturbed == sorted(undisturbed)
+
+
+def test_two_workers_given_the_same_job_at_once_pay_for_it_once(
+    environment: dict[str, str], platform: Platform
+) -> None:
+    source = SourceRef(name="small")
+    url = orjson.loads(environment["GAMUT_SOURCES"])["small"]["base_url"]
+    queue = make_queue(environment["GAMUT_REDIS_URL"])
+    with worker(environment), worker(environment):
+        pool = run_to_end(platform, platform.submission.submit("p", TopicsRequest(source=source, count=60)))
+        spent_on_topics = counts(url)["requests"]
+        request = GenerationRequest(kind=DatasetKind.COMPLETION, topics=pool.id, rows=ROWS, sources=[source])
+        job = platform.submission.submit("p", request)
+        for _ in range(3):  # beside the message that the submission sent
+            send(queue, job.queue, job.id)
+        artifact = run_to_end(platform, job)
+        until(lambda: queued(environment["GAMUT_REDIS_URL"], job.queue) == 0, "every copy to be taken")
+    record = platform.records.get(job.id)
+    assert record.attempts == 1
+    assert len(list(artifact.rows())) == ROWS
+    assert counts(url)["requests"] - spent_on_topics == artifact.summary["candidates"]
+    assert counts(url)["answered_twice"] == 0
+
+
+def queued(redis_url: str, queue: Queue) -> int:
+    waiting: Any = redis.Redis.from_url(redis_url).llen(queue.value)
+    return int(waiting)
 
 
 def counts(url: str) -> dict[str, int]:

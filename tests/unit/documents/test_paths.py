@@ -20,6 +20,7 @@ FOLDERS = (
     "k8s/",
     "examples/",
     "benchmarks/",
+    "clients/",
 )
 
 

@@ -281,10 +281,10 @@ def test_a_store_that_is_away_for_a_moment_costs_nothing(suite: SmallSuite) -> N
     submit = suite.submission.submit
     away = iter([True, False, True])
 
-    def flaky(project: str, request: JobRequest) -> object:
+    def flaky(project: str, request: JobRequest, key: str | None) -> object:
         if next(away, False):
             raise StoreUnavailable
-        return submit(project, request)
+        return submit(project, request, key)
 
     suite.submission.submit = flaky  # type: ignore[method-assign, assignment]  # the network's part, not ours
     for _ in range(3):

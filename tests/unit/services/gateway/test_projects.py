@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
 from services.gateway.api import create_app
-from services.gateway.projects import key_digest, new_key
+from services.gateway.keys import key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from tests.unit.services.gateway.conftest import URL
 from tests.unit.services.gateway.small_suite import SmallSuite
