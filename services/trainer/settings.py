@@ -29,6 +29,10 @@ class TrainerSettings(CommonSettings):
         description="Waiting trainings on one base that are computed together, at most; 1 trains each alone.",
     )
 
+    benchmark_tasks: str | None = Field(
+        default=None, description="Folder of lm-evaluation-harness task files; without it there are none."
+    )
+
     def training_device(self) -> str:
         """The device that `auto` means here."""
         if self.device != "auto":
