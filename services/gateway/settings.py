@@ -30,6 +30,12 @@ class GatewaySettings(CommonSettings):
     )
     sources: dict[str, KnownSource] | None = None
     models: dict[str, object] | None = None
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Where the reconciler serves the suite's metrics.",
+    )
     generator_url: str | None = None
     metrics_url: str | None = None
     trainer_url: str | None = None
