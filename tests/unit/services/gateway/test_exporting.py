@@ -21,7 +21,9 @@ def series(suite: SmallSuite) -> dict[str, float]:
     found = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:
-            found[f"{sample.name}{{{','.join(sample.labels.values())}}}"] = sample.value
+            found[f"{sample.name}{{{','.join(value for _, value in sorted(sample.labels.items()))}}}"] = (
+                sample.value
+            )
     return found
 
 
@@ -38,7 +40,7 @@ def test_jobs_are_counted_by_how_they_ended(suite: SmallSuite) -> None:
     assert found["gamut_jobs_ended_total{topics,succeeded}"] == 3
     assert found["gamut_jobs_ended_total{topics,failed}"] == 1
     assert found["gamut_job_attempt_seconds_count{topics}"] == 4
-    assert found["gamut_job_attempt_seconds_bucket{topics,+Inf}"] == 4
+    assert found["gamut_job_attempt_seconds_bucket{+Inf,topics}"] == 4
     assert 0 < found["gamut_job_attempt_seconds_sum{topics}"] < 60
 
 
