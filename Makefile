@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e ".[gateway,generator,metrics,trainer,telemetry,embedded,dev]"
+		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
 	touch $(READY)
 
 demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= SOURCE= MODEL= to use your own)

@@ -25,6 +25,8 @@ class Outcome:
     reused: bool
     report: Json | None
     page: Path | None
+    failures: dict[str, list[str]]
+    """What each failed step's job says, with the steps it says it of."""
 
 
 def run(
@@ -50,12 +52,23 @@ def run(
         job = gateway.get(f"/v1/jobs/{job['id']}")
     if job["state"] == "failed":
         raise Refused(job["error"] or {"detail": "the experiment failed; its steps' jobs say why"})
+    failures = _failures(gateway, job)
     if not job["artifact"]:
-        return Outcome(job, reused, None, None)
+        return Outcome(job, reused, None, None, failures)
     folder.mkdir(parents=True, exist_ok=True)
     page = gateway.download(job["artifact"], "report.html", folder / "report.html")
     gateway.download(job["artifact"], "table.csv", folder / "table.csv")
     report: Any = yaml.safe_load(
         gateway.download(job["artifact"], "report.json", folder / "report.json").read_text()
     )
-    return Outcome(job, reused, report, page)
+    return Outcome(job, reused, report, page, failures)
+
+
+def _failures(gateway: Gateway, job: Json) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    if job["state"] != "succeeded":
+        for node in gateway.get(f"/v1/experiments/{job['id']}")["nodes"]:
+            if node["state"] == "failed":
+                error = gateway.get(f"/v1/jobs/{node['job']}")["error"]
+                found.setdefault(error["detail"], []).append(node["name"])
+    return found

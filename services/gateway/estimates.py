@@ -6,7 +6,6 @@ when it cannot be asked or its rows do not exist yet.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,11 +13,12 @@ from typing import Any
 import httpx
 
 from services.gateway.context import Gateway
+from services.gateway.experiments.counting import calls_range, rows_asked
 from services.gateway.experiments.plan import Plan
 from services.gateway.views import Count, Estimate
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.generation import GenerationRequest
 from shared.contracts.training import PlanRequest, TrainingRequest
 from shared.identity import artifact_id
 
@@ -56,26 +56,20 @@ def _rows(requests: Iterable[JobRequest]) -> Count | None:
     rows = 0
     for request in requests:
         if isinstance(request, GenerationRequest):
-            if request.rows is None:
-                return None  # as many as its inputs have contexts or prompts
-            rows += request.rows * max(len(request.levels), 1)
+            asked = rows_asked(request)
+            if asked is None:
+                return None
+            rows += asked
     return Count(low=rows, high=rows)
 
 
 def _calls(requests: Iterable[JobRequest]) -> Count | None:
-    """One call a candidate; how many candidates are refused is what the range leaves open."""
     low = high = 0
     for request in requests:
-        if isinstance(request, GenerationRequest):
-            if request.rows is None:
-                return None
-            rows = request.rows * max(len(request.levels), 1)
-            low += rows
-            high += request.max_candidates or 4 * rows + 100
-        elif isinstance(request, TopicsRequest):
-            needed = math.ceil(request.count / request.per_call)
-            low += needed
-            high += request.max_candidates or 20 * needed
+        found = calls_range(request)
+        if found is None:
+            return None
+        low, high = low + found[0], high + found[1]
     return Count(low=low, high=max(low, high))
 
 

@@ -8,14 +8,18 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.gateway.experiments.plan import Node
-from services.gateway.experiments.standing import NodeState, Standing
+from services.gateway.experiments.plan import Node, Stopped
+from services.gateway.experiments.spending import allowance, cost_of, exceeded, total
+from services.gateway.experiments.standing import BudgetSpent, DependencyFailed, NodeState, Standing
+from shared.artifacts import find_manifest
+from shared.contracts.base import JobRequest
+from shared.contracts.experiment import ExperimentBudget
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import job_id
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
-from shared.jobs.running import Ended, Waiting
+from shared.jobs.running import Ended, Paused, Waiting
 from shared.jobs.submission import Submission
 from shared.jobs.workspace import Workspace
 
@@ -38,6 +42,10 @@ class Memory:
     """Those of them that have not ended."""
     submitted: set[str] = field(default_factory=set)
     """Jobs submitted in this run: one of these that failed is not tried again."""
+    paid: set[str] = field(default_factory=set)
+    """Jobs of any run that had something to do: what they took is the experiment's cost."""
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What each artifact of those took, as far as they were read."""
     read_at: float = 0.0
     told: Any = None
 
@@ -50,18 +58,61 @@ class Look:
     memory: Memory
     workspace: Workspace
     read_seconds: float = READ_SECONDS
+    budget: ExperimentBudget | None = None
 
-    def take(self) -> Waiting | Ended:
+    def take(self) -> Waiting | Paused | Ended:
         """Raises `Cancelled` between two jobs when the experiment is to stop."""
         before = set(self.memory.submitted)
+        spent = None
         try:
             self._read()
+            budget = allowance(self.workspace.scratch, self.budget) if self.budget else None
             while node := self.memory.standing.next_startable():
+                if self._is_stopped(node):
+                    continue
+                if budget and (spent := self._exceeded(budget, self.memory.standing.requests[node.key])):
+                    break
                 self._submit(node)
         finally:
             self._remember(self.memory.submitted - before)
-        self._tell()
+        self._tell(spent)
+        if spent and not self.memory.under_way:
+            return Paused(Reason.BUDGET_EXHAUSTED, BudgetSpent(f"{spent}. {BudgetSpent.__doc__}"))
         return outcome(self.memory.standing) if self.memory.standing.ended else Waiting()
+
+    def _is_stopped(self, node: Node) -> bool:
+        """Whether its gate closes, or cannot be looked through."""
+        standing = self.memory.standing
+        if node.gate is None:
+            return False
+        measured = standing.made[node.gate.measured]
+        manifest = find_manifest(self.workspace.store, measured) if isinstance(measured, str) else None
+        value = manifest.summary.get(node.gate.rule.metric) if manifest else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            lacking = f"{node.gate.measured} has no value {node.gate.rule.metric!r}"
+            standing.failed(node.key, f"its gate cannot be decided: {lacking}")
+            return True
+        why = node.gate.rule.why(value)
+        if why is not None:
+            standing.stopped(node.key, why)
+        return why is not None
+
+    def _exceeded(self, budget: ExperimentBudget, following: JobRequest) -> str | None:
+        """Why the budget keeps this job from starting. One that exists, or runs for others, costs nothing."""
+        known = self.records.find(job_id(self.workspace.project, following))
+        if known is not None and (known.state is JobState.SUCCEEDED or not known.state.ended):
+            return None
+        memory = self.memory
+        for key, artifact in memory.standing.made.items():
+            if (
+                isinstance(artifact, str)
+                and artifact not in memory.costs
+                and memory.jobs.get(key) in memory.paid
+            ):
+                manifest = find_manifest(self.workspace.store, artifact)
+                memory.costs[artifact] = cost_of(manifest) if manifest else {}
+        under_way = [memory.standing.requests[key] for key in memory.under_way]
+        return exceeded(budget, total(memory.costs.values()), under_way, following)
 
     def _read(self) -> None:
         """The records of the jobs whose end woke us and, now and then, of all that are under way."""
@@ -92,6 +143,8 @@ class Look:
             standing.failed(node.key, error.detail)
             return
         self.memory.submitted.add(job)
+        if not record.state.ended:
+            self.memory.paid.add(job)
         self._settle(node.key, record)
 
     def _settle(self, key: str, record: JobRecord) -> None:
@@ -113,17 +166,18 @@ class Look:
         """Written after the jobs: one that is missing here is tried once more, never once too little."""
         if jobs:
             name = f"submitted/{self.memory.run}/{secrets.token_hex(8)}.json"
-            self.workspace.scratch.put(name, json.dumps(sorted(jobs)).encode(), "application/json")
+            kept = {"submitted": sorted(jobs), "paid": sorted(jobs & self.memory.paid)}
+            self.workspace.scratch.put(name, json.dumps(kept).encode(), "application/json")
 
-    def _tell(self) -> None:
+    def _tell(self, spent: str | None) -> None:
         standing = self.memory.standing
         nodes = {
             key: {"state": state.value, "job": self.memory.jobs.get(key)}
             for key, state in standing.states.items()
         }
-        if nodes == self.memory.told:
+        if (nodes, spent) == self.memory.told:
             return
-        self.memory.told = nodes
+        self.memory.told = (nodes, spent)
         detail: dict[str, Any] = {"steps": standing.steps()}
         if len(nodes) <= NODES_TOLD:
             detail["nodes"] = nodes
@@ -131,7 +185,7 @@ class Look:
             standing.settled,
             len(nodes),
             "jobs",
-            note=_note(standing),
+            note=f"budget spent: {spent}" if spent else _note(standing),
             ok=len(standing.in_state(NodeState.SUCCEEDED)),
             failed=len(standing.in_state(NodeState.FAILED)),
             **detail,
@@ -140,8 +194,11 @@ class Look:
 
 def outcome(standing: Standing) -> Ended:
     """How an experiment ends of which nothing is under way any more."""
-    report = standing.made[standing.plan.report.key]
+    made = standing.made[standing.plan.report.key]
+    report = made if isinstance(made, str) else None
     missing = standing.missing()
+    if missing is None and isinstance(made, Stopped):
+        missing = DependencyFailed(f"nothing is left to report: {made.why}")
     if missing is None:
         return Ended(JobState.SUCCEEDED, report)
     state = JobState.PARTIALLY_SUCCEEDED if report else JobState.FAILED

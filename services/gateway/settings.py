@@ -50,6 +50,9 @@ class GatewaySettings(CommonSettings):
     keep_uploads_days: float = Field(default=7, ge=1, description="Uploaded files, once their rows are read.")
     keep_audit_days: float = Field(default=400, ge=1, description="The audit log, and what keys have used.")
     max_body_bytes: int = 2**20
+    max_measure_bytes: int = Field(
+        default=32 * 2**20, description="Bodies of the synchronous measures, which hold texts."
+    )
     max_recipe_bytes: int = 2**18
 
     @model_validator(mode="after")

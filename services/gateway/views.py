@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -149,3 +150,27 @@ class Estimate(Contract):
     rows: Count | None = Field(description="Rows to be generated.")
     calls: Count | None = Field(description="Calls to sources.")
     details: dict[str, Any] = Field(description="What the services themselves say of their jobs, by node.")
+
+
+class RecipeView(Contract):
+    """A built-in recipe in a list."""
+
+    name: str
+    description: str
+    inputs: list[str] = Field(description="Names of the datasets it needs.")
+    parameters: dict[str, Any] = Field(description="What can be set otherwise, with its default.")
+    sweep: dict[str, Any] = Field(description="Its axes; each can be given other values.")
+
+    @classmethod
+    def of(cls, name: str, document: Mapping[str, Any]) -> RecipeView:
+        return cls(
+            name=name,
+            description=document["description"],
+            inputs=list(document["inputs"]),
+            parameters=document.get("parameters", {}),
+            sweep=document["sweep"],
+        )
+
+
+class RecipeList(Contract):
+    items: list[RecipeView]

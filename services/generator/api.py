@@ -7,6 +7,7 @@ import asyncio
 from fastapi import FastAPI
 
 from services.generator.engine.stage import Stage
+from services.generator.errors import SourceRefused
 from services.generator.estimates import estimate
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
@@ -14,7 +15,7 @@ from services.generator.reading import read_inputs
 from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
-from services.generator.sources.errors import NoSource
+from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry
 from shared.artifacts import Artifact, project_store
 from shared.contracts.generation import (
@@ -71,6 +72,8 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
         try:
             async with asyncio.timeout(PREVIEW_SECONDS), session:
                 return await preview(stages, session, plan.samples)
+        except Refusing as error:
+            raise SourceRefused(str(error)) from error
         except (NoSource, TimeoutError) as error:
             raise SourceUnavailable(str(error) or f"no answer within {PREVIEW_SECONDS:g} s") from error
 

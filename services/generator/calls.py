@@ -8,7 +8,7 @@ what is new; where a call is *sent* (base URL, key, server) is no part of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -51,6 +51,10 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     schema: str | None = None
+
+    def held_to(self, schema: Mapping[str, Any] | None) -> Params:
+        """The same parameters with structured output after `schema` (None: as they are)."""
+        return self if schema is None else replace(self, schema=orjson.dumps(schema).decode())
 
 
 @dataclass(frozen=True, slots=True)

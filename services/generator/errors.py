@@ -26,6 +26,14 @@ class BadPromptTemplate(InvalidRequest):
     code = "bad_template"
 
 
+class SourceRefused(GamutError):
+    """The source refuses every call of this request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "source_refused"
+    reason = Reason.SOURCE_REFUSED
+
+
 class CandidatesExhausted(GamutError):
     """The sources gave too few rows that pass."""
 
@@ -48,3 +56,10 @@ class BudgetExhausted(GamutError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "budget_exhausted"
     reason = Reason.BUDGET_EXHAUSTED
+
+
+class AdapterRefused(InvalidRequest):
+    """The source's server does not take this adapter."""
+
+    code = "adapter_refused"
+    reason = Reason.SOURCE_REFUSED

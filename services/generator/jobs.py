@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import uvloop
 
 from services.generator.engine.record import Record
+from services.generator.errors import SourceRefused
 from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
-from services.generator.sources.errors import NoSource
+from services.generator.sources.adapters import serve_adapters
+from services.generator.sources.errors import NoSource, Refusing
 from services.generator.strategies.common import Target
 from shared.contracts.generation import SourceRef
 from shared.errors import SourceUnavailable
@@ -55,9 +57,12 @@ class GenerationJob:
 
     def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
-        back."""
+        back, `SourceRefused` when one refuses every call."""
+        serve_adapters(self._registry, self._sources, self.workspace.input)
         try:
             return run_on_loop(self._run(work))
+        except Refusing as error:
+            raise SourceRefused(str(error)) from error
         except NoSource as error:
             raise SourceUnavailable(str(error)) from error
 

@@ -76,10 +76,14 @@ class Journal:
         self._wake.set()
         await self._task
 
+    def may_hold(self, key: bytes) -> bool:
+        """Whether `find` is worth its while: False when nothing can be there."""
+        return bool(self._packs) or key in self._recent
+
     async def find(self, key: bytes) -> Answer | None:
         """The answer kept under the key, from this attempt, an earlier one, or an archive."""
         recent = self._recent.get(key)
-        if recent is not None or not self._packs:
+        if recent is not None:
             return recent
         for pack in self._index.find(int.from_bytes(key[:8], "big")):
             answer = (await self._open(pack)).get(key)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from services.generator.calls import Params
 from services.generator.engine.filters.contamination import Contamination
 from services.generator.engine.filters.length import LengthDistribution, LengthRange
@@ -20,8 +22,15 @@ from services.generator.strategies.answers import Answers, AnswerSettings
 from services.generator.strategies.common import Target, Targets
 from services.generator.strategies.paraphrase import VARIABLES as PARAPHRASE_VARIABLES
 from services.generator.strategies.paraphrase import Paraphrase, ParaphraseSettings
-from services.generator.strategies.parse import completion_row, pair_row, text_row
+from services.generator.strategies.parse import completion_row, pair_row, question_only, text_row
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
+from services.generator.strategies.structured_pairs import (
+    NewQuestion,
+    Pair,
+    limited,
+    structured_pair,
+    structured_question,
+)
 from services.generator.strategies.styles import VARIABLES as STYLE_VARIABLES
 from services.generator.strategies.styles import Styles, StyleSettings, bundled_personas
 from services.generator.strategies.topic_guided import (
@@ -71,6 +80,10 @@ class Recipe:
         request = self.request
         stops = STOPS.get((request.format, request.kind), ())
         return Params(request.temperature, request.top_p, request.max_tokens, stops)
+
+    def held_to(self, form: type[BaseModel]) -> dict[str, Any] | None:
+        """The JSON schema that answers are held to, where the request wants that."""
+        return limited(form, self.inputs.examples) if self.request.structured else None
 
     def prompts(self, name: str, variables: frozenset[str], *, system: str | None = None) -> Prompts:
         """The template `name`, or the caller's in its place. Raises `BadPromptTemplate`."""
@@ -124,6 +137,8 @@ def row_parser(request: GenerationRequest) -> Callable[[str, str], dict[str, Any
         return lambda text, context_id: text_row(text)
     if request.kind is DatasetKind.COMPLETION:
         return lambda text, context_id: completion_row(text, request.sentences)
+    if request.structured:
+        return structured_pair
     plain = request.format is Format.PLAIN  # the plain prompt ends with “Question: ”
     return lambda text, context_id: pair_row(f"Question: {text}" if plain else text, context_id)
 
@@ -152,6 +167,7 @@ def _topic_guided(recipe: Recipe, level: Level) -> Stage:
         parse=row_parser(request),
         text_of=partial(row_text, request.kind),
         count_words=recipe.count,
+        schema=recipe.held_to(Pair),
         extra=_level_column(level),
     )
     return TopicGuided(
@@ -188,6 +204,9 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         of_real=rule.paraphrase_of == "real",
         examples_per_prompt=request.examples_per_prompt,
         parse=row_parser(request),
+        parse_question=structured_question if request.structured else question_only,
+        schema=recipe.held_to(Pair),
+        question_schema=recipe.held_to(NewQuestion),
         text_of=partial(row_text, request.kind),
         count_words=recipe.count,
         filters=lambda: recipe.filters(rule.per_context),

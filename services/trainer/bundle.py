@@ -178,8 +178,9 @@ def _gradients(
         shares = per_line / predicted.to(per_line.device)
         shares.sum().backward()  # type: ignore[no-untyped-call]
         totals += shares.detach().double().cpu()
-    _require_finite(totals, active, steps)
-    return [float(total) for total in totals]
+    losses: list[float] = totals.tolist()
+    _require_finite(losses, active, steps)
+    return losses
 
 
 def _predicted(one: Member, step: Step, settings: TrainingSettings) -> int:
@@ -187,8 +188,8 @@ def _predicted(one: Member, step: Step, settings: TrainingSettings) -> int:
     return sum(len(e) - 1 if settings.loss_on == "all" else e.predicted for e in chosen)
 
 
-def _require_finite(totals: Tensor, active: Sequence[Member], steps: Sequence[Step]) -> None:
-    for total, one, step in zip(totals.tolist(), active, steps, strict=True):
+def _require_finite(losses: Sequence[float], active: Sequence[Member], steps: Sequence[Step]) -> None:
+    for total, one, step in zip(losses, active, steps, strict=True):
         if not math.isfinite(total):
             rows = [f"{one.name}: {one.examples[index].row}" for index in step.rows]
             raise NonFiniteLoss(len(one.curve) + 1, rows, total)
@@ -197,19 +198,12 @@ def _require_finite(totals: Tensor, active: Sequence[Member], steps: Sequence[St
 def bundle_batch(
     active: Sequence[Member], chosen: Sequence[Indices], settings: TrainingSettings
 ) -> tuple[batches.Batch, Tensor]:
-    """One line per adapter, its rows packed, filled up to the longest line; and each prediction's line.
-
-    The filling is a segment of its own that predicts nothing.
-    """
-    lines = [
-        batches.build([one.examples[index] for index in indices], settings.batching, settings.loss_on)
-        if indices
-        else None
-        for one, indices in zip(active, chosen, strict=True)
-    ]
-    for one, line in zip(active, lines, strict=True):
-        one.computed_tokens += 0 if line is None else line.computed_tokens
-    return batches.stack_lines(lines)
+    """One line per adapter, its rows packed; and each prediction's line."""
+    lines = [[one.examples[index] for index in indices] for one, indices in zip(active, chosen, strict=True)]
+    batch, line_of, sizes = batches.build_lines(lines, settings.batching, settings.loss_on)
+    for one, size in zip(active, sizes, strict=True):
+        one.computed_tokens += size
+    return batch, line_of
 
 
 def line_losses(model: nn.Module, batch: batches.Batch, line_of: Tensor, lines: int) -> Tensor:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 """Names a step, an input or an axis within its recipe."""
+
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 MAX_VALUES = 200
 MAX_LABEL = 60
@@ -68,14 +78,59 @@ Axis = Annotated[
 ]
 
 
+class StopIf(Contract):
+    """A gate before a step: it does not run, and costs nothing, when a measurement is beyond a bound.
+
+    What is stopped so has not failed: the experiment goes on, and its report says what was stopped and why.
+    """
+
+    of: Name = Field(description="The step that makes the measurement.")
+    metric: MetricName = Field(description="The value's name in the measurement: `two_sample_auc`, …")
+    above: float | None = Field(default=None, description="Stop when the value is greater than this.")
+    below: float | None = Field(default=None, description="Stop when the value is less than this.")
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("give above, below, or both")
+        return self
+
+    def why(self, value: float) -> str | None:
+        """What to say of a step that this value stops; None when it may run."""
+        if self.above is not None and value > self.above:
+            return f"{self.metric} is {value:.4g}, above {self.above:.4g}"
+        if self.below is not None and value < self.below:
+            return f"{self.metric} is {value:.4g}, below {self.below:.4g}"
+        return None
+
+
+class ExperimentBudget(Contract):
+    """What an experiment's own jobs may spend together; artifacts that existed before cost nothing.
+
+    When it is spent, the experiment pauses: nothing new starts, nothing is lost, and
+    `POST /v1/experiments/{id}/resume` goes on. Jobs under way end first, so the last of them may go beyond.
+    """
+
+    calls: int | None = Field(default=None, ge=1, description="Calls to sources.")
+    tokens: int | None = Field(default=None, ge=1, description="Of sources, prompts and answers together.")
+    money: float | None = Field(default=None, gt=0, description="What sources cost, in their currency.")
+    training_seconds: float | None = Field(default=None, gt=0, description="Of the trainer's devices.")
+
+    @property
+    def limits(self) -> dict[str, float]:
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
 class Step(Contract):
     """One operation, and its request, in which any value may be a reference.
 
     A reference is a mapping with one of these keys and nothing else:
 
     * `{input: NAME}` is the id of one of the recipe's inputs;
+    * `{parameter: NAME}` is the value of one of the recipe's parameters;
     * `{step: NAME}` is the id of the artifact that the step makes, for the same values of the axes;
-    * `{axis: NAME}` is the axis' value, `{label: NAME}` the value's label;
+    * `{axis: NAME}` is the axis' value, `{label: NAME}` the value's label; `{axis: NAME.KEY}`, and likewise
+      `{parameter: NAME.KEY}`, is what lies below KEY in a value that is a mapping;
     * `{gather: [RUN, …]}` is a list: each RUN, a mapping that may hold the references above, is repeated for
       every value of the axes that its steps depend on, and gets their values as its `axes`;
     * `{this: recipe}` is the recipe itself;
@@ -84,6 +139,9 @@ class Step(Contract):
 
     operation: Name = Field(description="What the step does: `topics`, `generate`, `measure`, `train`, …")
     request: dict[str, Any] = Field(description="As the operation's own endpoint takes it, or references.")
+    stop_if: StopIf | None = Field(
+        default=None, description="Keeps the step from running when a measurement is beyond a bound."
+    )
 
 
 class ExperimentRequest(JobRequest):
@@ -106,9 +164,36 @@ class ExperimentRequest(JobRequest):
     given: dict[Name, ArtifactId] = Field(
         default={}, alias="inputs", max_length=50, description="Artifacts it starts from, by name."
     )
+    parameters: dict[Name, JsonValue] = Field(
+        default={}, max_length=50, description="Values that steps refer to, so that they stand in one place."
+    )
     sweep: dict[Name, Axis] = Field(default={}, max_length=8, description="The axes: what is varied.")
     steps: dict[Name, Step] = Field(min_length=1, max_length=100)
     report: Name = Field(description="The step whose artifact, a report, is the experiment's answer.")
+    budget: ExperimentBudget | None = Field(default=None, description="What it may spend before it pauses.")
 
     def inputs(self) -> dict[str, str]:
         return {f"inputs/{name}": artifact for name, artifact in self.given.items()}
+
+
+class RecipeCall(Contract):
+    """A built-in recipe by its name (`GET /v1/recipes`), with what is to be otherwise."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    recipe: Name
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    given: dict[Name, ArtifactId] = Field(default={}, alias="inputs", max_length=50)
+    parameters: dict[Name, JsonValue] = Field(
+        default={}, max_length=50, description="In place of the recipe's own; what is left out stays."
+    )
+    sweep: dict[Name, Axis] = Field(default={}, max_length=8, description="Axes in place of its own.")
+    budget: ExperimentBudget | None = None
+
+
+class Resumption(Contract):
+    """Goes on with a paused experiment."""
+
+    budget: ExperimentBudget | None = Field(
+        description="What it may spend in all, from its beginning; null lifts the budget."
+    )

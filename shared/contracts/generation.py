@@ -5,6 +5,7 @@ W = arXiv 2506.19262, C = arXiv 2410.15226, E = arXiv 2511.01490. Defaults are t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -35,7 +36,17 @@ class SourceRef(Contract):
         "serves another one is refused; the gateway fills it in from the registry.",
     )
     revision: str | None = Field(default=None, max_length=200, description="Like `model`: its revision.")
+    adapter: ArtifactId | None = Field(
+        default=None,
+        description="A trained adapter (`train` makes one on this very model): the source's server loads it, "
+        "and it answers in the model's place.",
+    )
     weight: float = Field(default=1.0, gt=0, le=1e6, description="Share of the rows, relative to the others.")
+
+
+def adapters_of(refs: Mapping[str, SourceRef]) -> dict[str, str]:
+    """The adapters among a request's inputs, by the role of their source."""
+    return {f"{role}/adapter": ref.adapter for role, ref in refs.items() if ref.adapter is not None}
 
 
 Sources = Annotated[list[SourceRef], Field(min_length=1, max_length=64)]
@@ -134,6 +145,9 @@ class TopicsRequest(JobRequest):
         default=None, ge=1, le=10**8, description="Calls at most; null: 20 × needed."
     )
     seed: Seed = 0
+
+    def inputs(self) -> dict[str, str]:
+        return adapters_of({"source": self.source})
 
 
 class Strategy(StrEnum):
@@ -321,6 +335,11 @@ class GenerationRequest(JobRequest):
     dial: DialTarget | None = None
     sources: Sources
     format: Format = Format.INSTRUCT
+    structured: bool = Field(
+        default=False,
+        description="Kind `qa`, strategies `topic_guided` and `paraphrase`: whether the server is made to "
+        "keep to a JSON schema (vLLM, OpenAI), for models that do not keep to the form by themselves.",
+    )
     templates: Templates = Templates()
     temperature: float = Field(default=0.7, ge=0, le=2, description="0.7: W and E.")
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -335,7 +354,8 @@ class GenerationRequest(JobRequest):
             "prompts": self.prompts,
             "acceptance/held_out": self.acceptance.held_out,
         }
-        return {role: artifact for role, artifact in named.items() if artifact is not None}
+        found = {role: artifact for role, artifact in named.items() if artifact is not None}
+        return found | adapters_of({f"sources/{n}": ref for n, ref in enumerate(self.sources)})
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -354,6 +374,8 @@ class GenerationRequest(JobRequest):
             raise ValueError(f"rows must be a multiple of per_context ({self.paraphrase.per_context})")
         if self.kind is DatasetKind.QA and self.strategy is Strategy.TOPIC_GUIDED and self.examples is None:
             raise ValueError("kind qa needs examples: the dataset whose contexts are asked about")
+        if self.structured and (self.kind is not DatasetKind.QA or self.strategy is Strategy.ANSWERS):
+            raise ValueError("structured is for question-answer pairs: kind qa, topic_guided or paraphrase")
         if self.strategy is Strategy.ANSWERS and self.kind is DatasetKind.TEXT:
             raise ValueError("strategy answers makes prompts with answers: kind must be completion or qa")
         if self.strategy is Strategy.STYLES and self.kind is not DatasetKind.TEXT:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.generation import LongText, Name, Seed, SourceRef
+from shared.contracts.generation import LongText, Name, Seed, SourceRef, adapters_of
 
 
 class Budget(Contract):
@@ -59,7 +59,7 @@ class ClusterAgentRequest(JobRequest):
     seed: Seed = 0
 
     def inputs(self) -> dict[str, str]:
-        return {"dataset": self.dataset}
+        return {"dataset": self.dataset} | adapters_of({"source": self.source})
 
 
 class Aspect(StrEnum):
@@ -92,7 +92,7 @@ class JudgeRequest(JobRequest):
     seed: Seed = 0
 
     def inputs(self) -> dict[str, str]:
-        return {"dataset": self.dataset}
+        return {"dataset": self.dataset} | adapters_of({"source": self.source})
 
 
 class SelfPreferenceRequest(JobRequest):
@@ -125,7 +125,8 @@ class SelfPreferenceRequest(JobRequest):
     seed: Seed = 0
 
     def inputs(self) -> dict[str, str]:
-        return {f"candidates/{name}": dataset for name, dataset in self.candidates.items()}
+        found = {f"candidates/{name}": dataset for name, dataset in self.candidates.items()}
+        return found | adapters_of({"judge": self.judge})
 
     @model_validator(mode="after")
     def _named_candidates_exist(self) -> Self:

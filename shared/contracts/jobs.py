@@ -15,6 +15,7 @@ from shared.contracts.problems import Problem
 class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     CANCELLING = "cancelling"
     SUCCEEDED = "succeeded"
     PARTIALLY_SUCCEEDED = "partially_succeeded"
@@ -24,7 +25,7 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more happens unless the request is posted again."""
-        return self not in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+        return self not in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED, JobState.CANCELLING)
 
 
 class Progress(Contract):

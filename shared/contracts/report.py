@@ -16,6 +16,10 @@ class ReportRun(Contract):
     """One line of the table: what was trained on what, and the artifacts that say how it went."""
 
     name: RunName
+    label: RunName | None = Field(
+        default=None,
+        description="What runs that differ in their axes only are called together; the name where unset.",
+    )
     axes: dict[Annotated[str, StringConstraints(max_length=60)], str | int | float | bool | None] = Field(
         default={},
         max_length=20,
@@ -25,13 +29,21 @@ class ReportRun(Contract):
     measurement: ArtifactId | None = None
     model: ArtifactId | None = None
     evaluation: ArtifactId | None = None
+    instruments: dict[SummaryName, ArtifactId] = Field(
+        default={},
+        max_length=10,
+        description="Further measurements, by language models: the cluster-agent, a judge, self-preference.",
+    )
+    stopped: Annotated[str, StringConstraints(max_length=500)] | None = Field(
+        default=None, description="Why a gate kept it from being trained."
+    )
 
 
 class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -43,7 +55,21 @@ class ReportRequest(JobRequest):
     y: SummaryName = Field(default="loss", description="Figure of the evaluations on its y axis.")
     baseline: RunName | None = Field(
         default="real",
-        description="Run that is drawn as a level line and that others are compared with, if present.",
+        description="Label of the runs that are drawn as a level line and that others are compared with.",
+    )
+    untuned: RunName | None = Field(
+        default="untuned", description="Label of the run that evaluates the model as it is, without training."
+    )
+    replicates: str = Field(
+        default="seed",
+        max_length=60,
+        description="Axis that only repeats: runs that differ in it alone are one condition, and intervals "
+        "are over them.",
+    )
+    within: list[Annotated[str, StringConstraints(max_length=60)]] = Field(
+        default=[],
+        max_length=8,
+        description="Axes inside whose values runs are compared, such as the base model: an answer for each.",
     )
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
@@ -51,23 +77,34 @@ class ReportRequest(JobRequest):
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
     )
+    trials: ArtifactId | None = Field(
+        default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
+    )
     notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
     recipe: dict[str, Any] | None = Field(
         default=None, description="Printed, so that a reader can run it again."
     )
 
     def inputs(self) -> dict[str, str]:
-        return {
-            f"runs/{place}/{role}": artifact
-            for place, run in enumerate(self.runs)
-            for role, artifact in (
-                ("dataset", run.dataset),
-                ("measurement", run.measurement),
-                ("model", run.model),
-                ("evaluation", run.evaluation),
-            )
-            if artifact is not None
-        }
+        return (
+            {
+                f"runs/{place}/{role}": artifact
+                for place, run in enumerate(self.runs)
+                for role, artifact in (
+                    ("dataset", run.dataset),
+                    ("measurement", run.measurement),
+                    ("model", run.model),
+                    ("evaluation", run.evaluation),
+                )
+                if artifact is not None
+            }
+            | {
+                f"runs/{place}/instruments/{name}": artifact
+                for place, run in enumerate(self.runs)
+                for name, artifact in run.instruments.items()
+            }
+            | ({"trials": self.trials} if self.trials else {})
+        )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -42,8 +42,12 @@ def make_api(
     checks: Mapping[str, Check],
     max_body_bytes: int = 2**20,
     lifespan: Lifespan[FastAPI] | None = None,
+    wider: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers."""
+    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers.
+
+    `wider` names the paths that take bodies of up to another number of bytes.
+    """
     api = FastAPI(
         title=title,
         description=description,
@@ -53,7 +57,7 @@ def make_api(
         generate_unique_id_function=lambda route: route.name,
         telemetry={"exclude": _is_untraced, "metrics": False, "logs": False},
     )
-    api.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    api.add_middleware(BodyLimit, max_bytes=max_body_bytes, wider=wider or {})
     api.add_exception_handler(GamutError, _gamut_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)

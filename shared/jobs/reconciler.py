@@ -62,6 +62,8 @@ def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int)
     record = sight.record
     if record.state.ended:
         return Action.FORGET
+    if record.state is JobState.PAUSED:
+        return Action.NOTHING
     if record.not_before is not None and record.not_before > now:
         return Action.NOTHING
     if record.queue is Queue.COORDINATE and record.state is not JobState.QUEUED:

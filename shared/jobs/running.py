@@ -45,6 +45,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A coordinating handler's answer: nothing goes on until somebody resumes the job."""
+
+    reason: Reason
+    error: GamutError
+
+
+@dataclass(frozen=True)
 class Ended:
     """A coordinating handler's answer: how the job ends, with the artifact another job made for it."""
 
@@ -55,7 +63,7 @@ class Ended:
 
 
 Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Ended]
+Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
 """Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
 
 
@@ -86,7 +94,7 @@ class JobRunner:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
         with structlog.contextvars.bound_contextvars(job=job_id):
             record = self._records.find(job_id)
-            if record is None or record.state.ended or _not_yet(record):
+            if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
                 log.info("job.not_run", why=record.state if record else "unknown")
                 return
             holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
@@ -146,6 +154,9 @@ class JobRunner:
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return
+                if isinstance(outcome, Paused):
+                    self._pause(record, outcome)
+                    return
                 if isinstance(outcome, dict):
                     signals.check()
                     outcome = Ended(JobState.SUCCEEDED, self._commit(request, record, workspace, outcome).id)
@@ -166,6 +177,13 @@ class JobRunner:
         except Exception:
             log.exception("job.attempt_failed", reason=Reason.INTERNAL)
             self._fail(record, GamutError())
+
+    def _pause(self, record: JobRecord, why: Paused) -> None:
+        paused = self._records.append(
+            record, state=JobState.PAUSED, reason=why.reason, error=why.error.problem()
+        )
+        log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
+        self._live.publish_state(paused)
 
     def _commit(
         self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary

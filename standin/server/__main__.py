@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 import uvicorn
 
-from standin.server.api import Limits, make_app
+from standin.server.api import make_app
 from standin.server.engine import Engine
+from standin.server.serving import Limits
 
 
 def main() -> None:

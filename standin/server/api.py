@@ -1,4 +1,4 @@
-"""The HTTP face: OpenAI's completions, chat completions and models, and health."""
+"""The HTTP face: OpenAI's completions, chat completions and models, vLLM's adapters, and health."""
 
 from __future__ import annotations
 
@@ -7,44 +7,34 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import HTTPException
-from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import ValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, ValidationError
 
 from standin.server.answers import Answer, ChatAnswer, CompletionAnswer
 from standin.server.batching import Batcher, Ticket
 from standin.server.engine import Engine
-from standin.server.errors import BodyTooLarge, RequestRefused, UnknownModel
+from standin.server.errors import BodyTooLarge, RequestRefused
 from standin.server.intake import chat_sequences, completion_sequences
-from standin.server.wire import ChatRequest, CompletionRequest, SamplingRequest
+from standin.server.serving import Limits, Serving
+from standin.server.wire import AdapterRequest, ChatRequest, CompletionRequest, SamplingRequest
 
-Body = TypeVar("Body", bound=SamplingRequest)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of the server: sequences per batch and in the queue, bytes per request, the wait for company."""
-
-    max_batch: int = 64
-    max_waiting: int = 512
-    max_body_bytes: int = 1_000_000
-    gather_seconds: float = 0.004
+Body = TypeVar("Body", bound=BaseModel)
 
 
 def make_app(engine: Engine, name: str, limits: Limits) -> FastAPI:
     """The application that serves `engine` under the model name `name`."""
-    batcher = Batcher(engine, limits.max_batch, limits.max_waiting, limits.gather_seconds)
+    serving = Serving(engine, name, limits)
     started = int(time.time())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        batcher.start()
+        serving.start()
         yield
-        await batcher.close()
+        await serving.close()
 
     app = FastAPI(title="stand-in model server", lifespan=lifespan)
     app.add_exception_handler(RequestRefused, _refusal)
@@ -52,40 +42,58 @@ def make_app(engine: Engine, name: str, limits: Limits) -> FastAPI:
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        return {"status": "ok"} | batcher.load()
+        return {"status": "ok"} | serving.of(name).batcher.load()
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        model = {"id": name, "object": "model", "created": started, "owned_by": "gamut", "parent": None}
-        model |= {"root": engine.root, "revision": engine.revision, "max_model_len": engine.context}
-        return {"object": "list", "data": [model]}
+        listed = [
+            {
+                "id": model, "object": "model", "created": started, "owned_by": "gamut",
+                "parent": None if model == name else name, "root": served.engine.root,
+                "revision": served.engine.revision, "max_model_len": served.engine.context,
+            }
+            for model, served in serving.models.items()
+        ]  # fmt: skip
+        return {"object": "list", "data": listed}
 
-    completion = _body_of(CompletionRequest, name, limits.max_body_bytes)
-    chat = _body_of(ChatRequest, name, limits.max_body_bytes)
+    completion = _body_of(CompletionRequest, limits.max_body_bytes)
+    chat = _body_of(ChatRequest, limits.max_body_bytes)
+    adapter = _body_of(AdapterRequest, limits.max_body_bytes)
+
+    @app.post("/v1/load_lora_adapter")
+    async def load_lora_adapter(body: AdapterRequest = Depends(adapter)) -> Response:
+        await serving.load(body.lora_name, body.lora_path)
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' added successfully.")
+
+    @app.post("/v1/unload_lora_adapter")
+    async def unload_lora_adapter(body: AdapterRequest = Depends(adapter)) -> Response:
+        await serving.unload(body.lora_name)
+        return PlainTextResponse(f"Success: LoRA adapter '{body.lora_name}' removed successfully.")
 
     @app.post("/v1/completions")
     async def completions(request: Request, body: CompletionRequest = Depends(completion)) -> Response:
-        rows = completion_sequences(body, engine)
-        answer = CompletionAnswer(
-            name, rows, body.n, engine.tokenizer, include_usage=body.stream_options.include_usage
-        )
+        served = serving.of(body.model)
+        tokenizer = served.engine.tokenizer
+        rows = completion_sequences(body, served.engine)
+        usage = body.stream_options.include_usage
+        answer = CompletionAnswer(body.model, rows, body.n, tokenizer, include_usage=usage)
         if body.echo:
-            answer.echo = [str(engine.tokenizer.decode(row.prompt_ids)) for row in rows[:: body.n]]
-        return await _answer(request, body, answer, batcher, batcher.submit(rows))
+            answer.echo = [str(tokenizer.decode(row.prompt_ids)) for row in rows[:: body.n]]
+        return await _answer(request, body, answer, served.batcher, served.batcher.submit(rows))
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request, body: ChatRequest = Depends(chat)) -> Response:
-        rows = chat_sequences(body, engine)
-        answer = ChatAnswer(
-            name, rows, body.n, engine.tokenizer, include_usage=body.stream_options.include_usage
-        )
-        return await _answer(request, body, answer, batcher, batcher.submit(rows))
+        served = serving.of(body.model)
+        rows = chat_sequences(body, served.engine)
+        usage = body.stream_options.include_usage
+        answer = ChatAnswer(body.model, rows, body.n, served.engine.tokenizer, include_usage=usage)
+        return await _answer(request, body, answer, served.batcher, served.batcher.submit(rows))
 
     return app
 
 
-def _body_of(kind: type[Body], name: str, max_bytes: int) -> Callable[[Request], Awaitable[Body]]:
-    """A dependency that reads a body of bounded size, checks it and the model it asks for."""
+def _body_of(kind: type[Body], max_bytes: int) -> Callable[[Request], Awaitable[Body]]:
+    """A dependency that reads a body of bounded size and checks it."""
 
     async def parsed(request: Request) -> Body:
         data = bytearray()
@@ -94,12 +102,9 @@ def _body_of(kind: type[Body], name: str, max_bytes: int) -> Callable[[Request],
             if len(data) > max_bytes:
                 raise BodyTooLarge(f"the request body is larger than {max_bytes} bytes")
         try:
-            body = kind.model_validate_json(bytes(data))
+            return kind.model_validate_json(bytes(data))
         except ValidationError as error:
             raise _invalid(error) from error
-        if body.model != name:
-            raise UnknownModel(f"the model `{body.model}` is not served here; `{name}` is", "model")
-        return body
 
     return parsed
 

@@ -17,11 +17,13 @@ from standin.server.sequence import Sequence
 class Engine:
     """One causal language model on the CPU, in float32."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True
         )
+        if adapter is not None:
+            self._model = _merged(self._model, adapter)
         self._model.train(False)
         self.context: int = self._model.config.max_position_embeddings
         self.vocabulary: int = self._model.config.vocab_size
@@ -29,8 +31,8 @@ class Engine:
         self._pad_id: int = (
             self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else self._end_id
         )
-        self.root = str(folder)
-        self.revision = _weights_digest(folder)
+        self.root = str(adapter or folder)
+        self.revision = _weights_digest(adapter or folder)
 
     def generate(self, rows: list[Sequence], after_step: Callable[[list[Sequence]], None]) -> None:
         """Write `rows` to their ends; `after_step` gets those that changed. Blocks; one call at a time."""
@@ -39,9 +41,16 @@ class Engine:
             after_step(batch.step(self.tokenizer.backend_tokenizer, self._end_id))
 
 
+def _merged(model: Any, adapter: Path) -> Any:
+    """The model with a LoRA adapter in peft's format added to its weights."""
+    from peft import PeftModel  # takes a second to import, and most servers have no adapter
+
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+
+
 def _weights_digest(folder: Path) -> str:
     """What is served, by content: SHA-256 over weights and tokenizer."""
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.safetensors"), folder / "tokenizer.json"]):
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("tokenizer.json")]):
         digest.update(path.read_bytes())
     return f"sha256:{digest.hexdigest()}"

@@ -112,3 +112,12 @@ class ChatRequest(SamplingRequest):
         if self.top_logprobs and not self.logprobs:
             raise ValueError("`top_logprobs` needs `logprobs: true`")
         return self
+
+
+class AdapterRequest(BaseModel):
+    """vLLM's body for loading an adapter at run time, and for unloading it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lora_name: str = Field(min_length=1, max_length=200)
+    lora_path: str = ""

@@ -23,9 +23,17 @@ def test_the_table_fits_the_terminal_and_keeps_the_answer(width: int) -> None:
     }
     report = {"columns": list(SHOWN), "table": [row], "findings": ["Lowest test loss: D1."]}
     console = Console(width=width, record=True, file=io.StringIO())
-    show(console, Outcome(job={"state": "succeeded"}, reused=False, report=report, page=Path("report.html")))
+    outcome = Outcome(
+        job={"state": "partially_succeeded"},
+        reused=False,
+        report=report,
+        page=Path("report.html"),
+        failures={"2 rows are too long": ["trained", "tested"]},
+    )
+    show(console, outcome)
     shown = console.export_text()
     assert "…" not in shown  # no cell is cut
     assert {"distinct", "loss", "D1"} <= set(shown.replace("│", " ").replace("┃", " ").split())
     assert ("perplexity" in shown) == (width == 200)
     assert "Lowest test loss: D1." in shown
+    assert "trained, tested: 2 rows are too long" in shown

@@ -13,6 +13,7 @@ from services.gateway.catalogue import Catalogue, UnknownNames
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault, Graph, make_graph, needed_steps
 from services.gateway.experiments.plan import (
+    Gate,
     Labels,
     Node,
     Plan,
@@ -22,7 +23,7 @@ from services.gateway.experiments.plan import (
     only,
     run_axes,
 )
-from services.gateway.experiments.references import AxisRef, Gather, at, runs
+from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, at, runs
 from services.gateway.pointers import Place, faults, pointer
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
@@ -48,7 +49,7 @@ class _Expansion:
     def __init__(self, graph: Graph, catalogue: Catalogue) -> None:
         self._graph = graph
         self._catalogue = catalogue
-        self._by_artifact: dict[str, str] = {}
+        self._by_work: dict[tuple[str, Gate | None], str] = {}
         self.nodes: dict[str, Node] = {}
         self.keys: dict[str, str] = {}
         self.faults: list[Fault] = []
@@ -61,7 +62,8 @@ class _Expansion:
         if request is None:
             return
         artifact = artifact_id(request)
-        first = self._by_artifact.setdefault(artifact, key)
+        gate = self._gate(step, labels)
+        first = self._by_work.setdefault((artifact, gate), key)
         self.keys[key] = first
         if first != key:
             self.nodes[first] = replace(self.nodes[first], also=(*self.nodes[first].also, key))
@@ -74,6 +76,7 @@ class _Expansion:
             artifact,
             needs=frozenset(self._needs(step, labels)),
             gathers=frozenset(self._gathers(step, labels)),
+            gate=gate,
         )
 
     def _artifact(self, step: str, labels: Labels) -> str:
@@ -83,8 +86,12 @@ class _Expansion:
         return self.keys[node_key(step, only(labels, self._graph.axes[step]))]
 
     def _needs(self, step: str, labels: Labels) -> Iterator[str]:
-        for needed in needed_steps(self._graph.templates[step]):
+        for needed in self._graph.needed(step):
             yield self._key(needed, labels)
+
+    def _gate(self, step: str, labels: Labels) -> Gate | None:
+        found = self._graph.recipe.steps[step].stop_if
+        return Gate(found, self._key(found.of, labels)) if found else None
 
     def _gathers(self, step: str, labels: Labels) -> Iterator[str]:
         for run in runs(self._graph.templates[step]):
@@ -115,6 +122,8 @@ def _fault(graph: Graph, step: str, labels: Labels, place: Place, detail: str) -
         listed = isinstance(graph.recipe.sweep[reference.name], list)
         value = list(graph.values[reference.name]).index(label) if listed else label
         return ("sweep", reference.name, value, *place[len(where) :]), f"{detail} (used at {pointer(here)})"
+    if isinstance(reference, ParameterRef):
+        return ("parameters", reference.name, *place[len(where) :]), f"{detail} (used at {pointer(here)})"
     if isinstance(reference, Gather):
         return (*here, "gather"), f"run {'/'.join(map(str, place[len(where) :]))}: {detail}"
     return here, detail

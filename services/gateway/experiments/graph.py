@@ -14,8 +14,10 @@ from services.gateway.experiments.references import (
     BadReference,
     InputRef,
     LabelRef,
+    ParameterRef,
     Reference,
     StepRef,
+    inside,
     parse,
     references,
 )
@@ -24,6 +26,7 @@ from shared.contracts.base import ArtifactKind, Queue
 from shared.contracts.experiment import ExperimentRequest, Step, axis_values
 
 Fault = tuple[Place, str]
+_HAS_VALUES = (ArtifactKind.MEASUREMENT, ArtifactKind.EVALUATION)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Graph:
     axes: dict[str, tuple[str, ...]]
     values: dict[str, dict[str, Any]]
 
+    def needed(self, step: str) -> set[str]:
+        """The steps whose artifacts a step cannot do without: what it reads, and what its gate looks at."""
+        return _needed(self.recipe, self.templates, step)
+
 
 def make_graph(recipe: ExperimentRequest, operations: Operations) -> Graph:
     """Raises `InvalidRecipe`, with a pointer to every place that is wrong."""
@@ -52,9 +59,11 @@ def make_graph(recipe: ExperimentRequest, operations: Operations) -> Graph:
             faults.append((("steps", name, "request", *bad.place), bad.detail))
             continue
         faults += _name_faults(recipe, name, templates[name])
+        faults += _inside_faults(recipe, name, templates[name])
+        faults += _gate_faults(recipe, name, step, operations)
     refuse(faults)
     refuse(_report_faults(recipe, operations))
-    order = _order(templates)
+    order = _order(recipe, templates)
     axes = _axes(recipe, templates, order)
     refuse(_idle_faults(recipe, templates))
     if axes[recipe.report]:
@@ -90,16 +99,47 @@ def _operation_faults(name: str, step: Step, operations: Operations) -> Iterator
 def _name_faults(recipe: ExperimentRequest, step: str, template: Any) -> Iterator[Fault]:
     kinds: dict[type[Reference], tuple[str, str, Iterable[str]]] = {
         InputRef: ("input", "input", recipe.given),
+        ParameterRef: ("parameter", "parameter", recipe.parameters),
         StepRef: ("step", "step", recipe.steps),
         AxisRef: ("axis", "axis", recipe.sweep),
         LabelRef: ("label", "axis", recipe.sweep),
     }
     for place, reference in references(template):
-        if isinstance(reference, InputRef | StepRef | AxisRef | LabelRef):
+        if isinstance(reference, InputRef | ParameterRef | StepRef | AxisRef | LabelRef):
             key, kind, known = kinds[type(reference)]
             if reference.name not in known:
                 detail = f"there is no {kind} {reference.name!r}{suggestion(reference.name, known)}"
                 yield ("steps", step, "request", *place, key), detail
+
+
+def _inside_faults(recipe: ExperimentRequest, step: str, template: Any) -> Iterator[Fault]:
+    """`{axis: amount.rows}` needs a mapping with `rows` in every value of the axis."""
+    for place, reference in references(template):
+        if isinstance(reference, AxisRef) and reference.name in recipe.sweep:
+            values = list(axis_values(recipe.sweep[reference.name]).values())
+        elif isinstance(reference, ParameterRef) and reference.name in recipe.parameters:
+            values = [recipe.parameters[reference.name]]
+        else:
+            continue
+        for value in values:
+            try:
+                inside(value, reference.inside)
+            except LookupError:
+                key = ".".join(reference.inside)
+                kind = "axis" if isinstance(reference, AxisRef) else "parameter"
+                yield ("steps", step, "request", *place, kind), f"a value of {reference.name} has no {key!r}"
+                break
+
+
+def _gate_faults(recipe: ExperimentRequest, name: str, step: Step, operations: Operations) -> Iterator[Fault]:
+    if step.stop_if is None:
+        return
+    measuring = recipe.steps.get(step.stop_if.of)
+    place: Place = ("steps", name, "stop_if", "of")
+    if measuring is None:
+        yield place, f"there is no step {step.stop_if.of!r}{suggestion(step.stop_if.of, recipe.steps)}"
+    elif (known := operations.get(measuring.operation)) and known.produces not in _HAS_VALUES:
+        yield place, f"step {step.stop_if.of} makes a {known.produces}, which holds no measured values"
 
 
 def _report_faults(recipe: ExperimentRequest, operations: Operations) -> Iterator[Fault]:
@@ -110,9 +150,15 @@ def _report_faults(recipe: ExperimentRequest, operations: Operations) -> Iterato
         yield ("report",), f"step {recipe.report} makes no report; name the step that does"
 
 
-def _order(templates: dict[str, Any]) -> list[str]:
+def _needed(recipe: ExperimentRequest, templates: dict[str, Any], step: str) -> set[str]:
+    gate = recipe.steps[step].stop_if
+    return needed_steps(templates[step]) | ({gate.of} if gate else set())
+
+
+def _order(recipe: ExperimentRequest, templates: dict[str, Any]) -> list[str]:
     needs = {
         name: {ref.name for _, ref in references(template) if isinstance(ref, StepRef)}
+        | _needed(recipe, templates, name)
         for name, template in templates.items()
     }
     try:
@@ -131,7 +177,7 @@ def _reference_place(templates: dict[str, Any], step: str, to: str) -> Place:
     for place, reference in references(templates[step]):
         if isinstance(reference, StepRef) and reference.name == to:
             return ("steps", step, "request", *place, "step")
-    return ("steps", step, "request")
+    return ("steps", step, "stop_if", "of")
 
 
 def _axes(
@@ -141,7 +187,7 @@ def _axes(
     axes: dict[str, tuple[str, ...]] = {}
     for name in order:
         found = own_axes(templates[name])
-        for needed in needed_steps(templates[name]):
+        for needed in _needed(recipe, templates, name):
             found.update(axes[needed])
         axes[name] = tuple(axis for axis in recipe.sweep if axis in found)
     return axes
@@ -152,9 +198,14 @@ def _idle_faults(recipe: ExperimentRequest, templates: dict[str, Any]) -> Iterat
     used = [ref for template in templates.values() for _, ref in references(template)]
     axes = {ref.name for ref in used if isinstance(ref, AxisRef | LabelRef)}
     given = {ref.name for ref in used if isinstance(ref, InputRef)}
+    parameters = {ref.name for ref in used if isinstance(ref, ParameterRef)}
     for axis in recipe.sweep:
         if axis not in axes:
             yield ("sweep", axis), f"no step refers to this axis; write {{axis: {axis}}} where it belongs"
     for name in recipe.given:
         if name not in given:
             yield ("inputs", name), f"no step refers to this input; write {{input: {name}}} where it belongs"
+    for name in recipe.parameters:
+        if name not in parameters:
+            detail = f"no step refers to this parameter; write {{parameter: {name}}} where it belongs"
+            yield ("parameters", name), detail

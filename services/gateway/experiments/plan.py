@@ -19,17 +19,37 @@ from services.gateway.experiments.references import (
     InputRef,
     LabelRef,
     Literal,
+    ParameterRef,
     RecipeRef,
     Reference,
     StepRef,
     fill,
+    inside,
 )
 from shared.contracts.base import JobRequest
+from shared.contracts.experiment import StopIf
 
 Labels = dict[str, str]
 """Where a node stands: axis → label."""
-Made = Callable[[str, Labels], str | None]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """In place of an artifact: a gate stopped the step, or one that it needs, and why."""
+
+    why: str
+
+
+Made = Callable[[str, Labels], str | Stopped | None]
 """The artifact of a step for some labels; None when it could not be made."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`measured` is the node whose measurement decides."""
+
+    rule: StopIf
+    measured: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,7 @@ class Node:
     needs: frozenset[str]
     gathers: frozenset[str]
     height: int = 1
+    gate: Gate | None = None
     also: tuple[str, ...] = ()
     """Other names of the same work."""
 
@@ -61,10 +82,11 @@ class Plan:
     def report(self) -> Node:
         return self.nodes[self.keys[self.graph.recipe.report]]
 
-    def bind(self, node: Node, made: Mapping[str, str | None]) -> JobRequest | None:
+    def bind(self, node: Node, made: Mapping[str, str | Stopped | None]) -> JobRequest | None:
         """The node's request when some artifacts turned out otherwise; None when nothing is left to gather.
 
-        `made`: the artifact of every node this one depends on, None for what could not be made.
+        `made`: the artifact of every node this one depends on, None for what could not be made, or the reason
+        why it was not to be made.
         """
         body = fill_request(
             self.graph, node.step, node.labels, lambda step, labels: made[self._key(step, labels)]
@@ -100,7 +122,9 @@ class _NothingLeft(Exception):
 
 
 class _Absent(Exception):
-    pass
+    def __init__(self, why: str | None) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> Any:
@@ -108,13 +132,17 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
         return _gathered(graph, reference, labels, made)
     if isinstance(reference, StepRef):
         artifact = made(reference.name, labels)
+        if isinstance(artifact, Stopped):
+            raise _Absent(artifact.why)
         if artifact is None:
-            raise _Absent
+            raise _Absent(None)
         return artifact
     if isinstance(reference, InputRef):
         return graph.recipe.given[reference.name]
+    if isinstance(reference, ParameterRef):
+        return inside(graph.recipe.parameters[reference.name], reference.inside)
     if isinstance(reference, AxisRef):
-        return graph.values[reference.name][labels[reference.name]]
+        return inside(graph.values[reference.name][labels[reference.name]], reference.inside)
     if isinstance(reference, LabelRef):
         return labels[reference.name]
     if isinstance(reference, RecipeRef):
@@ -132,24 +160,44 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
     found = [(run, at) for run, at in repeated if run is not None]
     if not found:
         raise _NothingLeft
-    names = [run["name"] for run, _ in found]
-    for run, at in found:
-        if at and names.count(run["name"]) > 1:
-            run["name"] = f"{run['name']} ({describe(at)})"
+    placed = [
+        (run, at | {axis: str(value) for axis, value in run["axes"].items() if axis not in at})
+        for run, at in found
+    ]
+    for (run, _), name in zip(placed, _distinct_names(placed), strict=True):
+        if name != run["name"]:
+            run["label"], run["name"] = run["name"], name
     return [run for run, _ in found]
+
+
+def _distinct_names(found: list[tuple[dict[str, Any], Labels]]) -> list[str]:
+    """The runs' names, each with the axes that tell it from those of the same name: `D1 (seed=2)`."""
+    told = []
+    for run, at in found:
+        alike = [labels for other, labels in found if other["name"] == run["name"]]
+        apart = {axis: label for axis, label in at.items() if any(o.get(axis) != label for o in alike)}
+        told.append(f"{run['name']} ({describe(apart)})" if apart else run["name"])
+    return told
 
 
 def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict[str, Any] | None:
     """One gathered run, without the artifacts that could not be made; None when it has none at all."""
     run: dict[str, Any] = {"name": describe(at) or "run", "axes": _plain(graph, at)}
+    if at and "name" not in template:
+        run["label"] = "run"
     whole = absent = 0
     for name, item in template.items():
         needs = bool(needed_steps(item))
+        if name == "axes":
+            run["axes"] |= item
+            continue
         try:
             run[name] = fill(item, lambda ref: _meaning(graph, ref, at, made))
             whole += needs
-        except _Absent:
+        except _Absent as lost:
             absent += 1
+            if lost.why is not None:
+                run["stopped"] = lost.why
     return None if absent and not whole else run
 
 

@@ -28,6 +28,12 @@ class InputRef:
 
 
 @dataclass(frozen=True)
+class ParameterRef:
+    name: str
+    inside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StepRef:
     name: str
 
@@ -35,6 +41,8 @@ class StepRef:
 @dataclass(frozen=True)
 class AxisRef:
     name: str
+    inside: tuple[str, ...] = ()
+    """Keys into the value, where it is a mapping: `{axis: amount.rows}`."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,13 @@ class Gather:
     runs: tuple[dict[str, Any], ...]
 
 
-Reference = InputRef | StepRef | AxisRef | LabelRef | RecipeRef | Literal | Gather
-_NAMED: dict[str, type[InputRef | StepRef | AxisRef | LabelRef]] = {
+Reference = InputRef | ParameterRef | StepRef | AxisRef | LabelRef | RecipeRef | Literal | Gather
+_NAMED: dict[str, type[InputRef | StepRef | LabelRef]] = {
     "input": InputRef,
     "step": StepRef,
-    "axis": AxisRef,
     "label": LabelRef,
 }
-_KEYS = frozenset({*_NAMED, "gather", "this", "literal"})
+_KEYS = frozenset({*_NAMED, "axis", "parameter", "gather", "this", "literal"})
 
 
 def parse(value: Any, place: Place = ()) -> Any:
@@ -91,6 +98,9 @@ def _reference(key: str, value: Any, place: Place) -> Reference:
         if value != "recipe":
             raise BadReference(place, "the only thing `this` can name is `recipe`")
         return RecipeRef()
+    if key in ("axis", "parameter"):
+        name, *inside = value.split(".")
+        return AxisRef(name, tuple(inside)) if key == "axis" else ParameterRef(name, tuple(inside))
     return _NAMED[key](value)
 
 
@@ -101,8 +111,12 @@ def _gather(value: Any, place: Place) -> Gather:
     for number, run in enumerate(runs):
         if not isinstance(run, dict) or any(isinstance(ref, Gather) for _, ref in references(run)):
             raise BadReference((*place, number), "a run is a mapping, and holds no `gather` of its own")
-        if "axes" in run:
-            raise BadReference((*place, number, "axes"), "a gathered run gets its axes by itself")
+        own = run.get("axes", {})
+        if not isinstance(own, dict) or not all(
+            isinstance(value, str | int | float) for value in own.values()
+        ):
+            detail = "a gathered run gets its axes by itself; those of its own are plain values by name"
+            raise BadReference((*place, number, "axes"), detail)
     return Gather(runs)
 
 
@@ -136,6 +150,15 @@ def fill(template: Any, meaning: Callable[[Reference], Any]) -> Any:
     if isinstance(template, list):
         return [fill(item, meaning) for item in template]
     return template
+
+
+def inside(value: Any, keys: tuple[str, ...]) -> Any:
+    """What lies below the keys. Raises LookupError where there is no such key."""
+    for key in keys:
+        if not isinstance(value, dict):
+            raise LookupError(key)
+        value = value[key]
+    return value
 
 
 def at(template: Any, place: Place) -> tuple[Place, Reference] | None:

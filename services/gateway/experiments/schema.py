@@ -18,7 +18,7 @@ def recipe_schema(operations: Operations) -> Schema:
     """`ExperimentRequest`'s schema in which each step's request is that of its operation, and any value in it
     may be a reference."""
     schema = ExperimentRequest.model_json_schema(by_alias=True)
-    definitions: Schema = {REFERENCE: reference_schema()}
+    definitions: Schema = schema["$defs"] | {REFERENCE: reference_schema()}
     steps = [
         _step(name, request.model_json_schema(), definitions)
         for name, request in operations.items()
@@ -31,6 +31,7 @@ def recipe_schema(operations: Operations) -> Schema:
 def reference_schema() -> Schema:
     keys: Schema = {
         "input": _NAME | {"description": "The id of one of the recipe's inputs."},
+        "parameter": _NAME | {"description": "The value of one of the recipe's parameters."},
         "step": _NAME | {"description": "The id of the artifact that a step makes."},
         "axis": _NAME | {"description": "An axis' value."},
         "label": _NAME | {"description": "The label of an axis' value."},
@@ -64,6 +65,7 @@ def _step(operation: str, request: Schema, definitions: Schema) -> Schema:
         "properties": {
             "operation": {"const": operation},
             "request": {"$ref": f"#/$defs/{operation}"},
+            "stop_if": {"anyOf": [{"$ref": "#/$defs/StopIf"}, {"type": "null"}]},
         },
     }
 
@@ -78,7 +80,7 @@ def _open(schema: Any, operation: str) -> Any:
     for key, value in schema.items():
         if key == "$ref":
             opened[key] = value.replace("#/$defs/", f"#/$defs/{operation}.")
-        elif key == "properties":
+        elif key in ("properties", "patternProperties"):
             opened[key] = {name: _or_reference(_open(inner, operation)) for name, inner in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             opened[key] = _or_reference(_open(value, operation))

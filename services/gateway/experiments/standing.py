@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from http import HTTPStatus
 
-from services.gateway.experiments.plan import Node, Plan
+from services.gateway.experiments.plan import Node, Plan, Stopped
 from services.gateway.pointers import MAX_FAULTS, pointer
 from shared.contracts.base import JobRequest
 from shared.contracts.problems import FieldError
@@ -22,6 +22,7 @@ class NodeState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     BLOCKED = "blocked"
+    STOPPED = "stopped"
 
     @property
     def settled(self) -> bool:
@@ -37,13 +38,22 @@ class DependencyFailed(GamutError):
     reason = Reason.DEPENDENCY_FAILED
 
 
+class BudgetSpent(GamutError):
+    """The experiment's budget is spent. POST /v1/experiments/{id}/resume with a larger one goes on."""
+
+    status = HTTPStatus.PAYMENT_REQUIRED
+    code = "budget_spent"
+    reason = Reason.BUDGET_EXHAUSTED
+
+
 class Standing:
-    """`made` holds the artifact of each settled node, None for what could not be made."""
+    """`made` holds the artifact of each settled node, None for what could not be made, and for what a gate
+    stopped the reason."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.states = dict.fromkeys(plan.nodes, NodeState.WAITING)
-        self.made: dict[str, str | None] = {}
+        self.made: dict[str, str | Stopped | None] = {}
         self.requests: dict[str, JobRequest] = {}
         self._why: dict[str, str] = {}
         self._open = {key: len(node.needs | node.gathers) for key, node in plan.nodes.items()}
@@ -75,6 +85,10 @@ class Standing:
 
     def cancelled(self, key: str) -> None:
         self._settle(key, NodeState.CANCELLED, None, "its job was cancelled")
+
+    def stopped(self, key: str, why: str) -> None:
+        """Its gate closed: it does not run, and neither does what needs it."""
+        self._settle(key, NodeState.STOPPED, Stopped(why), why)
 
     def in_state(self, state: NodeState) -> list[str]:
         return [key for key, found in self.states.items() if found is state]
@@ -112,7 +126,7 @@ class Standing:
         )
         return DependencyFailed(detail, errors[:MAX_FAULTS])
 
-    def _settle(self, key: str, state: NodeState, artifact: str | None, why: str = "") -> None:
+    def _settle(self, key: str, state: NodeState, artifact: str | Stopped | None, why: str = "") -> None:
         if self.states[key].settled:
             return
         self.states[key] = state
@@ -128,6 +142,10 @@ class Standing:
             lost = sorted(needed for needed in node.needs if self.made[needed] is None)
             if lost:
                 self._settle(key, NodeState.BLOCKED, None, f"it needs {lost[0]}")
+                continue
+            stopped = [made for made in map(self.made.get, node.needs) if isinstance(made, Stopped)]
+            if stopped:
+                self._settle(key, NodeState.STOPPED, stopped[0], stopped[0].why)
                 continue
             request = self._bound(node)
             if request is None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from services.generator.calls import Answer, Call, Params, derived_seed
 from services.generator.engine.asking import Ask
@@ -31,8 +29,7 @@ class Interviewer:
         """`name` is what makes this call's seed its own."""
         prompts = _prompts(template, frozenset({*variables, "schema"}))
         prompt = prompts.render({**variables, "schema": schema or {}}, chat=self.target.chat)
-        held = orjson.dumps(schema).decode() if schema is not None and self.structured else None
-        params = replace(self.params, schema=held)
+        params = self.params.held_to(schema if self.structured else None)
         return self.target.call(prompt, params, derived_seed(self.seed, template, *name))
 
     async def ask(

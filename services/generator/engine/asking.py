@@ -11,8 +11,8 @@ from services.generator.sources.router import Router
 
 
 class Ask(Protocol):
-    """The answer to a call. Raises `SourceError` (this call is refused) or `NoSource` (the job cannot go
-    on)."""
+    """The answer to a call. Raises `SourceError` (this call is refused), or `NoSource` or `Refusing` (the
+    job cannot go on)."""
 
     async def __call__(self, call: Call) -> Answer: ...
 
@@ -34,7 +34,7 @@ class Asker:
             await asyncio.shield(other)
         self._under_way[key] = None
         try:
-            kept = await self._journal.find(key)
+            kept = await self._journal.find(key) if self._journal.may_hold(key) else None
             if kept is not None:
                 self._router.ledger.account(kept.source).reused += 1
                 return kept

@@ -66,6 +66,7 @@ class Stream:
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
+        self._server_said = ""
         self._finishing = False
         self._ahead = AHEAD_WITH_PREFIXES if stage.shares_prefixes else AHEAD
 
@@ -174,6 +175,8 @@ class Stream:
 
     def _judge(self, outcome: Draft | Reject, number: int) -> None:
         if isinstance(outcome, Reject):
+            if outcome.reason is Refusal.SOURCE_REFUSED:
+                self._server_said = outcome.detail
             self._record.reject(outcome, number)
             return
         refused = self._stage.judge(outcome)
@@ -208,4 +211,6 @@ class Stream:
                 f"{progress.decided} candidates (the limit is {self._stage.max_candidates}); refused: "
                 f"{reasons or 'none'}. Raise max_candidates, or loosen what refuses most."
             )
+            if self._server_said:
+                short += f" The last refusal by a source: {self._server_said}"
         return Result(progress.accepted, progress.decided, short)

@@ -41,6 +41,8 @@ class Behaviour:
     retry_after: float | None = None
     fail: float = 0.0
     cut: float = 0.0
+    context: int = 0
+    """Prompt and answer together may have so many tokens; more are refused with 400 (0: any number)."""
     max_waiting: int | None = None
     """More waiting requests than this are refused with 429 (vLLM waits; other servers refuse)."""
     dead_from: float = float("inf")
@@ -170,6 +172,8 @@ class SimulatedServer:
             return self._refuse(404, f"The model `{asked['model']}` does not exist.")
         if asked.get("max_tokens", 1) < 1:
             return self._refuse(400, "max_tokens must be at least 1")
+        if behaviour.context and _tokens(prompt) + asked.get("max_tokens", 1) > behaviour.context:
+            return self._refuse(400, f"This model's maximum context length is {behaviour.context} tokens.")
         full = behaviour.max_waiting is not None and self.waiting > behaviour.max_waiting
         if full or fault < behaviour.refuse:
             return self._refuse(429, "too many requests")
@@ -190,7 +194,7 @@ class SimulatedServer:
     ) -> web.StreamResponse:
         text, finish, tokens_out, logprobs = _said(asked, prompt, self.behaviour.vocabulary)
         await self._work(prompt, tokens_out)
-        tokens_in = max(1, len(prompt) // 4)
+        tokens_in = _tokens(prompt)
         usage = {
             "prompt_tokens": tokens_in,
             "completion_tokens": tokens_out,
@@ -255,6 +259,10 @@ def _prompt(asked: dict[str, Any]) -> str:
     if "messages" in asked:
         return "\n\n".join(message["content"] for message in asked["messages"])
     return str(asked["prompt"])
+
+
+def _tokens(prompt: str) -> int:
+    return max(1, len(prompt) // 4)
 
 
 def _said(

@@ -79,6 +79,17 @@ class NoSource(Exception):
         self.causes = causes
 
 
+class Refusing(Exception):
+    """A model has refused every call that it got."""
+
+    def __init__(self, model: str, calls: int, last: SourceError) -> None:
+        super().__init__(
+            f"{model} refused each of its {calls} calls and answered none; source {last.source} says: "
+            f"{last.detail}. Correct the request (or the server) and submit it again."
+        )
+        self.last = last
+
+
 def reason_of_status(status: int, *, retry_after: bool) -> Reason:
     """The reason behind an HTTP status that is not 200."""
     if status == 429 or (status == 503 and retry_after):

@@ -35,6 +35,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)  # for one answer after the other
 
     def send(self, request: bytes, answer: asyncio.Future[Reply]) -> None:
         self._answer = answer
@@ -42,7 +43,6 @@ class _Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._size = 0
         self._keep = True
-        self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
 
     # httptools' callbacks

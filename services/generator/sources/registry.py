@@ -52,6 +52,14 @@ class SourceSpec(BaseModel):
     max_model_tokens: int | None = Field(
         default=None, ge=1, description="The context window, when it is known."
     )
+    adapters_dir: Path | None = Field(
+        default=None,
+        description="A folder that this service writes and the server reads: adapters are put there to be "
+        "loaded (vLLM with VLLM_ALLOW_RUNTIME_LORA_UPDATING). Unset: the source serves no adapters.",
+    )
+    adapters_path: str | None = Field(
+        default=None, description="The same folder as the server sees it, where that is another path."
+    )
 
     @property
     def identity(self) -> Model:
@@ -100,7 +108,11 @@ class Registry:
                 f"source {ref.name!r} serves {spec.identity}, and the request names "
                 f"{Model(ref.model or spec.model, ref.revision or '')}: correct one of them"
             )
-        return spec
+        if ref.adapter is None:
+            return spec
+        if spec.adapters_dir is None:
+            raise UnknownSource(f"source {ref.name!r} serves no adapters: set its adapters_dir")
+        return spec.model_copy(update={"model": ref.adapter})
 
     def targets(self, refs: Sequence[SourceRef]) -> list[Target]:
         """What a job's candidates are spread over: one target for each distinct (model, revision, API)."""
@@ -113,10 +125,10 @@ class Registry:
 
     def lanes(self, refs: Sequence[SourceRef]) -> list[Lane]:
         """A connection pool and a limit for each source. They belong to the running event loop."""
-        return [self._lane(ref.name, self.spec(ref)) for ref in refs]
+        return [self._lane(name_of(ref), self.spec(ref)) for ref in refs]
 
     def prices(self, refs: Sequence[SourceRef]) -> dict[str, Price]:
-        return {ref.name: self.spec(ref).price for ref in refs}
+        return {name_of(ref): self.spec(ref).price for ref in refs}
 
     @staticmethod
     def _lane(name: str, spec: SourceSpec) -> Lane:
@@ -126,3 +138,8 @@ class Registry:
         limit = Limit(start=spec.concurrency, high=max(spec.concurrency, spec.max_concurrency))
         between = 60.0 / spec.requests_per_minute if spec.requests_per_minute else 0.0
         return Lane(name, spec.identity, client, limit, between)
+
+
+def name_of(ref: SourceRef) -> str:
+    """What the source is called in a job: an adapter on it is a source of its own."""
+    return ref.name if ref.adapter is None else f"{ref.name}+{ref.adapter}"

@@ -18,51 +18,15 @@ from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
 from services.generator.calls import Answer, Call, Model
 from services.generator.ledger import Ledger
-from services.generator.sources.affinity import REMEMBERED, Affinity
 from services.generator.sources.errors import Action, NoSource, Reason, SourceError
 from services.generator.sources.lane import Lane, Turns
+from services.generator.sources.peers import Peers
 
 MAX_FAILURES = 10
 """Tries of one call that may end in 5xx, a timeout or a cut; rate limits and dead sources are not counted."""
 PATIENCE_SECONDS = 900.0
 GAUGE_SECONDS = 1.0
 UNCOUNTED = frozenset({Reason.RATE_LIMITED, Reason.DEAD, Reason.UNKNOWN_MODEL, Reason.DENIED})
-
-
-class Peers:
-    """The sources of one model, and the calls that wait for any of them."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.lanes: list[Lane] = []
-        self.waiters: Turns = deque()
-        self.affinity = Affinity()
-        self.gates: dict[tuple[str, str], Turns | None] = {}
-        """By (source, prefix): those who wait for the leader's answer; None once it has come."""
-        self.deadline: asyncio.TimerHandle | None = None
-
-    def warm(self, gate: tuple[str, str]) -> None:
-        """The prefix is computed; the oldest of very many are forgotten (the server has, too)."""
-        self.gates[gate] = None
-        if len(self.gates) > REMEMBERED:
-            oldest = next(iter(self.gates))
-            if self.gates[oldest] is None:
-                del self.gates[oldest]
-
-    @property
-    def troubled(self) -> bool:
-        """Whether a source is out or told us to wait: then admission is more than a hand-over."""
-        return any(lane.out or lane.not_before for lane in self.lanes)
-
-    def roomiest(self, now: float) -> Lane | None:
-        """The live lane with the smallest share of its limit in use."""
-        best, best_share = None, 2.0
-        for lane in self.lanes:
-            if lane.has_room(now):
-                share = lane.in_flight / lane.limit.value
-                if share < best_share:
-                    best, best_share = lane, share
-        return best
 
 
 class Router:
@@ -114,15 +78,22 @@ class Router:
     async def ask(self, call: Call) -> Answer:
         """The answer to `call`.
 
-        Raises `SourceError` when the call itself is refused or failed too often, `NoSource` when no source
-        that serves its model came back in time.
+        Raises `SourceError` when the call itself is refused or failed too often, `Refusing` when its model
+        refuses every call, `NoSource` when no source that serves its model came back in time.
         """
         try:
             return await self._once(call)
         except SourceError as error:
-            if error.action is Action.GIVE_UP:
-                raise
-            return await self._again(call, error)
+            if error.action is not Action.GIVE_UP:
+                return await self._again(call, error)
+            self._judge(call, error)
+            raise
+
+    def _judge(self, call: Call, error: SourceError) -> None:
+        """A call is given up: is it the call, or does its model refuse them all? Raises `Refusing`."""
+        trial = self._peers[call.model].trial
+        if trial is not None:
+            trial.refused(call, error)
 
     async def _again(self, call: Call, first: SourceError) -> Answer:
         """The slow path: the same call until it is answered, refused, or has failed `MAX_FAILURES` times."""
@@ -142,7 +113,11 @@ class Router:
             failures += error.reason not in UNCOUNTED
             return failures < MAX_FAILURES
 
-        return await AsyncRetrying(retry=worth_another, wait=_pause, reraise=True)(attempt)
+        try:
+            return await AsyncRetrying(retry=worth_another, wait=_pause, reraise=True)(attempt)
+        except SourceError as last:
+            self._judge(call, last)
+            raise
 
     async def _once(self, call: Call) -> Answer:
         peers = self._peers.get(call.model)
@@ -209,6 +184,8 @@ class Router:
     async def _send(self, call: Call, lane: Lane, peers: Peers, *, refill: bool = True) -> Answer:
         """Issue the call on an admitted lane (`in_flight` already counts it)."""
         account = self.ledger.account(lane.name)
+        trial = peers.trial
+        ticket = trial.sent() if trial is not None else 0
         try:
             if lane.seconds_between:
                 await asyncio.sleep(lane.slot_delay(self._loop.time()))
@@ -217,6 +194,7 @@ class Router:
             answer = await lane.client.ask(call)
             now = self._loop.time()
             lane.succeeded(now, now - start)
+            peers.trial = None
             self.ledger.answered(answer)
             return answer
         except SourceError as error:
@@ -229,6 +207,8 @@ class Router:
             account.failed["cancelled"] += 1
             raise
         finally:
+            if trial is not None:
+                trial.ended(ticket)
             lane.in_flight -= 1
             if refill:
                 self._freed(lane, peers)

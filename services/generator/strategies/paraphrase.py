@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from services.generator.calls import Call, Params
+from services.generator.calls import Call, Message, Params
 from services.generator.chance import Chance
 from services.generator.engine.asking import Ask
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject, Sample, Stage
@@ -30,13 +30,13 @@ from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.strategies.topic_identity import normalised
 
-VARIABLES = frozenset({"question", "answer", "example", "task"})
+VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 
 
 @dataclass(frozen=True)
 class ParaphraseSettings:
-    """`per_context` = K, `paraphrases` = m_p, `replaced` = m_r of context
-    number so-and-so. `filters` makes a context's own filters."""
+    """`per_context` = K, `paraphrases` = m_p, `replaced` = m_r of context number so-and-so. `filters` makes a
+    context's own filters; `schema` and `question_schema` are what answers are held to (None: nothing)."""
 
     seed: int
     task: str
@@ -49,6 +49,9 @@ class ParaphraseSettings:
     text_of: Callable[[dict[str, Any]], str]
     count_words: Callable[[str], int]
     filters: Callable[[], Sequence[Filter]]
+    parse_question: Callable[[str], str] = question_only
+    schema: Mapping[str, Any] | None = None
+    question_schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +88,8 @@ class Paraphrase(Stage):
         self._contexts = list(contexts.items())
         self._real = real
         self._targets = targets
-        self._params = params
+        self._pair_params = params.held_to(settings.schema)
+        self._params = params.held_to(settings.question_schema)
         self._pair_prompts = pair_prompts
         self._prompts = prompts
         self._settings = settings
@@ -155,8 +159,10 @@ class Paraphrase(Stage):
             "examples": others,
             "length": settings.count_words(chance.choice(others)["text"]) if others else 0,
             "sentences": 0,
+            "schema": settings.schema or {},
         }
-        return self._call(chance, self._pair_prompts, variables, context_id)
+        prompt, target = self._rendered(chance, self._pair_prompts, variables)
+        return target.call(prompt, self._pair_params, chance.call_seed, context_id)
 
     async def _paraphrase(self, ask: Ask, context_id: str, source: _Source, number: int) -> Draft | Reject:
         settings = self._settings
@@ -164,7 +170,11 @@ class Paraphrase(Stage):
         answer = await ask(call)
 
         def parse(text: str) -> dict[str, Any]:
-            return {"context_id": context_id, "question": question_only(text), "answer": source.answer}
+            return {
+                "context_id": context_id,
+                "question": settings.parse_question(text),
+                "answer": source.answer,
+            }
 
         extra = {**settings.extra, "paraphrase_of": source.said}
         return draft_of(call, answer, parse, settings.text_of, extra=extra)
@@ -178,13 +188,16 @@ class Paraphrase(Stage):
             "question": source.question,
             "answer": source.answer,
             "example": example or {},
+            "schema": settings.question_schema or {},
         }
-        return self._call(chance, self._prompts, variables, "")
+        prompt, target = self._rendered(chance, self._prompts, variables)
+        return target.call(prompt, self._params, chance.call_seed)
 
-    def _call(self, chance: Chance, prompts: Prompts, variables: Mapping[str, Any], prefix: str) -> Call:
-        target: Target = self._targets.draw(chance)
-        prompt = prompts.render(variables, chat=target.chat)
-        return target.call(prompt, self._params, chance.call_seed, prefix)
+    def _rendered(
+        self, chance: Chance, prompts: Prompts, variables: Mapping[str, Any]
+    ) -> tuple[str | tuple[Message, ...], Target]:
+        target = self._targets.draw(chance)
+        return prompts.render(variables, chat=target.chat), target
 
     def _examples(self, chance: Chance, context_id: str, count: int) -> list[Example]:
         """Real pairs about other contexts (a pair about this one would be copied)."""

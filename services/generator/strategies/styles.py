@@ -10,10 +10,9 @@ with T · G rows. C's prompts and personas are not printed; ours are `styles.j2`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.calls import Call, Params
@@ -101,8 +100,7 @@ class Styles(Stage):
         self._prompts = prompts
         self._settings = settings
         self._schema = lesson_schema(settings.fewest, settings.most)
-        schema = orjson.dumps(self._schema).decode() if settings.structured else None
-        self._params = replace(params, schema=schema)
+        self._params = params.held_to(self._schema if settings.structured else None)
 
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
         call, asked = self._call(number)

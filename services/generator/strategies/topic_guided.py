@@ -20,12 +20,13 @@ from services.generator.strategies.prompts import Prompts
 from services.generator.strategies.topic_turns import TopicTurns
 
 VARIABLES = frozenset({"task", "topic", "examples", "length", "sentences"})
-QA_VARIABLES = VARIABLES | {"context"}
+QA_VARIABLES = VARIABLES | {"context", "schema"}
 
 
 @dataclass(frozen=True)
 class TopicGuidedSettings:
-    """What every candidate has in common. `parse` gives a row of the kind, `text_of` its measured text."""
+    """What every candidate has in common. `parse` gives a row of the kind, `text_of` its measured text;
+    `schema` is what answers are held to (None: their form is only asked for)."""
 
     seed: int
     task: str
@@ -35,6 +36,7 @@ class TopicGuidedSettings:
     """(answer, context id) → row."""
     text_of: Callable[[dict[str, Any]], str]
     count_words: Callable[[str], int]
+    schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,7 +66,7 @@ class TopicGuided(Stage):
         self._examples = examples
         self._lengths = [settings.count_words(example["text"]) for example in examples]
         self._targets = targets
-        self._params = params
+        self._params = params.held_to(settings.schema)
         self._prompts = prompts
         self._settings = settings
         self._contexts = list((contexts or {}).items())
@@ -119,4 +121,6 @@ class TopicGuided(Stage):
             "length": length,
             "sentences": settings.sentences,
         }
-        return {**variables, "context": context} if context_id else variables
+        if not context_id:
+            return variables
+        return {**variables, "context": context, "schema": settings.schema or {}}

@@ -9,16 +9,21 @@ import numpy as np
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.jobs.measure import put_picture
+from services.metrics.jobs.propose import TRIALS
+from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
-from services.metrics.reporting.findings import findings
+from services.metrics.reporting.findings import tell
 from services.metrics.reporting.page import render_page
-from services.metrics.reporting.runs import Run, named
+from services.metrics.reporting.plain import answer_json, headline
+from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
 from shared.contracts.measurement import Measured
 from shared.contracts.report import ReportRequest, ReportRun
 from shared.datasets import ROWS
 from shared.jobs.workspace import Workspace
+
+MAPS = ("map_tsne.png",)
 
 
 def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
@@ -27,40 +32,56 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
     for number, run in enumerate(request.runs):
         workspace.progress(number, len(request.runs), "runs", note=f"reading {run.name}")
         runs.append(_read(run, workspace))
-    baseline = named(runs, request.baseline)
-    table = make_table(runs, request.columns, baseline, request.y)
-    said = findings(runs, baseline, request.x, request.y)
-    pictures = report_pictures(runs, baseline, x=request.x, y=request.y, series=request.series)
+    question = Question(
+        request.x, request.y, request.baseline, request.untuned, request.replicates, tuple(request.within)
+    )
+    table = make_table(runs, request.columns, request.baseline, request.y)
+    found = answers(runs, question)
+    said = tell(found, question)
+    pictures = report_pictures(runs, found, question, request.series)
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
+    trials = workspace.input(request.trials).json(TRIALS) if request.trials else []
     page = render_page(
         title=request.title,
-        table=table,
+        question=question,
+        answers=found,
         said=said,
+        table=table,
         pictures=pictures,
         runs=runs,
+        trials=trials,
         notes=request.notes,
         recipe=request.recipe,
     )
     workspace.output.put("report.html", page.encode(), "text/html")
     workspace.output.put("table.csv", table.csv().encode(), "text/csv")
+    if request.recipe is not None:
+        workspace.output.put_json("recipe.json", request.recipe)
     workspace.output.put_json(
         "report.json",
         {
             "title": request.title,
-            "findings": said,
+            "findings": said.all,
+            "answers": [answer_json(answer) for answer in found],
             "columns": list(table.columns),
             "table": table.json(),
             "pictures": [{"name": p.name, "title": p.title, "alt": p.alt} for p in pictures],
             "runs": [
                 {"name": run.name, "axes": dict(run.axes), "artifacts": dict(run.artifacts)} for run in runs
             ],
+            "trials": trials,
             "notes": request.notes,
             "recipe": request.recipe,
         },
     )
-    return {"runs": len(runs), "findings": said, "pictures": [picture.name for picture in pictures]}
+    return {
+        "runs": len(runs),
+        "findings": said.all,
+        "recommended": [headline(answer) for answer in found],
+        "pictures": [picture.name for picture in pictures],
+    }
 
 
 def _read(run: ReportRun, workspace: Workspace) -> Run:
@@ -77,11 +98,15 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
     return Run(
         name=run.name,
         axes=run.axes,
-        artifacts={role: artifact.id for role, artifact in found.items()},
+        artifacts={role: artifact.id for role, artifact in found.items()} | run.instruments,
         dataset=found["dataset"].summary if "dataset" in found else {},
         evaluation=found["evaluation"].summary if "evaluation" in found else {},
         measured=Measured.model_validate(measurement.json("measurement.json")) if measurement else None,
         losses=_losses(found.get("evaluation")),
+        instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
+        label=run.label,
+        stopped=run.stopped,
+        maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
     )
 
 

@@ -15,6 +15,7 @@ from services.metrics.lexical.hashing import absorb, finish, hash_bytes, start, 
 # The high and low bit of each byte, for finding a zero byte among eight at once.
 HIGH_BITS = np.uint64(0x8080808080808080)
 LOW_BITS = np.uint64(0x0101010101010101)
+SPACES = np.uint64(0x2020202020202020)
 
 
 @compiled
@@ -198,18 +199,39 @@ def scan_pieces(data, begins, seed, hashes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def scan_at_spaces(data, begins, seed, hashes, offsets):  # type: ignore[no-untyped-def]
-    """What stands between single spaces, empty or not, as `str.split(" ")` gives it."""
+def scan_spaced(padded, size, seed, hashes, count):  # type: ignore[no-untyped-def]
+    """What stands between single spaces of one text, which a space and seven bytes more follow."""
+    i = np.uint64(0)
+    one = np.uint64(1)
+    first = start(seed)
+    while i <= np.uint64(size):
+        state = first
+        origin = i
+        while True:
+            word = eight_bytes(padded, i)
+            apart = word ^ SPACES
+            length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
+            i += length
+            if length < np.uint64(8):
+                break
+            state = absorb(state, word)
+        word &= (one << (length << np.uint64(3))) - one
+        hashes[count] = finish(state, word, i - origin)
+        count += 1
+        i += one
+    return count
+
+
+@compiled
+def scan_at_spaces(data, begins, longest, seed, hashes, offsets):  # type: ignore[no-untyped-def]
+    """Tokens of every text, empty or not, as `str.split(" ")` gives them; `longest`: bytes of a text."""
+    padded = np.empty(longest + 8, np.uint8)
     count = 0
     for text in range(len(begins) - 1):
-        token = begins[text]
-        for i in range(begins[text], begins[text + 1]):
-            if data[i] == 32:
-                hashes[count] = hash_bytes(data, token, i, seed)
-                count += 1
-                token = i + 1
-        hashes[count] = hash_bytes(data, token, begins[text + 1], seed)
-        count += 1
+        size = begins[text + 1] - begins[text]
+        padded[:size] = data[begins[text] : begins[text + 1]]
+        padded[size : size + 8] = np.uint8(32)
+        count = scan_spaced(padded, size, seed, hashes, count)
         offsets[text + 1] = count
     return count
 

@@ -70,7 +70,8 @@ def hash_whitespace(buffer: TextBuffer, seed: int) -> Hashed:
 
 def hash_spaces(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) + len(buffer), len(buffer))
-    count = scanners.scan_at_spaces(buffer.data, buffer.offsets, np.uint64(seed), hashes, offsets)
+    longest = int(np.diff(buffer.offsets).max(initial=0))
+    count = scanners.scan_at_spaces(buffer.data, buffer.offsets, longest, np.uint64(seed), hashes, offsets)
     return _trimmed(hashes, count), offsets, _survey(buffer)[0]
 
 

@@ -9,6 +9,8 @@ from services.metrics.pictures.dose_response import Dose, dose_response
 from services.metrics.pictures.growth import vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.picture import Picture
+from services.metrics.reporting.answer import Answer, Question
+from services.metrics.reporting.answer import Dose as Tried
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, cell_of
 
@@ -17,11 +19,12 @@ MOST_PANELS = 12
 
 
 def report_pictures(
-    runs: Sequence[Run], baseline: Run | None, *, x: str, y: str, series: str | None
+    runs: Sequence[Run], answers: Sequence[Answer], question: Question, series: str | None
 ) -> list[Picture]:
     """Dose–response, bars of the measure, lengths and vocabulary growth."""
+    baseline = next((run for run in runs if (run.label or run.name) == question.baseline), None)
     reference = baseline.name if baseline else None
-    drawn = [_doses(runs, baseline, x, y, series), _bars(runs, x, reference)]
+    drawn = [_doses(answers, question, series), _bars(runs, question.x, reference)]
     shown = _shown(runs, baseline)
     lengths = {run.name: counts for run in shown if (counts := run.lengths())}
     if lengths:
@@ -40,25 +43,34 @@ def _shown(runs: Sequence[Run], baseline: Run | None) -> list[Run]:
     return list(found.values())[:MOST_PANELS]
 
 
-def _doses(runs: Sequence[Run], baseline: Run | None, x: str, y: str, series: str | None) -> Picture | None:
-    doses = []
-    for run in runs:
-        diversity, loss = run.figure(x), run.figure(y)
-        if run is baseline or diversity is None or loss is None:
-            continue
-        cell = cell_of(run, y)
-        interval = None if cell.low is None or cell.high is None else (cell.low, cell.high)
-        line = "" if series is None else f"{series} {run.axes.get(series, '')}".strip()
-        doses.append(Dose(run.name, float(diversity), float(loss), interval, line))
-    if not doses:
+def _doses(answers: Sequence[Answer], question: Question, series: str | None) -> Picture | None:
+    """A point a condition: its mean over the seeds, and the interval of that."""
+    points, levels = [], {}
+    for answer in answers:
+        for dose in answer.doses:
+            if dose.condition.label == question.baseline:
+                levels[dose.name] = dose.outcome.value
+            elif dose.x is not None:
+                points.append(Dose(dose.name, dose.x, dose.outcome.value, _bounds(dose), _line(dose, series)))
+        if answer.untuned is not None and question.untuned is not None:
+            levels[question.untuned] = answer.untuned.value
+    if not points:
         return None
-    level = baseline.figure(y) if baseline else None
     return dose_response(
-        sorted(doses, key=lambda dose: (dose.series, dose.diversity)),
-        diversity=TITLES.get(x, x),
-        loss=f"{TITLES.get(y, y)} on real data",
-        baselines={} if baseline is None or level is None else {baseline.name: float(level)},
+        sorted(points, key=lambda point: (point.series, point.diversity)),
+        diversity=TITLES.get(question.x, question.x),
+        loss=f"{TITLES.get(question.y, question.y)} on real data",
+        baselines=levels,
     )
+
+
+def _bounds(dose: Tried) -> tuple[float, float] | None:
+    low, high = dose.outcome.low, dose.outcome.high
+    return None if low is None or high is None else (low, high)
+
+
+def _line(dose: Tried, series: str | None) -> str:
+    return "" if series is None else f"{series} {dose.condition.axes.get(series, '')}".strip()
 
 
 def _bars(runs: Sequence[Run], x: str, reference: str | None) -> Picture | None:

@@ -1,74 +1,163 @@
-"""What the table says, in sentences that say no more than it does."""
+"""What an answer says, in sentences that say no more than it does."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import permutation_test, rankdata
+from services.metrics.reporting.answer import Answer, Avoid, Dose, Question
+from services.metrics.reporting.correlations import Coefficient, Correlation
+from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.table import TITLES
 
-from services.metrics.reporting.runs import Run
-from services.metrics.reporting.table import TITLES, difference
-
-FEWEST_FOR_A_TREND = 4
-
-
-def findings(runs: Sequence[Run], baseline: Run | None, x: str, y: str) -> list[str]:
-    """Sentences about the best run, the baseline, the trend, and what one experiment cannot tell."""
-    scored = sorted((run for run in runs if run.figure(y) is not None), key=lambda run: run.figure(y) or 0.0)
-    if not scored:
-        return ["No run has been evaluated: there is nothing to compare yet."]
-    title = TITLES.get(y, y)
-    said = [f"Lowest {title}: {scored[0].name} ({scored[0].figure(y):.4g})."]
-    compared = [run for run in scored if y == "loss" and difference(run, baseline) is not None]
-    said += [_against(run, baseline, title) for run in compared]
-    said += _trend([run for run in scored if run is not baseline], x, y)
-    if compared:
-        said.append(
-            "Intervals cover the choice of test rows, not the chance in generating and training: run "
-            "several seeds before you rely on a small difference."
-        )
-    return said
+STRONGEST = 3
+NOTHING = "No run has been evaluated: there is nothing to compare yet."
 
 
-def _against(run: Run, baseline: Run | None, title: str) -> str:
-    found = difference(run, baseline)
-    assert found is not None
-    assert baseline is not None
-    middle = (found.low + found.high) / 2
-    told = f"{abs(middle):.3g} ({found.low:+.3g} to {found.high:+.3g}, 95 %, paired by test row)"
-    if found.low <= 0 <= found.high:
-        return f"{run.name}: {title} cannot be told from {baseline.name}'s; the difference is {told}."
-    return f"{run.name}: {title} is {'higher' if middle > 0 else 'lower'} than {baseline.name}'s by {told}."
+@dataclass(frozen=True)
+class Told:
+    """The sentences of a report's answers, by what they are for."""
+
+    recommendation: list[str]
+    warnings: list[str]
+    trends: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return [*self.recommendation, *self.warnings, *self.trends]
 
 
-def _trend(runs: Sequence[Run], x: str, y: str) -> list[str]:
-    points = [(run.figure(x), run.figure(y)) for run in runs if run.figure(x) is not None]
-    if len(points) < FEWEST_FOR_A_TREND or len({point[0] for point in points}) < FEWEST_FOR_A_TREND:
-        return []
-    rho, p = rank_correlation(*zip(*points, strict=True))
-    names = f"{TITLES.get(x, x)} and {TITLES.get(y, y)}"
-    return [
-        f"Across {len(points)} runs, {names} have a rank correlation of {rho:+.2f} "
-        f"(p = {p:.2g}, by permutation)."
-    ]
-
-
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> tuple[float, float]:
-    """Spearman's ρ and its two-sided p-value under every pairing (a sample of 9,999 beyond seven points).
-
-    The usual t approximation gives p = 0 to a few points in perfect order, where 2/n! is the truth.
-    """
-    ranks = rankdata(first) - (len(first) + 1) / 2
-    others = rankdata(second) - (len(second) + 1) / 2
-    scale = float(np.sqrt((ranks**2).sum() * (others**2).sum()))
-    if scale == 0:
-        return 0.0, 1.0
-    found = permutation_test(
-        (ranks,),
-        lambda paired, axis: (paired * others).sum(axis=axis) / scale,
-        permutation_type="pairings",
-        vectorized=True,
-        rng=np.random.default_rng(0),
+def tell(answers: Sequence[Answer], question: Question) -> Told:
+    if not any(answer.best for answer in answers):
+        stopped = [sentence for answer in answers for sentence in warnings(answer, question)]
+        return Told([NOTHING], stopped, [])
+    return Told(
+        [sentence for answer in answers for sentence in recommendation(answer, question)],
+        [sentence for answer in answers for sentence in warnings(answer, question)],
+        [sentence for answer in answers for sentence in trends(answer, question)],
     )
-    return float(found.statistic), float(found.pvalue)
+
+
+def recommendation(answer: Answer, question: Question) -> list[str]:
+    """What to do, then what to expect of it, then how sure that is."""
+    best = answer.best
+    if best is None:
+        return [NOTHING]
+    title = TITLES.get(question.y, question.y)
+    said = [_verdict(answer, title)]
+    if answer.verdict == "train" and best.change is not None:
+        said.append(f"Expected change of the {title} against {_against(best, answer)}: {told(best.change)}.")
+    elif answer.verdict == "keep_baseline" and answer.best_generated is not None:
+        other = answer.best_generated
+        said.append(
+            f"The best of the generated data is {_dose(other)}: {title} {told(other.outcome)}"
+            + (f", {told(other.change, signed=True)} from {answer.reference}'s." if other.change else ".")
+        )
+    if answer.ties:
+        said.append(
+            f"With these runs {best.name} cannot be told from {_listed(answer.ties)}"
+            + (f"; of these {answer.smallest} takes the fewest rows." if answer.smallest else ".")
+        )
+    said.append(_covered(best))
+    return [_within(answer) + sentence for sentence in said]
+
+
+def warnings(answer: Answer, question: Question) -> list[str]:
+    """`Do not train on this`, with the evidence."""
+    return [_within(answer) + _warning(avoid, answer, question) for avoid in answer.avoid]
+
+
+def trends(answer: Answer, question: Question) -> list[str]:
+    """The measures that go with the loss most closely."""
+    if not answer.correlations:
+        return []
+    title = TITLES.get(question.y, question.y)
+    asked = [c for c in answer.correlations if c.measure == question.x]
+    shown = [*asked, *(c for c in answer.correlations if c not in asked)][: STRONGEST + len(asked)]
+    said = [_correlation(c, title) for c in shown]
+    said.append(
+        f"Of {len(answer.correlations)} measures compared so, about one in twenty would have an interval "
+        "without zero by chance alone."
+    )
+    return [_within(answer) + sentence for sentence in said]
+
+
+def told(estimate: Estimate, *, signed: bool = False) -> str:
+    """`4.32 (4.2 to 4.4)`."""
+    sign = "+" if signed else ""
+    value = f"{estimate.value:{sign}.4g}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} ({estimate.low:{sign}.4g} to {estimate.high:{sign}.4g})"
+
+
+def _verdict(answer: Answer, title: str) -> str:
+    best = answer.best
+    assert best is not None
+    expected = f"expected {title} {told(best.outcome)}"
+    if answer.verdict == "do_not_train":
+        assert answer.untuned is not None
+        return (
+            f"Do not train on any of this: the model as it is has a {title} of {told(answer.untuned)}, "
+            f"and the best of the trained ones, {best.name}, {told(best.outcome)}."
+        )
+    if answer.verdict == "keep_baseline":
+        return f"Train on {best.name} alone and leave the generated data out: {expected}."
+    return f"Train on {_dose(best)}: {expected}."
+
+
+def _dose(dose: Dose) -> str:
+    rows = dose.condition.mean("rows")
+    axes = ", ".join(f"{axis} {value}" for axis, value in dose.condition.axes.items())
+    size = f"{rows:,.0f} rows" if rows else ""
+    inside = "; ".join(part for part in (size, axes if axes not in dose.name else "") if part)
+    return f"{dose.name} ({inside})" if inside else dose.name
+
+
+def _against(best: Dose, answer: Answer) -> str:
+    return "the model as it was" if best.name == answer.reference else f"{answer.reference}"
+
+
+def _covered(best: Dose) -> str:
+    outcome = best.outcome
+    if not outcome.covers:
+        return "One seed, and no losses by row: these figures have no interval. Run several seeds."
+    if "seeds" in outcome.covers:
+        return f"Intervals cover {' and '.join(outcome.covers)} ({outcome.seeds} seeds each)."
+    return (
+        "Intervals cover the choice of test rows, not the chance in generating and training: run several "
+        "seeds before you rely on a small difference."
+    )
+
+
+def _warning(avoid: Avoid, answer: Answer, question: Question) -> str:
+    evidence = ", ".join(f"{TITLES.get(name, name)} {value:.3g}" for name, value in avoid.evidence.items())
+    measured = f" Measured of the data: {evidence}." if evidence else ""
+    if avoid.stopped:
+        return f"{avoid.name} was not trained on: {avoid.stopped}.{measured}"
+    title = TITLES.get(question.y, question.y)
+    place = "the untuned model" if avoid.worse_than_untuned and answer.reference is None else answer.reference
+    moved = f"{title} {told(avoid.change, signed=True)} against {place}" if avoid.change else ""
+    worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
+    return f"Do not train on {avoid.name}: {moved}.{worse}{measured}"
+
+
+def _correlation(found: Correlation, title: str) -> str:
+    return (
+        f"{TITLES.get(found.measure, found.measure)} and {title} over {found.conditions} conditions: "
+        f"Pearson {_coefficient(found.pearson)}, Spearman {_coefficient(found.spearman)}, "
+        f"p = {found.p:.2g} by permutation."
+    )
+
+
+def _coefficient(found: Coefficient) -> str:
+    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+
+
+def _within(answer: Answer) -> str:
+    told_axes = ", ".join(f"{axis} {value}" for axis, value in answer.within.items())
+    return f"[{told_axes}] " if told_axes else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

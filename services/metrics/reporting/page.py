@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing beside it."""
+"""Pages of a report and of one measurement: each an HTML file that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,62 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from services.metrics.pictures.picture import Picture
+from services.metrics.reporting.answer import Answer, Question
+from services.metrics.reporting.findings import Told, told
 from services.metrics.reporting.runs import Run
-from services.metrics.reporting.table import Table
+from services.metrics.reporting.table import TITLES, Table
+from shared.contracts.measurement import Measured
+
+MOST_MAPS = 6
 
 
 def render_page(
     *,
     title: str,
+    question: Question,
+    answers: Sequence[Answer],
+    said: Told,
     table: Table,
-    said: Sequence[str],
     pictures: Sequence[Picture],
     runs: Sequence[Run],
+    trials: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
     recipe: Mapping[str, Any] | None,
 ) -> str:
     """The report as HTML. Everything that came from outside is escaped; pictures are in the file itself."""
+    return page_template("report.html.j2").render(
+        title=title,
+        question=question,
+        titles=TITLES,
+        answers=answers,
+        told=told,
+        said=said,
+        table=table,
+        maps=_maps(runs),
+        pictures=embedded(pictures),
+        runs=runs,
+        trials=trials,
+        notes=notes,
+        recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
+        estimators=_estimators(runs, table),
+    )
+
+
+def render_measurement(measured: Measured, pictures: Sequence[Picture], reference_rows: int | None) -> str:
+    """One measurement as HTML: its pictures, its values, and the rows that tell the two sides apart."""
+    return page_template("measurement.html.j2").render(
+        title="Diversity" if reference_rows is None else "Diversity, and shift from the reference",
+        measured=measured,
+        pictures=embedded(pictures),
+        reference_rows=reference_rows,
+        telling=measured.details.get("telling_rows"),
+    )
+
+
+def page_template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("services.metrics.reporting", "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -32,16 +70,22 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        table=table,
-        said=said,
-        pictures=[(picture, base64.b64encode(picture.png).decode()) for picture in pictures],
-        runs=runs,
-        notes=notes,
-        recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
-        estimators=_estimators(runs, table),
-    )
+    return environment.get_template(name)
+
+
+def embedded(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
+    """Each picture with its PNG as base64."""
+    return [(picture, base64.b64encode(picture.png).decode()) for picture in pictures]
+
+
+def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """The maps of the first datasets that differ, as (run's name, base64 PNG)."""
+    found: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        for picture in run.maps.values():
+            key = run.artifacts["measurement"]
+            found.setdefault(key, (run.name, base64.b64encode(picture).decode()))
+    return list(found.values())[:MOST_MAPS]
 
 
 def _estimators(runs: Sequence[Run], table: Table) -> dict[str, str]:

@@ -16,7 +16,7 @@ from services.metrics.reporting.runs import Run
 USUAL = (
     "rows", "tokens", "distinct_5", "distinct_2", "self_bleu", "vendi", "cosine_distance", "heaps_beta",
     "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "mauve", "duplicate_share",
-    "loss", "perplexity",
+    "cluster_score", "danger_zone", "self_preference_bias", "pro_synthetic_bias", "loss", "perplexity",
 )  # fmt: skip
 TITLES = {
     "rows": "rows", "tokens": "tokens", "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
@@ -24,7 +24,8 @@ TITLES = {
     "length_mean": "mean length", "js_unigram": "JS words", "js_length": "JS lengths",
     "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
     "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
-    "difference": "− baseline",
+    "difference": "− baseline", "cluster_score": "cluster-agent", "danger_zone": "danger zone",
+    "self_preference_bias": "self-preference", "pro_synthetic_bias": "preference over human",
 }  # fmt: skip
 
 
@@ -84,9 +85,9 @@ class Table:
         ]
 
 
-def make_table(runs: Sequence[Run], asked: Sequence[str], baseline: Run | None, y: str) -> Table:
+def make_table(runs: Sequence[Run], asked: Sequence[str], label: str | None, y: str) -> Table:
     """Columns: the run, its axes, its loss and the difference from the baseline's (paired by test row), then
-    the figures asked for, or the usual ones, that some run has."""
+    the figures asked for, or the usual ones, that some run has. `label` is the baseline's."""
     axes = list(dict.fromkeys(axis for run in runs for axis in run.axes))
     figures = [
         name
@@ -98,13 +99,23 @@ def make_table(runs: Sequence[Run], asked: Sequence[str], baseline: Run | None, 
         row = {"run": Cell(run.name)}
         row |= {axis: Cell(run.axes.get(axis)) for axis in axes}
         row |= {name: cell_of(run, name) for name in figures}
-        if (found := difference(run, baseline)) is not None:
+        if (found := difference(run, _baseline(run, runs, label))) is not None:
             row["difference"] = Cell((found.low + found.high) / 2, found.low, found.high)
         rows.append(row)
     compared = ["difference"] if any("difference" in row for row in rows) else []
     scored = [name for name in figures if name in (y, "loss")]
     columns = ("run", *axes, *scored, *compared, *(name for name in figures if name not in scored))
     return Table(columns, tuple({column: row.get(column, Cell(None)) for column in columns} for row in rows))
+
+
+def _baseline(run: Run, runs: Sequence[Run], label: str | None) -> Run | None:
+    """The run of that label that agrees with this one on every axis the two share."""
+    for other in runs:
+        if (other.label or other.name) == label and all(
+            run.axes.get(axis, value) == value for axis, value in other.axes.items()
+        ):
+            return other
+    return None
 
 
 def difference(run: Run, baseline: Run | None) -> Interval | None:

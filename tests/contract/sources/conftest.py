@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.contract.sources.servers import MODEL_NAME, Source, running_standin, running_vllm, vllm_python
+from tests.contract.sources.servers import MODEL_NAME, Source, running_standin
 
 
 @pytest.fixture(scope="session", params=["standin", pytest.param("vllm", marks=pytest.mark.vllm)])
@@ -16,11 +16,8 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     if request.param == "standin":
         with running_standin() as server:
             yield server
-    elif vllm_python() is None:
-        pytest.skip("GAMUT_VLLM_PYTHON does not name the python of an environment with vLLM")
     else:
-        with running_vllm() as server:
-            yield server
+        yield Source("vllm", request.getfixturevalue("vllm").url)
 
 
 @pytest.fixture(scope="session")

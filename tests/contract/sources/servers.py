@@ -1,4 +1,4 @@
-"""Starts the servers that the source contract is run against, each in a process of its own."""
+"""Starts the stand-in for the tests of the source contract, in a process of its own."""
 
 from __future__ import annotations
 
@@ -35,29 +35,6 @@ def running_standin(*options: str) -> Iterator[Source]:
     command = [sys.executable, "-m", "standin.server", "--model", str(MODEL), *options]
     with _running("standin", command, {"OMP_NUM_THREADS": "1"}, patience=60) as source:
         yield source
-
-
-@contextmanager
-def running_vllm() -> Iterator[Source]:
-    """A real vLLM on the CPU with the same model (environment: see the guide on sources)."""
-    python = vllm_python()
-    assert python is not None
-    command = [str(python.parent / "vllm"), "serve", str(MODEL), "--enforce-eager"]
-    command += ["--kv-cache-memory-bytes", "67108864"]
-    environment = {
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "TORCH_COMPILE_DISABLE": "1",  # or the first request with logprobs takes half a minute
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": "1",
-    }
-    with _running("vllm", command, environment, patience=300) as source:
-        yield source
-
-
-def vllm_python() -> Path | None:
-    named = os.environ.get("GAMUT_VLLM_PYTHON")
-    return Path(named) if named else None
 
 
 @contextmanager

@@ -87,3 +87,19 @@ def test_too_few_rows_are_an_error_that_says_what_refused_them(
     assert ended.error is not None
     assert "220 length" in ended.error.detail
     assert "max_candidates" in ended.error.detail
+
+
+def test_a_source_that_refuses_every_call_ends_the_job_at_once(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    endpoint = simulate()
+    worker = service(small=endpoint.source())
+    topics = pool(worker, 30)
+    before = endpoint.server.counts.requests
+    endpoint.server.behaviour.context = 20
+    request = GenerationRequest(kind=DatasetKind.TEXT, topics=topics, rows=1000, sources=[SOURCE])
+    ended = worker.run(request)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "source_refused")
+    assert ended.error is not None
+    assert "maximum context length is 20 tokens" in ended.error.detail
+    assert endpoint.server.counts.requests - before < 100

@@ -86,6 +86,8 @@ class Evaluate(_Small):
 
 class Run(Contract):
     name: str
+    label: str | None = None
+    stopped: str | None = None
     axes: dict[str, Any] = {}
     dataset: ArtifactId | None = None
     measurement: ArtifactId | None = None

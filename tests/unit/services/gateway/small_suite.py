@@ -48,6 +48,7 @@ class SmallSuite:
         self.behaviour = dict(behaviour or {})
         self.wire: deque[str] = deque()
         self.ran: list[str] = []
+        self.summaries: Callable[[JobRequest], dict[str, Any]] = lambda request: {}
         self.records = JobRecords(store)
         self.live = LiveJobs(self.redis, lease_seconds=30)
         self.sender = Sender(lambda queue, job: self.wire.append(job), self.live)
@@ -113,7 +114,7 @@ class SmallSuite:
         if behave := self.behaviour.get(request.operation):
             behave(request, workspace)
         workspace.output.put_json("result.json", request.canonical())
-        return {"made": True}
+        return {"made": True} | self.summaries(request)
 
 
 def give_artifact(store: ObjectStore, artifact: str) -> None:

@@ -115,7 +115,8 @@ def test_no_route_shows_or_touches_what_is_anothers(
                 if "{" in route.path_format or expected == 401:
                     assert answer.status_code == expected, (method, path, answer.text)
                 else:
-                    assert answer.status_code in (200, 422), (method, path, answer.text)
+                    # 503: this suite has no metrics service to relay texts to, which are nobody's
+                    assert answer.status_code in (200, 422, 503), (method, path, answer.text)
                 sent = path + json.dumps(body(path))
                 told = [secret for secret in secrets if secret in answer.text and secret not in sent]
                 assert told == [], (method, path)
@@ -135,6 +136,8 @@ def body(path: str) -> dict[str, Any] | None:
         "/v1/topics": {"count": 0},
         "/v1/datasets": {"kind": "none"},
     }
+    if path.endswith("/resume"):
+        return {"budget": None}
     return bodies.get(path.removesuffix("/estimate"), {})
 
 

@@ -85,8 +85,8 @@ def test_runs_of_one_name_are_told_apart_by_their_axes() -> None:
     assert isinstance(report, Report)
     assert [run.name for run in report.runs] == [
         "real",
-        "generated (topics=1, seed=1)",
-        "generated (topics=1, seed=2)",
+        "generated (seed=1)",
+        "generated (seed=2)",
     ]
 
 

@@ -127,6 +127,13 @@ async def test_a_refused_prompt_is_a_reject_and_not_the_end() -> None:
     assert (reject["reason"], reject["candidate"]) == ("source_refused", 3)
 
 
+async def test_too_few_rows_for_refused_prompts_are_said_in_the_servers_words() -> None:
+    refused = {n: SourceError(Reason.BAD_REQUEST, "HTTP 400: too long", source="s") for n in range(3)}
+    short, _ = await run(Numbers(10, max_candidates=10), Talker(fail=refused))
+    assert "3 source_refused" in short
+    assert short.endswith("s: bad_request: HTTP 400: too long")
+
+
 class Killed(Exception):
     """The process is gone."""
 

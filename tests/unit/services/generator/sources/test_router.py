@@ -12,7 +12,7 @@ import pytest
 from services.generator.calls import Answer, Call, Model, Params
 from services.generator.ledger import Ledger
 from services.generator.sources import router as router_module
-from services.generator.sources.errors import NoSource, Reason, SourceError
+from services.generator.sources.errors import NoSource, Reason, Refusing, SourceError
 from services.generator.sources.gauges import Queue
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
@@ -120,6 +120,72 @@ async def test_a_refused_prompt_is_not_tried_again() -> None:
         with pytest.raises(SourceError):
             await router.ask(CALL)
     assert len(source.calls) == 1
+
+
+TOO_LONG = SourceError(Reason.BAD_REQUEST, "HTTP 400: the context length is 512 tokens", source="a")
+
+
+async def ask_all(router: Router, asked: list[Call]) -> list[Answer | BaseException]:
+    return await asyncio.gather(*map(router.ask, asked), return_exceptions=True)
+
+
+async def test_a_source_that_refuses_every_call_ends_the_job_with_its_words() -> None:
+    """A limit beyond the context once used up every candidate, and the job said: raise max_candidates."""
+    source = Source("a", lambda n: TOO_LONG)
+    async with routed(source) as (router, _):
+        ended = await ask_all(router, calls(40))
+    assert [type(error) for error in ended[:15]] == [SourceError] * 15
+    [*_, last] = ended
+    assert isinstance(last, Refusing)
+    assert "m refused each of its" in str(last)
+    assert "the context length is 512 tokens" in str(last)
+
+
+async def test_one_answer_shows_that_a_source_does_not_refuse_everything() -> None:
+    source = Source("a", lambda n: None if 8 <= n <= 12 else TOO_LONG)
+    async with routed(source) as (router, _):
+        ended = await ask_all(router, calls(60))
+    assert not any(isinstance(error, Refusing) for error in ended)
+
+
+async def test_what_was_sent_before_may_still_be_answered() -> None:
+    """Refusals are quick and answers slow: the first answer comes after twenty refusals."""
+    source, late = Source("a", lambda n: TOO_LONG), asyncio.Event()
+    refuse = source.ask
+
+    async def ask(call: Call) -> Answer:
+        if call.seed == 0:
+            await late.wait()
+            return Answer("text", "stop", 2, 3, "a")
+        return await refuse(call)
+
+    source.ask = ask  # type: ignore[method-assign]
+    async with routed(source) as (router, _):
+        slow = asyncio.create_task(router.ask(calls(1)[0]))
+        ended = await ask_all(router, calls(21)[1:])
+        late.set()
+        assert (await slow).text == "text"
+        ended += await ask_all(router, calls(30))
+    assert not any(isinstance(error, Refusing) for error in ended)
+
+
+async def test_one_context_that_is_too_long_is_not_the_source() -> None:
+    source = Source("a", lambda n: TOO_LONG)
+    async with routed(source, limit=1) as (router, _):
+        ended = await ask_all(router, calls(30, prefix="long"))
+        assert not any(isinstance(error, Refusing) for error in ended)
+        ended = await ask_all(router, calls(2, prefix="long too"))
+    assert isinstance(ended[-1], Refusing)
+
+
+async def test_a_source_that_fails_on_every_call_ends_the_job_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
+    source = Source("a", lambda n: SourceError(Reason.SERVER_ERROR, "HTTP 500: no such kernel", source="a"))
+    async with routed(source) as (router, _):
+        ended = await ask_all(router, calls(20))
+    assert isinstance(ended[-1], Refusing)
+    assert "no such kernel" in str(ended[-1])
 
 
 async def test_a_dead_source_fails_over_to_its_peer() -> None:

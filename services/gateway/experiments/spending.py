@@ -1,0 +1,82 @@
+"""What an experiment's jobs have spent, and what it may: its budget, or what a person allowed since.
+
+What was spent is read from the manifests of what was made; a person's allowance lies in the experiment's
+scratch, one object for each time somebody resumed it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.gateway.experiments.counting import fewest_calls
+from shared.contracts.artifacts import Manifest
+from shared.contracts.base import JobRequest
+from shared.contracts.experiment import ExperimentBudget
+from shared.store.base import ObjectStore
+
+_ALLOWED = "allowed/"
+
+
+def cost_of(manifest: Manifest) -> dict[str, float]:
+    """What its job took, by the names of `ExperimentBudget`'s fields."""
+    found: Counter[str] = Counter()
+    ledger: Mapping[str, Any] = manifest.summary.get("ledger") or {}
+    for account in ledger.get("sources", {}).values():
+        found["calls"] += account.get("issued", 0)
+        found["tokens"] += account.get("tokens_in", 0) + account.get("tokens_out", 0)
+    for amount in ledger.get("money", {}).values():
+        found["money"] += float(amount)  # type: ignore[assignment]  # Counter adds whatever can be added
+    if manifest.operation == "train":
+        found["training_seconds"] += manifest.summary.get("seconds", 0)
+    return {name: float(amount) for name, amount in found.items()}
+
+
+def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for cost in costs:
+        for name, amount in cost.items():
+            found[name] = found.get(name, 0.0) + amount
+    return found
+
+
+def exceeded(
+    budget: ExperimentBudget,
+    spent: Mapping[str, float],
+    under_way: Iterable[JobRequest],
+    following: JobRequest,
+) -> str | None:
+    """Why `following` must not start now; None when it may.
+
+    Calls are known before they are made, at least how few they can be: with them the experiment stops before
+    the limit. Of the rest only what was spent is known.
+    """
+    certain = {**dict.fromkeys(budget.limits, 0.0), **spent}
+    if "calls" in budget.limits:
+        coming = sum(map(fewest_calls, [*under_way, following]))
+        if coming and certain["calls"] + coming > budget.limits["calls"]:
+            allowed = budget.limits["calls"]
+            return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
+    for name, limit in budget.limits.items():
+        if name != "calls" and certain[name] >= limit:
+            return f"{name.replace('_', ' ')}: {certain[name]:,.4g} spent of {limit:,.4g}"
+    return None
+
+
+def allowance(scratch: ObjectStore, asked: ExperimentBudget | None) -> ExperimentBudget | None:
+    """The budget that holds now: what was allowed last, else the recipe's own; None is without limit."""
+    keys = [found.key for found in scratch.list(_ALLOWED)]
+    if not keys:
+        return asked
+    told = json.loads(scratch.get(keys[-1]))
+    return ExperimentBudget.model_validate(told) if told is not None else None
+
+
+def allow(scratch: ObjectStore, budget: ExperimentBudget | None) -> None:
+    """Puts a new allowance in place of those before."""
+    text = json.dumps(budget.model_dump() if budget else None).encode()
+    number = sum(1 for _ in scratch.list(_ALLOWED))
+    while not scratch.put_if_absent(f"{_ALLOWED}{number:06d}.json", text):
+        number += 1

@@ -1,0 +1,72 @@
+"""Question–answer pairs as structured output: the server keeps to a JSON schema, and nothing fails to parse.
+
+For models too weak to keep to a form by themselves. Strings may be at most `SLACK` times as long as the
+longest of the examples: a weak model would not close them otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.generator.strategies.common import Example
+from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.parse import Unparsable
+
+M = TypeVar("M", bound=BaseModel)
+SLACK = 2
+SHORTEST_LIMIT = 80
+WITHOUT_EXAMPLES = 2_000
+
+
+class Pair(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
+class NewQuestion(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    question: str = Field(min_length=1)
+
+
+def limited(model: type[BaseModel], examples: Sequence[Example]) -> dict[str, Any]:
+    """The model's JSON schema, its strings no longer than the examples' allow."""
+    schema = schema_of(model)
+    properties = {
+        name: {**field, "maxLength": _limit(name, examples)} for name, field in schema["properties"].items()
+    }
+    return {**schema, "properties": properties, "additionalProperties": False}
+
+
+def _limit(column: str, examples: Sequence[Example]) -> int:
+    lengths = [len(example[column]) for example in examples if column in example]
+    return max(SLACK * max(lengths), SHORTEST_LIMIT) if lengths else WITHOUT_EXAMPLES
+
+
+def structured_pair(text: str, context_id: str) -> dict[str, str]:
+    """A row of kind `qa`. Raises `Unparsable`."""
+    pair = _read(Pair, text)
+    return {"context_id": context_id, "question": _line(pair.question), "answer": _line(pair.answer)}
+
+
+def structured_question(text: str) -> str:
+    """A paraphrase. Raises `Unparsable`."""
+    return _line(_read(NewQuestion, text).question)
+
+
+def _read(model: type[M], text: str) -> M:
+    try:
+        return model.model_validate(json_in(text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    if not line:
+        raise Unparsable("a question or an answer is blank")
+    return line

@@ -1,0 +1,201 @@
+"""The answer: which data to train on, how much, what that is expected to do to the loss, and what to leave.
+
+Every comparison that a recommendation rests on is one of several, and the best of several looks better than
+it is: intervals of changes are widened so that all of them hold together at the level (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.metrics.reporting.conditions import Condition, baseline_of, conditions
+from services.metrics.reporting.correlations import Correlation, correlations
+from services.metrics.reporting.estimates import Estimate, change, outcome
+from services.metrics.reporting.runs import Run
+
+LEVEL = 0.95
+Verdict = Literal["train", "keep_baseline", "do_not_train", "undecided"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """How an experiment's runs are to be read. `within`: axes inside whose values runs are compared, such as
+    the base model; `baseline` and `untuned`: labels of the runs on real data, and of the model as it was."""
+
+    x: str = "distinct_5"
+    y: str = "loss"
+    baseline: str | None = "real"
+    untuned: str | None = "untuned"
+    replicates: str = "seed"
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One condition: what it was given and what became of it. `change` is from the reference."""
+
+    condition: Condition
+    x: float | None
+    outcome: Estimate
+    change: Estimate | None
+
+    @property
+    def name(self) -> str:
+        return self.condition.name
+
+
+@dataclass(frozen=True)
+class Avoid:
+    """Do not train on this: `evidence` says why; `change` is None for what a gate stopped."""
+
+    name: str
+    change: Estimate | None
+    worse_than_untuned: bool
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    stopped: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """For one value of the `within` axes. `doses` are sorted from the lowest outcome on."""
+
+    within: Mapping[str, Any]
+    verdict: Verdict
+    best: Dose | None
+    best_generated: Dose | None
+    reference: str | None
+    untuned: Estimate | None
+    ties: tuple[str, ...]
+    smallest: str | None
+    doses: tuple[Dose, ...]
+    avoid: tuple[Avoid, ...]
+    correlations: tuple[Correlation, ...]
+
+
+def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
+    """One answer for each combination of the `within` axes' values."""
+    found = conditions(runs, question.replicates)
+    groups: dict[tuple[Any, ...], list[Condition]] = {}
+    for condition in found:
+        if all(axis in condition.axes for axis in question.within):
+            groups.setdefault(tuple(condition.axes[axis] for axis in question.within), []).append(condition)
+    shared = [c for c in found if not all(axis in c.axes for axis in question.within)]
+    return [
+        _answer(dict(zip(question.within, values, strict=True)), members + shared, question)
+        for values, members in groups.items()
+    ]
+
+
+def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Question) -> Answer:
+    y = question.y
+    untuned = next((c for c in found if c.label == question.untuned), None)
+    tried = [c for c in found if c is not untuned and c.figures(y)]
+    level = 1 - (1 - LEVEL) / max(1, len(tried) - 1)
+    doses = []
+    for condition in tried:
+        reference = _reference(condition, found, untuned, question)
+        moved = None if reference in (None, condition) else change(condition, reference, y, level=level)
+        doses.append(Dose(condition, condition.mean(question.x), _sure(outcome(condition, y)), moved))
+    doses.sort(key=lambda dose: dose.outcome.value)
+    best = doses[0] if doses else None
+    generated = [dose for dose in doses if dose.condition.label != question.baseline]
+    ties = _ties(doses, y, level)
+    alone = outcome(untuned, y) if untuned else None
+    treated = [c for c in tried if c.label != question.baseline]
+    return Answer(
+        within=within,
+        verdict=_verdict(best, alone, question, generated),
+        best=best,
+        best_generated=generated[0] if generated else None,
+        reference=_reference_name(found, untuned, question),
+        untuned=alone,
+        ties=tuple(dose.name for dose in ties),
+        smallest=_smallest([*doses[:1], *ties]),
+        doses=tuple(doses),
+        avoid=tuple(_avoid(doses, found, untuned, question, level)),
+        correlations=tuple(correlations(treated, y)),
+    )
+
+
+def _reference(
+    condition: Condition, found: Sequence[Condition], untuned: Condition | None, question: Question
+) -> Condition | None:
+    """What a condition is compared with: the run on real data, else the model as it was."""
+    if condition.label == question.baseline:
+        return untuned
+    return baseline_of(condition, found, question.baseline) or untuned
+
+
+def _reference_name(found: Sequence[Condition], untuned: Condition | None, question: Question) -> str | None:
+    if any(c.label == question.baseline for c in found):
+        return question.baseline
+    return untuned.name if untuned else None
+
+
+def _sure(estimate: Estimate | None) -> Estimate:
+    assert estimate is not None  # only conditions with figures are asked
+    return estimate
+
+
+def _verdict(
+    best: Dose | None, untuned: Estimate | None, question: Question, generated: Sequence[Dose]
+) -> Verdict:
+    if best is None:
+        return "undecided"
+    if untuned is not None and best.outcome.value >= untuned.value:
+        return "do_not_train"
+    if best.condition.label == question.baseline and generated:
+        return "keep_baseline"
+    return "train"
+
+
+def _ties(doses: Sequence[Dose], y: str, level: float) -> list[Dose]:
+    """Those that the best one cannot be told from."""
+    told = []
+    for dose in doses[1:]:
+        gap = change(dose.condition, doses[0].condition, y, level=level)
+        if gap is not None and gap.covers and gap.sign == 0:
+            told.append(dose)
+    return told
+
+
+def _smallest(doses: Sequence[Dose]) -> str | None:
+    """Of conditions that cannot be told apart, the one that takes fewest rows, if it is not the first."""
+    sized = [(rows, place) for place, dose in enumerate(doses) if (rows := dose.condition.mean("rows"))]
+    if len(sized) < 2:
+        return None
+    place = min(sized)[1]
+    return None if place == 0 else doses[place].name
+
+
+def _avoid(
+    doses: Sequence[Dose],
+    found: Sequence[Condition],
+    untuned: Condition | None,
+    question: Question,
+    level: float,
+) -> list[Avoid]:
+    told = []
+    for dose in doses:
+        if dose.condition.label == question.baseline:
+            continue
+        alone = change(dose.condition, untuned, question.y, level=level) if untuned else None
+        harmful = alone is not None and alone.sign > 0
+        if harmful or (dose.change is not None and dose.change.sign > 0):
+            moved = alone if harmful and dose.change is None else dose.change
+            told.append(Avoid(dose.name, moved, harmful, _evidence(dose.condition)))
+    return told + [
+        Avoid(condition.name, None, False, _evidence(condition), condition.stopped)
+        for condition in found
+        if condition.stopped and not condition.figures(question.y)
+    ]
+
+
+_EVIDENCE = ("two_sample_auc", "js_embedding", "js_unigram", "js_length", "distinct_5", "duplicate_share")
+
+
+def _evidence(condition: Condition) -> dict[str, float]:
+    """What was measured of the data itself."""
+    return {name: value for name in _EVIDENCE if (value := condition.mean(name)) is not None}

@@ -1,0 +1,83 @@
+"""Conditions: the runs of an experiment that differ in their seed only, taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.metrics.intervals.losses import RowLosses
+from services.metrics.reporting.runs import Number, Run
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to train, tried with one or several seeds. `axes` are without the one that repeats."""
+
+    name: str
+    label: str
+    axes: Mapping[str, Any]
+    runs: tuple[Run, ...]
+
+    def figures(self, name: str) -> list[Number]:
+        """The figure of every run that has it."""
+        return [value for run in self.runs if (value := run.figure(name)) is not None]
+
+    def mean(self, name: str) -> float | None:
+        found = self.figures(name)
+        return float(np.mean(found)) if found else None
+
+    @property
+    def stopped(self) -> str | None:
+        """Why a gate kept it from being trained."""
+        return next((run.stopped for run in self.runs if run.stopped), None)
+
+    def row_losses(self) -> RowLosses | None:
+        """Each test row's loss, its mean over the seeds; None unless all were evaluated on the same rows."""
+        losses = [run.losses for run in self.runs if run.losses is not None]
+        if not losses or len(losses) < len(self.figures("loss")):
+            return None
+        first = losses[0]
+        if any(not same_rows(first, other) for other in losses[1:]):
+            return None
+        return RowLosses(first.ids, np.mean([found.nll for found in losses], axis=0), first.tokens)
+
+
+def same_rows(first: RowLosses, second: RowLosses) -> bool:
+    return first.ids == second.ids and np.array_equal(first.tokens, second.tokens)
+
+
+def conditions(runs: Sequence[Run], replicates: str) -> list[Condition]:
+    """The runs' conditions in the order of their first runs; `replicates` is the axis of repetitions."""
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        rest = {axis: value for axis, value in run.axes.items() if axis != replicates}
+        groups.setdefault((run.label or run.name, *sorted(rest.items(), key=str)), []).append(run)
+    found = []
+    for key, members in groups.items():
+        axes = {axis: value for axis, value in members[0].axes.items() if axis != replicates}
+        found.append((str(key[0]), axes, tuple(members)))
+    names = [_name(label, axes, [a for other, a, _ in found if other == label]) for label, axes, _ in found]
+    return [
+        Condition(name, label, axes, members)
+        for name, (label, axes, members) in zip(names, found, strict=True)
+    ]
+
+
+def _name(label: str, axes: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
+    """The label, with the axes that tell it from others of that label."""
+    apart = [
+        f"{axis}={value}" for axis, value in axes.items() if any(other.get(axis) != value for other in alike)
+    ]
+    return f"{label} ({', '.join(apart)})" if apart else label
+
+
+def baseline_of(condition: Condition, all_of: Sequence[Condition], label: str | None) -> Condition | None:
+    """The condition of that label that this one is compared with: the same on every axis the two share."""
+    for other in all_of:
+        shared = set(other.axes) & set(condition.axes)
+        if other.label == label and all(other.axes[axis] == condition.axes[axis] for axis in shared):
+            return other
+    return None

@@ -1,0 +1,74 @@
+"""An answer as plain JSON, whole and in short."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from services.metrics.reporting.answer import Answer, Dose
+from services.metrics.reporting.estimates import Estimate
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """For `report.json`."""
+    return {
+        "within": dict(answer.within),
+        "verdict": answer.verdict,
+        "recommended": _dose(answer.best),
+        "best_generated": _dose(answer.best_generated),
+        "reference": answer.reference,
+        "untuned": _estimate(answer.untuned),
+        "ties": list(answer.ties),
+        "smallest": answer.smallest,
+        "doses": [_dose(dose) for dose in answer.doses],
+        "avoid": [
+            {
+                "name": avoid.name,
+                "change": _estimate(avoid.change),
+                "worse_than_untuned": avoid.worse_than_untuned,
+                "stopped": avoid.stopped,
+                "evidence": dict(avoid.evidence),
+            }
+            for avoid in answer.avoid
+        ],
+        "correlations": [asdict(found) for found in answer.correlations],
+    }
+
+
+def headline(answer: Answer) -> dict[str, Any]:
+    """For the manifest's summary."""
+    best = answer.best
+    return {
+        "within": dict(answer.within),
+        "verdict": answer.verdict,
+        "name": best.name if best else None,
+        "dataset": _dataset(best) if best else None,
+        "loss": _estimate(best.outcome) if best else None,
+        "change": _estimate(best.change) if best else None,
+        "avoid": [avoid.name for avoid in answer.avoid],
+    }
+
+
+def _dose(dose: Dose | None) -> dict[str, Any] | None:
+    if dose is None:
+        return None
+    return {
+        "name": dose.name,
+        "label": dose.condition.label,
+        "axes": dict(dose.condition.axes),
+        "runs": [run.name for run in dose.condition.runs],
+        "dataset": _dataset(dose),
+        "rows": dose.condition.mean("rows"),
+        "x": dose.x,
+        "outcome": _estimate(dose.outcome),
+        "change": _estimate(dose.change),
+    }
+
+
+def _dataset(dose: Dose) -> str | None:
+    """The training data of the condition's first run."""
+    return next((run.artifacts["dataset"] for run in dose.condition.runs if "dataset" in run.artifacts), None)
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else asdict(estimate) | {"covers": list(estimate.covers)}

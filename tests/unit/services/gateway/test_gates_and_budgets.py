@@ -1,0 +1,172 @@
+"""A gate keeps a step from being paid for; a budget makes an experiment wait for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from services.gateway.experiments.errors import InvalidRecipe
+from services.gateway.experiments.expansion import expand
+from services.gateway.experiments.resuming import resume
+from services.gateway.settings import GatewaySettings
+from shared.artifacts import Artifact, project_store
+from shared.contracts.base import JobRequest
+from shared.contracts.experiment import ExperimentBudget
+from shared.contracts.jobs import JobRecord, JobState
+from shared.errors import Conflict
+from tests.unit.services.gateway.small_operations import CATALOGUE, Generate, Measure, ladder, recipe
+from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
+
+
+def gated(above: float = 0.5, **changes: Any) -> dict[str, Any]:
+    document = ladder(topics=(1, 5), seeds=(1,))
+    document["steps"]["trained"]["stop_if"] = {"of": "measured", "metric": "shift", "above": above} | changes
+    return document
+
+
+def shifts(suite: SmallSuite, by_topics: dict[int, float]) -> None:
+    """Every measurement says the shift of its dataset's topic count."""
+
+    def summary(request: JobRequest) -> dict[str, Any]:
+        if not isinstance(request, Measure):
+            return {}
+        made = next(r for r in suite.records.all() if r.artifact == request.dataset)
+        return {"shift": by_topics[made.request["topic_count"]]}
+
+    suite.summaries = summary
+
+
+def report_of(suite: SmallSuite, ended: JobRecord) -> dict[str, Any]:
+    assert ended.artifact is not None
+    return Artifact.open(project_store(suite.store, PROJECT), ended.artifact).manifest.request
+
+
+def test_what_a_gate_stops_is_not_trained_and_the_experiment_succeeds(suite: SmallSuite) -> None:
+    shifts(suite, {1: 0.9, 5: 0.1})
+    ended = suite.run(recipe(gated()))
+    assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+    operations = Counter(record.operation for record in suite.records.all())
+    assert (operations["generate"], operations["measure"]) == (2, 2)
+    assert (operations["train"], operations["evaluate"]) == (2, 2)  # the real model and one of two
+    runs = {run["name"]: run for run in report_of(suite, ended)["runs"]}
+    assert runs["topics=1, seed=1"]["stopped"] == "shift is 0.9, above 0.5"
+    assert runs["topics=1, seed=1"]["measurement"] is not None
+    assert runs["topics=1, seed=1"]["evaluation"] is None
+    assert runs["topics=5, seed=1"]["stopped"] is None
+    assert runs["topics=5, seed=1"]["evaluation"] is not None
+
+
+def test_a_gate_without_a_value_fails_its_step_and_says_so(suite: SmallSuite) -> None:
+    ended = suite.run(recipe(gated()))
+    assert ended.state is JobState.PARTIALLY_SUCCEEDED
+    assert ended.error is not None
+    assert "measured[topics=1, seed=1] has no value 'shift'" in ended.error.errors[0].detail
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"of": "measurd"}, "/steps/trained/stop_if/of"),
+        ({"of": "pool"}, "/steps/trained/stop_if/of"),
+        ({"of": "tested"}, "/steps/trained/"),
+    ],
+    ids=["no such step", "a step without values", "a circle"],
+)
+def test_a_wrong_gate_is_pointed_at(change: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(InvalidRecipe) as raised:
+        expand(recipe(gated(**change)), CATALOGUE)
+    assert raised.value.errors[0].pointer.startswith(pointer)
+
+
+def test_a_gate_must_have_a_bound() -> None:
+    with pytest.raises(ValueError, match="give above, below, or both"):
+        recipe(gated(above=None))  # type: ignore[arg-type]
+
+
+def ledger(request: JobRequest) -> dict[str, Any]:
+    """Each generation says that it made ten calls."""
+    if not isinstance(request, Generate):
+        return {}
+    account = {"issued": 10, "answered": 10, "tokens_in": 50, "tokens_out": 50, "failed": {}}
+    return {"ledger": {"sources": {"x": account}, "money": {"USD": "0.5"}}}
+
+
+def budgeted(**limits: float) -> Any:
+    return recipe(ladder(topics=(1, 5, 20), seeds=(1,)) | {"budget": limits})
+
+
+def test_a_spent_budget_pauses_and_a_larger_one_resumes(suite: SmallSuite, settings: GatewaySettings) -> None:
+    suite.summaries = ledger
+    request = budgeted(money=0.9)
+    paused = suite.run(request)
+    assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
+    assert paused.error is not None
+    assert "money" in paused.error.detail
+    before = list(suite.ran)
+    assert Counter(suite.states().values()).keys() == {JobState.SUCCEEDED}  # nothing is left half-done
+    suite.reconciler.once()
+    suite.post(request)
+    suite.drain()
+    assert suite.ran == before  # a paused experiment stays so, whatever comes by
+    resumed = resume(suite.platform(settings), paused, ExperimentBudget(money=100))
+    assert resumed.state is JobState.QUEUED
+    suite.drain()
+    ended = suite.records.get(paused.id)
+    assert (ended.state, ended.error) == (JobState.SUCCEEDED, None)
+    assert len(suite.ran) == len(set(suite.ran)) == len(expand(request, CATALOGUE).nodes)
+
+
+def test_what_existed_before_is_not_charged(suite: SmallSuite) -> None:
+    suite.summaries = ledger
+    suite.run(recipe(ladder(topics=(1, 5, 20), seeds=(1,))))
+    ended = suite.run(budgeted(money=0.1))
+    assert ended.state is JobState.SUCCEEDED
+
+
+def test_what_was_spent_is_known_to_another_coordinator(suite: SmallSuite) -> None:
+    suite.summaries = ledger
+    request = budgeted(tokens=150)
+    suite.post(request)
+    while suite.step():
+        suite.restart()
+    [paused] = [record for record in suite.records.all() if record.operation == "experiment"]
+    assert paused.state is JobState.PAUSED
+    assert Counter(r.operation for r in suite.records.all())["generate"] < 3 + 1
+
+
+def test_a_paused_experiment_can_be_cancelled_and_not_resumed_then(
+    suite: SmallSuite, settings: GatewaySettings
+) -> None:
+    suite.summaries = ledger
+    paused = suite.run(budgeted(money=0.4))
+    suite.cancellation.cancel(paused.id)
+    suite.drain()
+    ended = suite.records.get(paused.id)
+    assert ended.state is JobState.CANCELLED
+    with pytest.raises(Conflict, match="only a paused one"):
+        resume(suite.platform(settings), ended, None)
+
+
+def test_resuming_over_http(client: TestClient, suite: SmallSuite) -> None:
+    suite.summaries = ledger
+    document = ladder(topics=(1, 5), seeds=(1,)) | {"budget": {"money": 0.4}}
+    job = client.post("/v1/experiments", json=document).json()
+    suite.drain()
+    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "paused"
+    address = f"/v1/experiments/{job['id']}/resume"
+    assert client.post(address, json={}).status_code == 422
+    assert client.post(address, json={"budget": None}).json()["state"] == "queued"
+    suite.drain()
+    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded"
+    assert client.post(address, json={"budget": None}).status_code == 409
+
+
+def test_one_axis_value_changed_runs_again_only_what_depends_on_it(suite: SmallSuite) -> None:
+    suite.run(recipe(ladder(topics=(1, 5, 20), seeds=(1, 2))))
+    before = len(suite.ran)
+    suite.run(recipe(ladder(topics=(1, 5, 50), seeds=(1, 2))))
+    new = Counter(suite.records.get(job).operation for job in suite.ran[before:])
+    assert new == {"generate": 2, "measure": 2, "train": 2, "evaluate": 2, "report": 1}
