@@ -31,6 +31,9 @@ class GatewaySettings(CommonSettings):
     generator_url: str | None = None
     metrics_url: str | None = None
     trainer_url: str | None = None
+    workers: dict[str, int] = Field(
+        default={}, description="Jobs that run at once on each queue, for estimates; 1 where it is not named."
+    )
     upload_url_seconds: int = 3600
     download_url_seconds: int = 300
     max_body_bytes: int = 2**20
