@@ -6,6 +6,7 @@ to the rows it will have; sweeps are much alike, so what differs in its seed onl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +23,9 @@ from shared.identity import artifact_id, digest
 from shared.store.base import ObjectStore
 
 ASKED_SECONDS = 15.0
-MOST_ASKED = 24
-"""Questions to the services for one estimate: a trainer's answer takes a second."""
+LONGEST_SECONDS = 30.0
+"""All questions of one estimate together; a trainer's answer takes a second or two. What is not answered by
+then stays untold."""
 WIDER = (0.5, 2.0)
 """What is scaled from other rows is told with a range so much wider: rows differ in length."""
 
@@ -47,13 +49,14 @@ class Costing:
         self._store = store
         self._urls = {"generator": generator_url, "trainer": trainer_url}
         self._asked: dict[str, Any] = {}
+        self._until = time.monotonic() + LONGEST_SECONDS
         self.details: dict[str, Any] = {}
 
     def taken(self, requests: Mapping[str, JobRequest], known: Mapping[str, JobRequest]) -> dict[str, Taken]:
         """What each of `requests` takes, where it can be told. `known`: every request of the plan by the
         artifact it makes, those that exist among them."""
         found: dict[str, Taken] = {}
-        with httpx.Client(timeout=ASKED_SECONDS) as client:
+        with httpx.Client() as client:
             for name, request in requests.items():
                 if isinstance(request, GenerationRequest | TopicsRequest):
                     said = self._generation(client, request)
@@ -114,10 +117,12 @@ class Costing:
         url = self._urls[service]
         key = digest([service, body])
         if key not in self._asked:
-            if url is None or len(self._asked) >= MOST_ASKED:
+            left = self._until - time.monotonic()
+            if url is None or left <= 0:
                 return None
             try:
-                answer = client.post(f"{url}{path}", json=body).raise_for_status().json()
+                told = client.post(f"{url}{path}", json=body, timeout=min(left, ASKED_SECONDS))
+                answer = told.raise_for_status().json()
             except (httpx.HTTPError, ValueError):
                 answer = None
             self._asked[key] = answer
