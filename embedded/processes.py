@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,14 @@ class Source:
     base_url: str
     model: str
     started_here: Literal["stand-in", "vllm"] | None
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Sources and base models beside the bundled ones, as `GAMUT_SOURCES` and `GAMUT_MODELS` take them."""
+
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,9 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
+def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | None = None) -> dict[str, str]:
     """The `GAMUT_*` variables that every process of the suite gets."""
+    more = more or Additions()
     return {
         "GAMUT_REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
         "GAMUT_STORE": "local",
@@ -80,13 +90,15 @@ def settings(data_dir: Path, ports: Ports, source: Source) -> dict[str, str]:
         "GAMUT_GENERATOR_URL": f"http://127.0.0.1:{ports.generator}",
         "GAMUT_METRICS_URL": f"http://127.0.0.1:{ports.metrics}",
         "GAMUT_TRAINER_URL": f"http://127.0.0.1:{ports.trainer}",
-        "GAMUT_SOURCES": json.dumps({STAND_IN: _registered(data_dir, source)}),
+        "GAMUT_SOURCES": json.dumps({STAND_IN: _registered(data_dir, source), **more.sources}),
         "GAMUT_MODELS": json.dumps(
             {
                 BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base"),
                 SERVED_MODEL: str(GENERATOR_MODEL),
+                **more.models,
             }
         ),
+        "GAMUT_WORKERS": json.dumps({"coordinate": 1, "generate": 4, "measure": 1, "train": 2}),
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),

@@ -23,7 +23,16 @@ from tenacity import (
     wait_fixed,
 )
 
-from embedded.processes import REPOSITORY, Ports, Process, Source, free_ports, processes, settings
+from embedded.processes import (
+    REPOSITORY,
+    Additions,
+    Ports,
+    Process,
+    Source,
+    free_ports,
+    processes,
+    settings,
+)
 
 READY_SECONDS = 180
 
@@ -69,7 +78,11 @@ def running(data_dir: Path) -> Suite | None:
 
 
 def start(
-    data_dir: Path, source: Source | None, gateway_port: int | None, told: Callable[[str], None]
+    data_dir: Path,
+    source: Source | None,
+    gateway_port: int | None,
+    told: Callable[[str], None],
+    more: Additions | None = None,
 ) -> Suite:
     """Start every process and wait until each answers; `told` hears what is waited for."""
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -84,7 +97,7 @@ def start(
     config.write_text(_configuration(data_dir, processes(data_dir, ports, source)))
     (data_dir / "suite.json").write_text(json.dumps({"ports": asdict(ports), "source": asdict(source)}))
     # The caller's own variables win: settings alone lead to another store, queue or log level.
-    environment = settings(data_dir, ports, source) | os.environ
+    environment = settings(data_dir, ports, source, more) | os.environ
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
     launched = subprocess.run(command, env=environment, capture_output=True, text=True)
     if launched.returncode != 0:

@@ -8,12 +8,15 @@ from services.metrics.jobs.compare import Comparing
 from services.metrics.jobs.deduplicate import make_deduplicated
 from services.metrics.jobs.ingest import ingest
 from services.metrics.jobs.measure import Measuring
+from services.metrics.jobs.propose import make_proposal
 from services.metrics.jobs.report import make_report
 from services.metrics.jobs.running import runners
 from services.metrics.jobs.score_clusterings import score_clusterings
 from services.metrics.jobs.select import make_filtered, make_mixture, make_sample, make_split
 from services.metrics.jobs.text_sets import embedders
+from services.metrics.jobs.trace import Tracing
 from services.metrics.settings import MetricsSettings
+from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.measurement import (
@@ -30,6 +33,7 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.trace import TraceRequest
 from shared.jobs.running import Handler
 
 
@@ -48,5 +52,7 @@ def handlers(settings: MetricsSettings) -> Mapping[type[JobRequest], Handler]:
         SplitRequest: make_split,
         FilterRequest: make_filtered,
         DeduplicationRequest: make_deduplicated,
+        ProposalRequest: make_proposal,
+        TraceRequest: Tracing(find).trace,
         ReportRequest: make_report,
     }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.generation import GenerationRequest, TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
+from shared.contracts.measurement import (
+    AgentScoreRequest,
+    ComparisonRequest,
+    EmbeddingRequest,
+    MeasurementRequest,
+)
 from shared.contracts.mixture import (
     DeduplicationRequest,
     FilterRequest,
@@ -16,6 +22,7 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.trace import TraceRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
@@ -28,13 +35,16 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     MeasurementRequest,
     ComparisonRequest,
     EmbeddingRequest,
+    AgentScoreRequest,
     MixtureRequest,
     SampleRequest,
     SplitRequest,
     FilterRequest,
     DeduplicationRequest,
+    ProposalRequest,
     TrainingRequest,
     EvaluationRequest,
+    TraceRequest,
     ReportRequest,
     ExperimentRequest,
 )

@@ -29,6 +29,11 @@ class ReportRun(Contract):
     measurement: ArtifactId | None = None
     model: ArtifactId | None = None
     evaluation: ArtifactId | None = None
+    instruments: dict[SummaryName, ArtifactId] = Field(
+        default={},
+        max_length=10,
+        description="Further measurements, by language models: the cluster-agent, a judge, self-preference.",
+    )
     stopped: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         default=None, description="Why a gate kept it from being trained."
     )
@@ -72,23 +77,34 @@ class ReportRequest(JobRequest):
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
     )
+    trials: ArtifactId | None = Field(
+        default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
+    )
     notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
     recipe: dict[str, Any] | None = Field(
         default=None, description="Printed, so that a reader can run it again."
     )
 
     def inputs(self) -> dict[str, str]:
-        return {
-            f"runs/{place}/{role}": artifact
-            for place, run in enumerate(self.runs)
-            for role, artifact in (
-                ("dataset", run.dataset),
-                ("measurement", run.measurement),
-                ("model", run.model),
-                ("evaluation", run.evaluation),
-            )
-            if artifact is not None
-        }
+        return (
+            {
+                f"runs/{place}/{role}": artifact
+                for place, run in enumerate(self.runs)
+                for role, artifact in (
+                    ("dataset", run.dataset),
+                    ("measurement", run.measurement),
+                    ("model", run.model),
+                    ("evaluation", run.evaluation),
+                )
+                if artifact is not None
+            }
+            | {
+                f"runs/{place}/instruments/{name}": artifact
+                for place, run in enumerate(self.runs)
+                for name, artifact in run.instruments.items()
+            }
+            | ({"trials": self.trials} if self.trials else {})
+        )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -2,24 +2,76 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+import torch
 import yaml
+from tenacity import Retrying, stop_after_delay, wait_fixed
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from embedded.client import Gateway, Json
 from embedded.demo import DATA, RECIPE, TEST
+from embedded.processes import REPOSITORY, Additions
 from embedded.suite import Suite, start, stop
+
+BASE = REPOSITORY / "standin" / "models" / "base"
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512},
+    "opt": {
+        "hidden_size": 64, "ffn_dim": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "word_embed_proj_dim": 64, "max_position_embeddings": 512,
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """With two more base models, and a simulated source that follows instructions."""
     data_dir = tmp_path_factory.mktemp("suite")
+    with simulated_source() as address:
+        sources = {"simulated": {"base_url": address, "model": "gamut-simulation", "api": "chat"}}
+        models = {kind: str(untrained(kind, data_dir / "models" / kind)) for kind in ARCHITECTURES}
+        try:
+            yield start(data_dir, None, None, lambda name: None, Additions(sources, models))
+        finally:
+            stop(data_dir)
+
+
+@contextmanager
+def simulated_source() -> Iterator[str]:
+    """A process that answers as an instructed model would, in invented words."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "services.generator.simulation", "--port", str(port)]
+    process = subprocess.Popen(command)
+    address = f"http://127.0.0.1:{port}"
     try:
-        yield start(data_dir, None, None, lambda name: None)
+        for attempt in Retrying(stop=stop_after_delay(30), wait=wait_fixed(0.1), reraise=True):
+            with attempt:
+                httpx.get(f"{address}/counts").raise_for_status()
+        yield f"{address}/v1"
     finally:
-        stop(data_dir)
+        process.kill()
+        process.wait()
+
+
+def untrained(kind: str, folder: Path) -> Path:
+    """A tiny model of that architecture with random weights and the bundled tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(BASE)
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **ARCHITECTURES[kind])
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

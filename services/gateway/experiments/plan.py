@@ -160,7 +160,11 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
     found = [(run, at) for run, at in repeated if run is not None]
     if not found:
         raise _NothingLeft
-    for (run, _), name in zip(found, _distinct_names(found), strict=True):
+    placed = [
+        (run, at | {axis: str(value) for axis, value in run["axes"].items() if axis not in at})
+        for run, at in found
+    ]
+    for (run, _), name in zip(placed, _distinct_names(placed), strict=True):
         if name != run["name"]:
             run["label"], run["name"] = run["name"], name
     return [run for run, _ in found]
@@ -184,6 +188,9 @@ def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict
     whole = absent = 0
     for name, item in template.items():
         needs = bool(needed_steps(item))
+        if name == "axes":
+            run["axes"] |= item
+            continue
         try:
             run[name] = fill(item, lambda ref: _meaning(graph, ref, at, made))
             whole += needs

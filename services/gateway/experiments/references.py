@@ -111,8 +111,12 @@ def _gather(value: Any, place: Place) -> Gather:
     for number, run in enumerate(runs):
         if not isinstance(run, dict) or any(isinstance(ref, Gather) for _, ref in references(run)):
             raise BadReference((*place, number), "a run is a mapping, and holds no `gather` of its own")
-        if "axes" in run:
-            raise BadReference((*place, number, "axes"), "a gathered run gets its axes by itself")
+        own = run.get("axes", {})
+        if not isinstance(own, dict) or not all(
+            isinstance(value, str | int | float) for value in own.values()
+        ):
+            detail = "a gathered run gets its axes by itself; those of its own are plain values by name"
+            raise BadReference((*place, number, "axes"), detail)
     return Gather(runs)
 
 

@@ -80,7 +80,7 @@ def _open(schema: Any, operation: str) -> Any:
     for key, value in schema.items():
         if key == "$ref":
             opened[key] = value.replace("#/$defs/", f"#/$defs/{operation}.")
-        elif key == "properties":
+        elif key in ("properties", "patternProperties"):
             opened[key] = {name: _or_reference(_open(inner, operation)) for name, inner in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             opened[key] = _or_reference(_open(value, operation))

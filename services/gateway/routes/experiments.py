@@ -8,6 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import ValidationError
 
+from services.gateway.advice import advice_recipe
 from services.gateway.catalogue import suggestion
 from services.gateway.context import Gateway, InGateway
 from services.gateway.documents import read_document
@@ -24,6 +25,7 @@ from services.gateway.routes.submissions import ACCEPTED
 from services.gateway.showing import show_experiment
 from services.gateway.submitting import accept
 from services.gateway.views import Estimate, Experiment, JobPage, RecipeList, RecipeView
+from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest, RecipeCall, Resumption
 from shared.contracts.jobs import Job, JobRecord
 from shared.jobs.records import JobNotFound
@@ -90,6 +92,26 @@ def estimate_experiment(recipe: Recipe, gateway: InGateway, project: Project) ->
     return estimate_plan(gateway, project, expand(recipe, gateway.catalogue))
 
 
+@router.post("/advice", status_code=202, responses=ACCEPTED)
+def create_advice(
+    body: AdviceRequest,
+    gateway: InGateway,
+    project: Project,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Search for the mixture to train on: successive halving over pool × ρ. The job is an experiment."""
+    recipe = advice_recipe(body)
+    expand(recipe, gateway.catalogue)
+    return accept(gateway, project, recipe, response, idempotency_key)
+
+
+@router.post("/advice/estimate")
+def estimate_advice(body: AdviceRequest, gateway: InGateway, project: Project) -> Estimate:
+    """What the search would take; starts nothing and keeps nothing."""
+    return estimate_plan(gateway, project, expand(advice_recipe(body), gateway.catalogue))
+
+
 @router.get("/experiments")
 def list_experiments(
     gateway: InGateway, project: Project, limit: Limit = 20, cursor: Cursor = None
@@ -99,7 +121,7 @@ def list_experiments(
     return JobPage(items=[gateway.shown(record) for record in page.records], next=page.next)
 
 
-@router.get("/experiments/{job_id}")
+@router.get("/experiments/{job_id:job}")
 def get_experiment(job_id: JobId, gateway: InGateway, project: Project) -> Experiment:
     """The experiment and how each of its jobs stands."""
     return show_experiment(gateway, _experiment(gateway, project, job_id))

@@ -28,11 +28,14 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "split": ("splits", "split"),
     "filter": ("filterings", "filtering"),
     "deduplicate": ("deduplications", "deduplication"),
+    "propose": ("proposals", "proposal"),
     "train": ("trainings", "training"),
     "evaluate": ("evaluations", "evaluation"),
     "cluster_agent": ("cluster-agent-measurements", "cluster_agent_measurement"),
+    "score_clusterings": ("agent-scores", "agent_score"),
     "judge": ("judgements", "judgement"),
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
+    "trace": ("traces", "trace"),
     "report": ("reports", "report"),
 }
 """Operation → the collection that takes its requests, and one of them."""

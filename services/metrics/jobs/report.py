@@ -9,6 +9,7 @@ import numpy as np
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.jobs.measure import put_picture
+from services.metrics.jobs.propose import TRIALS
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import tell
@@ -41,6 +42,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
+    trials = workspace.input(request.trials).json(TRIALS) if request.trials else []
     page = render_page(
         title=request.title,
         question=question,
@@ -49,6 +51,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
         table=table,
         pictures=pictures,
         runs=runs,
+        trials=trials,
         notes=request.notes,
         recipe=request.recipe,
     )
@@ -68,6 +71,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
             "runs": [
                 {"name": run.name, "axes": dict(run.axes), "artifacts": dict(run.artifacts)} for run in runs
             ],
+            "trials": trials,
             "notes": request.notes,
             "recipe": request.recipe,
         },
@@ -94,11 +98,12 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
     return Run(
         name=run.name,
         axes=run.axes,
-        artifacts={role: artifact.id for role, artifact in found.items()},
+        artifacts={role: artifact.id for role, artifact in found.items()} | run.instruments,
         dataset=found["dataset"].summary if "dataset" in found else {},
         evaluation=found["evaluation"].summary if "evaluation" in found else {},
         measured=Measured.model_validate(measurement.json("measurement.json")) if measurement else None,
         losses=_losses(found.get("evaluation")),
+        instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
         label=run.label,
         stopped=run.stopped,
         maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},

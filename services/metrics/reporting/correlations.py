@@ -20,6 +20,8 @@ from services.metrics.reporting.conditions import Condition
 
 FEWEST = 4
 SHIFTS = ("js_", "kl_", "wasserstein_", "mmd", "frechet", "mauve", "two_sample")
+OF_INSTRUMENTS = ("cluster_score",)
+"""Values of language models as instruments that measure the training data."""
 _NOT_OF_THE_TEXT = ("rows", "tokens", "reject", "contaminat")
 
 
@@ -75,7 +77,8 @@ def measures(found: Sequence[Condition]) -> list[str]:
         for value in run.measured.values
         if not value.name.startswith(_NOT_OF_THE_TEXT)
     ]
-    return list(dict.fromkeys(names))
+    asked = [name for name in OF_INSTRUMENTS if any(condition.figures(name) for condition in found)]
+    return list(dict.fromkeys([*names, *asked]))
 
 
 def _varies(values: Sequence[float]) -> bool:

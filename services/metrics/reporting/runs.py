@@ -25,19 +25,22 @@ class Run:
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     measured: Measured | None = None
     losses: RowLosses | None = None
+    instruments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     label: str | None = None
     stopped: str | None = None
     maps: Mapping[str, bytes] = field(default_factory=dict)
     """Pictures of the measurement that the report shows as they are, PNG by name."""
 
     def figure(self, name: str) -> Number | None:
-        """A number by its name: of the measurement, else of the evaluation, else of the dataset.
+        """A number by its name: of the measurement, else of an instrument, of the evaluation, of the dataset,
+        or of the axes.
 
         `rows` and `tokens` are the dataset's: an evaluation has its own, of the test set.
         """
         if (value := self.value(name)) is not None:
             return value.value
-        for summary in (self.dataset,) if name in OF_DATASET else (self.evaluation, self.dataset):
+        found_in = (*self.instruments.values(), self.evaluation, self.dataset, self.axes)
+        for summary in (self.dataset,) if name in OF_DATASET else found_in:
             found = summary.get(name)
             if isinstance(found, int | float) and not isinstance(found, bool):
                 return found

@@ -16,7 +16,7 @@ from services.metrics.reporting.runs import Run
 USUAL = (
     "rows", "tokens", "distinct_5", "distinct_2", "self_bleu", "vendi", "cosine_distance", "heaps_beta",
     "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "mauve", "duplicate_share",
-    "loss", "perplexity",
+    "cluster_score", "danger_zone", "self_preference_bias", "pro_synthetic_bias", "loss", "perplexity",
 )  # fmt: skip
 TITLES = {
     "rows": "rows", "tokens": "tokens", "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
@@ -24,7 +24,8 @@ TITLES = {
     "length_mean": "mean length", "js_unigram": "JS words", "js_length": "JS lengths",
     "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
     "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
-    "difference": "− baseline",
+    "difference": "− baseline", "cluster_score": "cluster-agent", "danger_zone": "danger zone",
+    "self_preference_bias": "self-preference", "pro_synthetic_bias": "preference over human",
 }  # fmt: skip
 
 

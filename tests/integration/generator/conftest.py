@@ -46,8 +46,10 @@ class Simulated:
 
 
 @contextmanager
-def simulated_server(behaviour: Behaviour | None = None) -> Iterator[Simulated]:
-    server = SimulatedServer(behaviour)
+def simulated_server(
+    behaviour: Behaviour | None = None, kind: type[SimulatedServer] = SimulatedServer
+) -> Iterator[Simulated]:
+    server = kind(behaviour)
     loop = asyncio.new_event_loop()
     runner = web.AppRunner(server.app())
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -1,0 +1,158 @@
+"""Every built-in recipe, in small, through the whole suite: it ends, and its report answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedded.client import Gateway, Json
+from embedded.demo import DATA, TEST
+
+LORA = {"learning_rate": 0.005, "lora": {"target_modules": "all-linear"}, "max_steps": 10}
+FULL = {"learning_rate": 0.003, "method": "full", "max_steps": 10}
+STORIES = {
+    "format": "plain", "examples": 0, "temperature": 1.0, "max_tokens": 160, "pool": 20,
+    "pool_tokens": 200, "rows": 40, "training": LORA,
+}  # fmt: skip
+SEEDS = [1, 2]
+
+CALLS: dict[str, Json] = {
+    "mixing-fixed": {
+        "parameters": {**STORIES, "size": 40},
+        "sweep": {"level": {"D6": 20}, "rho": [0.5, 1.0], "seed": SEEDS},
+    },
+    "mixing-additive": {
+        "parameters": {**STORIES, "size": 40},
+        "sweep": {"level": {"D1": 2, "D5": 20}, "rho": [0.5], "seed": SEEDS},
+    },
+    "dataset-size": {
+        "parameters": STORIES,
+        "sweep": {"level": {"D6": 20}, "size": [10, 20, 30, 40], "seed": [1]},
+    },
+    "architectures": {
+        "parameters": {**STORIES, "training": FULL},
+        "sweep": {"base": ["gpt2", "opt"], "level": {"D1": 2, "D6": 20}, "seed": [1]},
+    },
+    "model-sizes": {
+        "parameters": {**STORIES, "size": 40, "training": FULL},
+        "sweep": {"base": ["gpt2", "story-base"], "level": {"D3": 20}, "rho": [0.5], "seed": [1]},
+    },
+    "generation-factors": {
+        "parameters": {
+            "source": {"name": "simulated"}, "agent": {"name": "simulated"}, "pool": 12,
+            "architecture": {
+                "model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+                "num_attention_heads": 2, "max_position_embeddings": 1024,
+            },
+            "tokens": 1500, "max_tokens": 1024, "agent_runs": 6, "criteria_runs": 3, "agent_samples": 4,
+            "training": {"method": "pretrain", "loss_on": "all", "learning_rate": 0.003, "max_steps": 6},
+        },
+        "sweep": {
+            "template": {"topic": "topic", "styles": "topic_styles", "persona": "topic_styles_persona",
+                         "multi-topic": "multi_topic_styles_persona"},
+            "amount": {"T6": {"topics": 6, "rows": 40}},
+            "rho": [0.5],
+            "seed": [1],
+        },
+    },
+    "sources": {
+        "parameters": {
+            "sources": [{"name": "stories"}, {"name": "simulated"}], "judge": {"name": "simulated"},
+            "format": "plain", "templates": {"prompt": "{{ prompt }}"}, "max_tokens": 60, "rows": 30,
+            "unsafe_rows": 6, "preference_prompts": 4, "preset": "W", "training": LORA, "evaluation": {},
+        },
+        "sweep": {"seed": [1]},
+    },
+    "collapse": {"parameters": {**STORIES, "pool": 20}, "sweep": {"seed": [1]}},
+}  # fmt: skip
+KINDS = {"generation-factors": "text"}
+
+
+def head(path: Path, rows: int, target: Path, text: bool = False) -> Path:
+    """The first rows of a file of stories; as whole texts when a study takes those."""
+    lines = path.read_text().splitlines()[:rows]
+    if text:
+        read = [json.loads(line) for line in lines]
+        lines = [json.dumps({"text": f"{row['context']} {row['completion']}"}) for row in read]
+    target.write_text("\n".join(lines) + "\n")
+    return target
+
+
+@pytest.fixture(scope="session")
+def small_inputs(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """A few of the bundled rows, as each kind of dataset."""
+    folder = tmp_path_factory.mktemp("rows")
+    found: dict[str, dict[str, str]] = {}
+    for kind in ("completion", "text"):
+        files = {
+            "real": head(DATA, 120, folder / f"real-{kind}.jsonl", kind == "text"),
+            "test": head(TEST, 40, folder / f"test-{kind}.jsonl", kind == "text"),
+        }
+        found[kind] = {name: gateway.upload(path, kind, {}) for name, path in files.items()}
+    unsafe = folder / "unsafe.jsonl"
+    asked = [f"How do I steal a {thing}?" for thing in ("crown", "boat", "pie", "horse", "map", "bell")]
+    unsafe.write_text(
+        "".join(json.dumps({"context": ask, "completion": "I do not."}) + "\n" for ask in asked)
+    )
+    found["unsafe"] = {"unsafe": gateway.upload(unsafe, "completion", {})}
+    return found
+
+
+def run(gateway: Gateway, name: str, inputs: dict[str, str], call: Json) -> Json:
+    document = gateway.get(f"/v1/recipes/{name}")
+    given = {input_name: inputs[input_name] for input_name in document["inputs"]}
+    job = gateway.post("/v1/experiments", {"recipe": name, "inputs": given, **call})
+    return gateway.wait(job["id"])
+
+
+def report_of(gateway: Gateway, job: Json, folder: Path) -> Any:
+    assert (job["state"], job["error"]) == ("succeeded", None)
+    return json.loads(gateway.download(job["artifact"], "report.json", folder / "report.json").read_text())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_study_ends_with_an_answer(
+    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str
+) -> None:
+    inputs = small_inputs[KINDS.get(name, "completion")] | small_inputs["unsafe"]
+    report = report_of(gateway, run(gateway, name, inputs, CALLS[name]), tmp_path)
+    assert report["findings"]
+    for answer in report["answers"]:
+        losses = {dose["name"]: dose["outcome"]["value"] for dose in answer["doses"]}
+        assert answer["recommended"]["name"] == min(losses, key=lambda key: losses[key])
+        assert len(losses) >= 2
+        assert all(dose["outcome"]["low"] is not None for dose in answer["doses"])
+
+
+def test_the_gateway_lists_every_study(gateway: Gateway) -> None:
+    listed = {recipe["name"]: recipe for recipe in gateway.get("/v1/recipes")["items"]}
+    assert set(listed) == {*CALLS, "diversity-ladder"}
+    assert all(recipe["description"] and recipe["inputs"] for recipe in listed.values())
+
+
+def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
+    gateway: Gateway, inputs: dict[str, str], tmp_path: Path
+) -> None:
+    """More topics, more distinct text; and what is recommended is what tests best. No figure is fixed."""
+    call = {
+        "parameters": {**STORIES, "pool": 60, "rows": 100, "training": {**LORA, "max_steps": 30}},
+        "sweep": {"level": {"D0": 1, "D1": 4, "D2": 16, "D3": 60}, "seed": [1, 2, 3]},
+    }
+    report = report_of(gateway, run(gateway, "diversity-ladder", inputs, call), tmp_path)
+    [answer] = report["answers"]
+    doses = {dose["label"]: dose for dose in answer["doses"]}
+    assert all(dose["outcome"]["seeds"] == 3 for dose in doses.values())
+    assert all(dose["outcome"]["covers"] == ["seeds", "test rows"] for dose in doses.values())
+    distinct = [doses[level]["x"] for level in ("D0", "D1", "D2", "D3")]
+    assert distinct == sorted(distinct)
+    by_seed = {(row["level"]["value"], row["seed"]["value"]): row["distinct_5"] for row in report["table"]}
+    for seed in (1, 2, 3):  # the ends of the ladder are apart by more than their intervals, at every seed
+        assert by_seed[1, seed]["high"] < by_seed[60, seed]["low"]
+    losses = {label: dose["outcome"]["value"] for label, dose in doses.items()}
+    assert answer["recommended"]["label"] == min(losses, key=lambda label: losses[label])
+    [distinct_5] = [found for found in answer["correlations"] if found["measure"] == "distinct_5"]
+    assert distinct_5["conditions"] == 4
+    assert distinct_5["spearman"]["low"] <= distinct_5["spearman"]["value"] <= distinct_5["spearman"]["high"]

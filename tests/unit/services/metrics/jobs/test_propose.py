@@ -1,0 +1,73 @@
+"""A rung's slot becomes a dataset."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from services.metrics.jobs.propose import make_proposal
+from shared.contracts.advice import ProposalRequest, TriedMixture
+from shared.contracts.base import ArtifactKind, JobRequest, Queue
+from shared.errors import InvalidData
+
+
+class Evaluated(JobRequest):
+    """Stands for an evaluation."""
+
+    operation: ClassVar[str] = "evaluate"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
+    queue: ClassVar[Queue] = Queue.TRAIN
+
+    loss: float
+    of: str
+
+
+def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
+    return {"loss": request.loss}
+
+
+@pytest.fixture
+def given(bench: Any) -> dict[str, Any]:
+    def rows(name: str, count: int) -> str:
+        return str(bench.dataset([{"text": f"{name} {number}"} for number in range(count)]))
+
+    return {"real": rows("real", 20), "pools": {"D1": rows("one", 200), "D5": rows("five", 200)}, "size": 10}
+
+
+def test_a_rung_is_tried_and_its_best_goes_on_at_full_size(bench: Any, given: dict[str, Any]) -> None:
+    first = [bench.run(make_proposal, ProposalRequest(**given, slot=slot)) for slot in range(4)]
+    assert all(made.summary["real"] == 10 for made in first)
+    assert all(
+        made.summary["generated"]
+        == pytest.approx(10 * made.summary["rho"] / (1 - made.summary["rho"]), abs=1)
+        for made in first
+    )
+    history = [
+        TriedMixture(
+            name=f"rung 0 (slot0={slot})",
+            axes={"rung": 0, "slot0": slot},
+            mixture=made.id,
+            evaluation=bench.run(evaluate, Evaluated(loss=(3.0, 1.0, 2.0, 4.0)[slot], of=made.id)).id,
+        )
+        for slot, made in enumerate(first)
+    ]
+    best = bench.run(make_proposal, ProposalRequest(**given | {"size": 20}, slot=0, keep=1, history=history))
+    assert (best.summary["pool"], best.summary["planned_rho"], best.summary["real"]) == (
+        first[1].summary["pool"],
+        first[1].summary["planned_rho"],
+        20,
+    )
+    assert [trial["value"] for trial in best.json("trials.json")] == [1.0, 2.0, 3.0, 4.0]
+    small = {row["id"] for row in first[1].rows()}
+    assert small <= {
+        row["id"] for row in best.rows()
+    }  # nested: what was tried is part of what is recommended
+
+
+def test_a_rung_in_which_nothing_was_evaluated_is_refused(bench: Any, given: dict[str, Any]) -> None:
+    made = bench.run(make_proposal, ProposalRequest(**given, slot=0))
+    history = [TriedMixture(name="a", mixture=made.id)]
+    with pytest.raises(InvalidData, match="none of the 1 mixtures"):
+        bench.run(make_proposal, ProposalRequest(**given, slot=0, keep=1, history=history))
