@@ -1,8 +1,8 @@
 """One side of the POST comparison, run under callgrind: `python -m benchmarks.gateway.posts SIDE REQUESTS`.
 
 Sides: `bare`, a FastAPI application with one validated route; `edge`, the same route behind all that every
-request of ours goes through (body limit, origin check, problem+json, counters); `known`, the gateway's own POST
-of a request whose artifact exists: validated, digested, found in the store, answered with its job. The
+request of ours goes through (body limit, origin check, problem+json, counters); `known`, the gateway's own
+POST of a request whose artifact exists: validated, digested, found in the store, answered with its job. The
 application is called as a server calls it, without a socket. Prints how many answers had the right status.
 """
 
