@@ -138,8 +138,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _methods(api: FastAPI, path: str) -> list[str]:
     """What the document says that a path takes: a router alone knows only its first route's methods."""
+    paths = api.openapi()["paths"]
+    if path in paths:  # a word where other paths have a parameter
+        return sorted(method.upper() for method in paths[path])
     found: set[str] = set()
-    for template, item in api.openapi()["paths"].items():
+    for template, item in paths.items():
         pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, path):
             found |= {method.upper() for method in item}
