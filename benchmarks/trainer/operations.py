@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from benchmarks.trainer import peer, shapes
 from benchmarks.trainer.cases import Case
-from services.trainer import bundle, models, stacking
+from services.trainer import bundle, members, models, stacking
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.rendering import Example
 from services.trainer.steps import plan_steps
@@ -75,13 +75,13 @@ def _solo(case: Case, sets: Sequence[Sequence[Example]], device: str, mark: Any)
 def _bundled(case: Case, sets: Sequence[Sequence[Example]], device: str, mark: Any) -> list[float]:
     base = shapes.make(case.shape, device)
     asked = case.asked
-    members = [
-        bundle.member(str(seed), rows, stacking.fresh_adapter(base, asked.lora, seed), asked, seed)
+    trainings = [
+        members.member(str(seed), rows, stacking.fresh_adapter(base, asked.lora, seed), asked, seed)
         for seed, rows in enumerate(sets)
     ]
 
     def told(_progress: Progress) -> None:
         mark()
 
-    trained = bundle.train_bundle(base, members, asked, Surroundings(progress=told))
+    trained = bundle.train_bundle(base, trainings, asked, Surroundings(progress=told))
     return [point.loss for one in trained for point in one.curve]

@@ -39,6 +39,9 @@ class GatewaySettings(CommonSettings):
     generator_url: str | None = None
     metrics_url: str | None = None
     trainer_url: str | None = None
+    workers: dict[str, int] = Field(
+        default={}, description="Jobs that run at once on each queue, for estimates; 1 where it is not named."
+    )
     upload_url_seconds: int = Field(default=3600, ge=60, le=86_400)
     download_url_seconds: int = Field(default=300, ge=10, le=3600)
     keep_parts_days: float = Field(

@@ -15,7 +15,7 @@ attention, Liu et al. 2023, arXiv 2310.01889).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +151,7 @@ class SegmentAttention(torch.autograd.Function):
                 _add_view(out, lse, view, x, sizes, scale)
             again = (_buckets_of(run.take(whole), run) for whole in (out, lse))
             parts = list(zip(*again, strict=True))
-        ctx.save_for_backward(x, out, lse, *(part for pair in parts for part in pair))
+        ctx.save_for_backward(x, out if run.views else None, lse, *(part for pair in parts for part in pair))
         ctx.run, ctx.scale, ctx.sizes = run, scale, sizes
         return out.view(query.shape[0], query.shape[2], *out.shape[1:])
 
@@ -159,14 +159,10 @@ class SegmentAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         run: Kernel = ctx.run
         x, out, lse, *parts = ctx.saved_tensors
-        sizes, heads, lines = ctx.sizes, ctx.sizes[0], grad.shape[0]
+        sizes, lines = ctx.sizes, grad.shape[0]
         grad = grad.flatten(0, 1)
-        taken = run.take(torch.cat((grad, x), 1))
-        if run.order is not None and run.order.real is not None:
-            taken[:, :heads].mul_(run.order.real)  # padding repeats a token, whose gradient must count once
         grads = []
-        for part, o, log_sum in zip(_buckets_of(taken, run), parts[::2], parts[1::2], strict=True):
-            inputs = by_heads(part, [heads, *sizes])
+        for inputs, o, log_sum in zip(_inputs(grad, x, sizes, run), parts[::2], parts[1::2], strict=True):
             found = _flash_backward(*inputs, o, log_sum, 0.0, True, scale=ctx.scale)
             grads.append(torch.cat(found, 1))
         total = _put_together(grads, run)
@@ -174,6 +170,20 @@ class SegmentAttention(torch.autograd.Function):
             _add_view_backward(total, view, (grad, x, out, lse), sizes, ctx.scale)
         of_inputs = by_heads(total.view(lines, -1, *total.shape[1:]).transpose(1, 2), sizes)
         return *of_inputs, None, None
+
+
+def _inputs(grad: Tensor, x: Tensor, sizes: list[int], run: Kernel) -> Iterator[Sequence[Tensor]]:
+    """The gradient, queries, keys and values of every bucket."""
+    if run.order is None:
+        for gradient, part in zip(_buckets_of(grad, run), _buckets_of(x, run), strict=True):
+            yield gradient, *by_heads(part, sizes)
+        return
+    heads = grad.shape[1]
+    taken = run.take(torch.cat((grad, x), 1))  # one gather for the four
+    if run.order.real is not None:
+        taken[:, :heads].mul_(run.order.real)  # padding repeats a token, whose gradient must count once
+    for part in _buckets_of(taken, run):
+        yield by_heads(part, [heads, *sizes])
 
 
 def by_heads(x: Tensor, sizes: list[int]) -> Sequence[Tensor]:

@@ -23,6 +23,16 @@ class TrainerSettings(CommonSettings):
         default=None, ge=2**20, description="Memory a training may use; None asks the machine."
     )
 
+    bundle: int = Field(
+        default=16,
+        ge=1,
+        description="Waiting trainings on one base that are computed together, at most; 1 trains each alone.",
+    )
+
+    benchmark_tasks: str | None = Field(
+        default=None, description="Folder of lm-evaluation-harness task files; without it there are none."
+    )
+
     def training_device(self) -> str:
         """The device that `auto` means here."""
         if self.device != "auto":

@@ -8,21 +8,21 @@ the number of layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from services.trainer import models
 from services.trainer.errors import UnsuitableModel
+from services.trainer.members import AdapterState
 from shared.contracts.training import LoraSettings
 
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-AdapterState = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def fresh_adapter(base: PreTrainedModel, settings: LoraSettings, seed: int) -> d
     return state
 
 
-def as_peft(base: PreTrainedModel, settings: LoraSettings, state: AdapterState) -> nn.Module:
+def as_peft(base: PreTrainedModel, settings: LoraSettings, state: AdapterState) -> PeftModel:
     """The base with one adapter's weights on it, as peft's own model (to save or evaluate)."""
     adapted = models.add_lora(base, settings, seed=0)
     set_peft_model_state_dict(adapted, dict(state))
