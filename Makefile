@@ -13,7 +13,7 @@ DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(
 	$(if $(MODEL),--model $(MODEL)) $(if $(RECIPE),--recipe $(RECIPE))
 
 .PHONY: help setup demo up down status test test-fast check format models vllm-cpu bench bench-metrics \
-	bench-generator bench-trainer openapi clients clean
+	bench-generator bench-trainer openapi clients backup restore collect clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e ".[gateway,generator,metrics,trainer,telemetry,embedded,dev]"
+		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
 	touch $(READY)
 
 demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= SOURCE= MODEL= to use your own)
@@ -79,6 +79,15 @@ openapi: $(READY) ## Write the OpenAPI documents to clients/openapi, and say wha
 
 clients: ## Make the Python and the TypeScript client from those documents
 	scripts/clients.sh
+
+backup: $(READY) ## Copy the suite's store into a folder (TO=…)
+	$(RUN) -m services.gateway.keeping backup $(TO)
+
+restore: $(READY) ## Copy a backup back into the suite's store (FROM=…)
+	$(RUN) -m services.gateway.keeping restore $(FROM)
+
+collect: $(READY) ## Remove what nothing in the store needs any more
+	$(RUN) -m services.gateway.keeping collect --delete
 
 clean: ## Remove what the suite and the tests have left, but not the environment
 	rm -rf .gamut .pytest_cache .mypy_cache .ruff_cache .hypothesis

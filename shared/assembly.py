@@ -21,6 +21,7 @@ from shared.settings import CommonSettings
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Platform:
 
 def connect(settings: CommonSettings) -> Platform:
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     store = open_store(settings)
     url = settings.redis_url.get_secret_value()
     client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)

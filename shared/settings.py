@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +36,11 @@ class CommonSettings(BaseSettings):
     lease_seconds: float = 30
     reconcile_seconds: float = 2
     max_attempts: int = 5
+
+    service: ClassVar[str] = "process"
+    """What traces call this process."""
+    otlp_endpoint: str | None = None
+    """A collector of OpenTelemetry traces, OTLP over HTTP; unset: no traces."""
 
     log_level: str = "INFO"
     log_format: Literal["json", "console"] = "json"

@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from benchmarks.generator import instructions, prefixes, rates, results, resume
+from benchmarks.generator import instructions, prefixes, rates, results, resume, vllm_rate
 from benchmarks.generator.missing import Missing
 from benchmarks.generator.results import Row
 
-MODULES = (instructions, prefixes, resume, rates)
+MODULES = (instructions, prefixes, resume, rates, vllm_rate)
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.metrics.targets import reached, wanted
+
 Row = dict[str, Any]
 
 FILE = Path(__file__).parents[1] / "results" / "metrics.json"
@@ -75,9 +77,12 @@ def line(row: Row) -> str:
     ratio = "" if row["ratio"] is None else f"{row['ratio']:,.1f}×"
     equal = "equal" if row["equal"] else "NOT EQUAL"
     peer = f"{row['peer']} {row['peer_version']}".strip()
-    return f"{row['name']:40} {row['ours']:>9.4g} {theirs:>9} {ratio:>11}  {equal:9}  {peer}"
+    verdict = {True: "reached", False: "SHORT", None: ""}[reached(row)]
+    figures = f"{row['ours']:>9.4g} {theirs:>9} {ratio:>11} {wanted(row):>12} {verdict:8}"
+    return f"{row['name']:40} {figures} {equal:9}  {peer}"
 
 
 def table() -> str:
-    head = f"{'row':40} {'ours':>9} {'theirs':>9} {'ratio':>11}  {'values':9}  peer"
+    figures = f"{'ours':>9} {'theirs':>9} {'ratio':>11} {'target':>12} {'':8}"
+    head = f"{'row (CPU s)':40} {figures} {'values':9}  peer"
     return "\n".join([head, *(line(row) for row in load()["rows"])])

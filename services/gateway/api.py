@@ -12,7 +12,17 @@ from fastapi.openapi.utils import get_openapi
 from services.gateway.catalogue import Operations
 from services.gateway.context import Gateway, make_gateway
 from services.gateway.origins import SameOrigin
-from services.gateway.routes import artifacts, audit, datasets, experiments, jobs, objects, pages, submissions
+from services.gateway.routes import (
+    artifacts,
+    audit,
+    datasets,
+    experiments,
+    jobs,
+    objects,
+    pages,
+    relays,
+    submissions,
+)
 from services.gateway.settings import GatewaySettings
 from shared.assembly import Platform, connect
 from shared.contracts.experiment import ExperimentRequest, RecipeCall
@@ -38,15 +48,18 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await gateway.events.start()
-        yield
+        async with relays.relaying(app):
+            yield
         await gateway.events.stop()
 
-    api = make_api("Gamut", DESCRIPTION, VERSION, _checks(gateway), settings.max_body_bytes, lifespan)
+    wider = relays.wider_bodies(settings)
+    api = make_api("Gamut", DESCRIPTION, VERSION, _checks(gateway), settings.max_body_bytes, lifespan, wider)
     api.add_middleware(SameOrigin)
     api.state.gateway = gateway
     for module in (datasets, experiments, jobs, artifacts, audit):
         api.include_router(module.router)
     api.include_router(submissions.make_router(operations))
+    api.include_router(relays.make_router(settings))
     if isinstance(gateway.platform.store, LocalStore):
         api.include_router(objects.make_router(gateway.platform.store))
     api.include_router(pages.make_router(settings))

@@ -31,6 +31,7 @@ from shared.http.service import make_api
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 PREVIEW_SECONDS = 60.0
 PLANNED_TOPICS = [f"something that happened in place number {number}" for number in range(10_000)]
@@ -120,4 +121,5 @@ def create_app() -> FastAPI:
     """For `uvicorn --factory services.generator.api:create_app`."""
     settings = GeneratorSettings()
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     return create_api(settings, open_store(settings))

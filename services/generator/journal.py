@@ -76,10 +76,14 @@ class Journal:
         self._wake.set()
         await self._task
 
+    def may_hold(self, key: bytes) -> bool:
+        """Whether `find` is worth its while: False when nothing can be there."""
+        return bool(self._packs) or key in self._recent
+
     async def find(self, key: bytes) -> Answer | None:
         """The answer kept under the key, from this attempt, an earlier one, or an archive."""
         recent = self._recent.get(key)
-        if recent is not None or not self._packs:
+        if recent is not None:
             return recent
         for pack in self._index.find(int.from_bytes(key[:8], "big")):
             answer = (await self._open(pack)).get(key)
@@ -143,13 +147,14 @@ class Journal:
             return
         tails, lines = self._tails, self._unpacked
         name = f"pack-{self._writer}-{tails[0]:08d}-{tails[-1]:08d}"
-        keys = b"".join(_key(line) for line in lines)
+        kept = [_key(line) for line in lines]
+        keys = b"".join(kept)
         await self._parts.put(name, b"\n".join(lines))
         await self._parts.put(f"{name}.keys", keys)
         self._tails, self._unpacked = [], []
         self._register(self._parts, name, keys)
-        for line in lines:
-            self._recent.pop(_key(line), None)
+        for key in kept:
+            self._recent.pop(key, None)
         await asyncio.gather(*(self._parts.delete(f"tail-{self._writer}-{tail:08d}") for tail in tails))
 
     async def _load(self, folder: Parts, *, own: bool) -> None:

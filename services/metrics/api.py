@@ -1,37 +1,45 @@
-"""The metrics service's own API: texts in, values out, in seconds.
+"""The metrics service's own API: texts in, values and pictures out, in seconds.
 
 `uvicorn --factory services.metrics.api:create_app`
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: FastAPI reads the classes that the annotations are set to.
 
-import base64
+import json
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Form, Header, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
+from services.metrics.answers import SHOWN, answer
 from services.metrics.errors import translated
+from services.metrics.ingestion.texts import file_texts
 from services.metrics.jobs.text_sets import Embedders, embedders
-from services.metrics.measuring.measure import measure
-from services.metrics.measuring.pictures import DRAW
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
 from services.metrics.settings import MetricsSettings
-from shared.contracts.measurement import (
-    DrawnPicture,
-    MeasureTextsRequest,
-    MeasureTextsResponse,
-)
+from shared.contracts.measurement import MOST_TEXTS, MeasureTextsRequest, MeasureTextsResponse
+from shared.contracts.problems import FieldError
+from shared.errors import InvalidRequest
 from shared.http.service import make_api
 from shared.telemetry import configure_logging
+from shared.tracing import configure_tracing
 
 DESCRIPTION = """Diversity, shift and quality of texts, each value with its estimator.
 
 Send up to 20,000 texts in a body here; measure larger datasets as jobs through the gateway."""
+
+Accept = Annotated[str, Header(description="`application/json`, `text/html` or `image/png`.")]
+Options = Annotated[
+    str, Form(description="JSON: the fields of `MeasureTextsRequest` other than the texts themselves.")
+]
 
 
 def create_app(settings: MetricsSettings | None = None) -> FastAPI:
     """The service's app, ready to serve."""
     settings = settings or MetricsSettings()
     configure_logging(settings.log_level, settings.log_format)
+    configure_tracing(settings.service, settings.otlp_endpoint)
     return create_api(embedders(settings.embeddings), settings.max_measure_bytes)
 
 
@@ -39,15 +47,74 @@ def create_api(find: Embedders, max_body_bytes: int) -> FastAPI:
     """The app around a way to find embedding models."""
     api = make_api("Gamut metrics", DESCRIPTION, "1", {}, max_body_bytes)
 
-    @api.post("/v1/measure", tags=["measure"])
-    def measure_texts(request: MeasureTextsRequest) -> MeasureTextsResponse:
+    @api.post("/v1/measure", tags=["measure"], response_model=MeasureTextsResponse, responses=SHOWN)
+    def measure_texts(
+        request: MeasureTextsRequest, accept: Accept = "application/json"
+    ) -> MeasureTextsResponse | Response:
         """Measure the texts and, beside a reference, their shift from it; draw a picture if asked."""
         with translated():
-            subject = _subject(request, find)
-            measured = measure(subject)
-            return MeasureTextsResponse(measured=measured, picture=_picture(request, subject))
+            return answer(_subject(request, find), request.picture, accept)
+
+    @api.post("/v1/measure/files", tags=["measure"], response_model=MeasureTextsResponse, responses=SHOWN)
+    def measure_files(
+        texts: UploadFile,
+        reference: UploadFile | None = None,
+        options: Options = "{}",
+        accept: Accept = "application/json",
+    ) -> MeasureTextsResponse | Response:
+        """The same for files of rows (JSON lines, JSON, CSV or Parquet): {text}, {context, completion} or
+        {question, answer}, both files of one kind."""
+        with translated():
+            request = _request(_read(texts, reference), options)
+            return answer(_subject(request, find), request.picture, accept)
 
     return api
+
+
+def _read(texts: UploadFile, reference: UploadFile | None) -> dict[str, list[str]]:
+    """The texts of each file. Raises InvalidData for rows that are none, InvalidRequest for two kinds."""
+    kind, found = file_texts(texts.file, texts.filename or "", "texts", MOST_TEXTS)
+    if reference is None:
+        return {"texts": found}
+    other, real = file_texts(reference.file, reference.filename or "", "reference", MOST_TEXTS)
+    if kind is not None and other is not None and kind is not other:
+        raise InvalidRequest(
+            f"the texts are of kind `{kind}` and the reference of kind `{other}`: a shift between them would "
+            "mean nothing",
+            [FieldError(pointer="/reference", detail=f"must be of kind {kind}")],
+        )
+    return {"texts": found, "reference": real}
+
+
+def _request(texts: dict[str, list[str]], options: str) -> MeasureTextsRequest:
+    """Raises InvalidRequest or RequestValidationError for options that make no sense."""
+    try:
+        told: Any = json.loads(options)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"`options` is no JSON: {error}", [FieldError(pointer="/options", detail=str(error))]
+        ) from error
+    if not isinstance(told, dict) or told.keys() & {"texts", "reference"}:
+        raise InvalidRequest(
+            "`options` is a JSON object of options; texts come as files",
+            [FieldError(pointer="/options", detail='an object such as {"metrics": ["default"]} is needed')],
+        )
+    try:
+        return MeasureTextsRequest.model_validate(told | texts)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [
+                {
+                    **fault,
+                    "loc": (
+                        "body",
+                        *(() if fault["loc"][:1] in (("texts",), ("reference",)) else ("options",)),
+                        *fault["loc"],
+                    ),
+                }
+                for fault in error.errors()
+            ]
+        ) from error
 
 
 def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
@@ -59,16 +126,3 @@ def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
 
     reference = None if request.reference is None else TextSet.of(request.reference)
     return Subject(TextSet.of(request.texts), request, embed, reference=reference)
-
-
-def _picture(request: MeasureTextsRequest, subject: Subject) -> DrawnPicture | None:
-    if request.picture is None:
-        return None
-    drawn = DRAW[request.picture](subject)
-    return DrawnPicture(
-        name=drawn.name,
-        title=drawn.title,
-        alt=drawn.alt,
-        png_base64=base64.b64encode(drawn.png).decode(),
-        data=[dict(row) for row in drawn.data],
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from shared.settings import CommonSettings
@@ -15,6 +17,7 @@ class MetricsSettings(CommonSettings):
     always there.
     """
 
+    service: ClassVar[str] = "metrics"
     embeddings: dict[str, str] = Field(default={}, description="Embedding models by name: folder or hub id.")
     measure_workers: int = Field(
         default=1, ge=1, le=256, description="Processes that a large dataset's shards are measured in."

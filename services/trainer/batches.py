@@ -22,6 +22,9 @@ from torch import Tensor
 from services.trainer.rendering import Example
 from shared.contracts.training import Batching, LossOn
 
+FILLING = 32
+"""Tokens of a segment that only fills a line up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -32,6 +35,9 @@ class Segment:
     start: int
     stop: int
     prefix: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return self.stop - self.start
 
     def moved(self, offset: int) -> Segment:
         """The same segment, further along."""
@@ -128,14 +134,18 @@ def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:
 
 
 def _packed(examples: Sequence[Example], loss_on: LossOn, share: bool) -> Batch:
-    line = _Line(loss_on)
+    return _joined([_line(examples, loss_on, share)], tuple(example.row for example in examples))
+
+
+def _line(examples: Sequence[Example], loss_on: LossOn, share: bool) -> _Line:
+    line = _Line(loss_on, len(examples))
     for owner, members in _neighbours(examples, share):
         if share and len(members) > 1 and members[0].group is not None:
             line.put_group(members, owner)
         else:
             for index, member in enumerate(members):
                 line.put_row(member, owner + index)
-    return line.batch(tuple(example.row for example in examples))
+    return line
 
 
 def _neighbours(examples: Sequence[Example], share: bool) -> list[tuple[int, list[Example]]]:
@@ -152,8 +162,8 @@ def _neighbours(examples: Sequence[Example], share: bool) -> list[tuple[int, lis
 class _Line:
     """A packed line as it fills up."""
 
-    def __init__(self, loss_on: LossOn) -> None:
-        self.loss_on = loss_on
+    def __init__(self, loss_on: LossOn, rows: int) -> None:
+        self.loss_on, self.rows = loss_on, rows
         self.ids: list[int] = []
         self.positions: list[int] = []
         self.segments: list[Segment] = []
@@ -194,50 +204,52 @@ class _Line:
         self.positions += range(position, position + len(ids))
         self.segments.append(Segment(start, len(self.ids), prefix))
 
-    def batch(self, rows: tuple[str, ...]) -> Batch:
-        return Batch(
-            input_ids=torch.tensor([self.ids], dtype=torch.long),
-            position_ids=torch.tensor([self.positions], dtype=torch.long),
-            attention_mask=None,
-            rows=rows,
-            segments=tuple(self.segments),
-            **self.targets.tensors(),
-        )
+    def fill(self, length: int) -> None:
+        """Lengthens the line with segments that nobody sees and that predict nothing; short ones, whose
+        attention costs next to nothing.
+        """
+        while len(self.ids) < length:
+            self._extend([0] * min(FILLING, length - len(self.ids)), 0, None)
 
 
-def stack_lines(lines: Sequence[Batch | None]) -> tuple[Batch, Tensor]:
-    """Packed batches of one line each as the lines of one batch, filled up to the longest; None is an empty
-    line.
+def build_lines(
+    lines: Sequence[Sequence[Example]], batching: Batching, loss_on: LossOn
+) -> tuple[Batch, Tensor, list[int]]:
+    """One packed line for each list of examples (some may be empty), filled up to the longest.
 
-    Returns the batch and the line of each of its predictions.
+    Returns the batch, the line of each of its predictions, and the lines' own tokens.
     """
-    real = [line for line in lines if line is not None]
-    length = max(line.computed_tokens for line in real)
-    ids = torch.zeros(len(lines), length, dtype=torch.long)
-    positions = torch.zeros_like(ids)
+    made = [_line(examples, loss_on, share=batching == "shared_prefix") for examples in lines]
+    sizes = [len(line.ids) for line in made]
+    line_of = [number for number, line in enumerate(made) for _ in line.targets.predictors]
+    rows = tuple(example.row for examples in lines for example in examples)
+    return _joined(made, rows), torch.tensor(line_of, dtype=torch.long), sizes
+
+
+def _joined(lines: Sequence[_Line], rows: tuple[str, ...]) -> Batch:
+    """A batch of these lines; its tensors are made once, from plain lists."""
+    length = max(len(line.ids) for line in lines)
+    ids: list[int] = []
+    positions: list[int] = []
     segments: list[Segment] = []
+    targets = _Targets()
     owner = 0
-    moved: list[dict[str, Tensor]] = []
-    for number, line in enumerate(lines):
-        size = 0 if line is None else line.computed_tokens
-        offset = number * length
-        if line is not None:
-            ids[number, :size], positions[number, :size] = line.input_ids[0], line.position_ids[0]
-            segments += [segment.moved(offset) for segment in line.segments]
-            moved.append(
-                {
-                    "predictors": line.predictors + offset,
-                    "targets": line.targets,
-                    "owners": line.owners + owner,
-                    "spans": line.spans,
-                    "lines": torch.full_like(line.owners, number),
-                }
-            )
-            owner += len(line.rows)
-        if size < length:  # what fills the line is a segment of its own, seen by nobody
-            segments.append(Segment(offset + size, offset + length))
-            positions[number, size:] = torch.arange(length - size)
-    joined: dict[str, Any] = {name: torch.cat([part[name] for part in moved]) for name in moved[0]}
-    line_of: Tensor = joined.pop("lines")
-    rows = tuple(row for line in real for row in line.rows)
-    return Batch(ids, positions, None, rows=rows, segments=tuple(segments), **joined), line_of
+    for line in lines:
+        line.fill(length)
+        start, found = len(ids), line.targets
+        ids += line.ids
+        positions += line.positions
+        segments += [segment.moved(start) for segment in line.segments] if start else line.segments
+        targets.predictors += [start + place for place in found.predictors]
+        targets.targets += found.targets
+        targets.owners += [owner + place for place in found.owners]
+        targets.spans += found.spans
+        owner += line.rows
+    return Batch(
+        input_ids=torch.tensor(ids, dtype=torch.long).view(len(lines), length),
+        position_ids=torch.tensor(positions, dtype=torch.long).view(len(lines), length),
+        attention_mask=None,
+        rows=rows,
+        segments=tuple(segments),
+        **targets.tensors(),
+    )

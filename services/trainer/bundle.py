@@ -13,62 +13,34 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel, get_scheduler
+from transformers import PreTrainedModel
 
 from services.trainer import batches, loss, models
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
+from services.trainer.members import Member, MemberState
 from services.trainer.progress import Progress, Surroundings
-from services.trainer.rendering import Example
-from services.trainer.stacking import AdapterState, Stack
-from services.trainer.steps import Indices, Step, plan_steps
-from services.trainer.training import SCHEDULES, Trained
+from services.trainer.stacking import Stack
+from services.trainer.steps import Indices, Step
+from services.trainer.training import Trained
 from shared.contracts.training import CurvePoint, TrainingSettings
 
-
-@dataclass
-class Member:
-    """One training of a bundle, and how far it is."""
-
-    name: str
-    examples: Sequence[Example]
-    start: AdapterState
-    plan: Sequence[Step]
-    rates: Sequence[float]
-    curve: list[CurvePoint] = field(default_factory=list)
-    tokens: int = 0
-    computed_tokens: int = 0
-    weights: AdapterState | None = None
-
-    @property
-    def done(self) -> bool:
-        return len(self.curve) == len(self.plan)
+Keep = Callable[[Member, MemberState], None]
 
 
-def member(
-    name: str, examples: Sequence[Example], start: AdapterState, settings: TrainingSettings, seed: int
-) -> Member:
-    """A training that starts from these weights, with the order and the schedule its solo run has."""
-    plan = plan_steps(examples, settings, seed)
-    return Member(name, examples, start, plan, learning_rates(settings, len(plan)))
-
-
-def learning_rates(settings: TrainingSettings, steps: int) -> list[float]:
-    """The learning rate of every step, as the Trainer's schedule gives it."""
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=settings.learning_rate)
-    warmup = math.ceil(steps * settings.warmup_ratio)
-    schedule = get_scheduler(SCHEDULES[settings.schedule], optimizer, warmup, steps)
-    rates = []
-    for _ in range(steps):
-        rates.append(float(schedule.get_last_lr()[0]))
-        optimizer.step()
-        schedule.step()
-    return rates
+def bundles(settings: TrainingSettings) -> bool:
+    """Whether a bundle computes what these settings ask for, exactly as a solo run does."""
+    return (
+        settings.method == "lora"
+        and settings.batching != "padded"
+        and settings.early_stopping is None
+        and not settings.lora.dropout
+        and not settings.gradient_checkpointing
+    )
 
 
 def train_bundle(
@@ -76,15 +48,18 @@ def train_bundle(
     members: Sequence[Member],
     settings: TrainingSettings,
     around: Surroundings | None = None,
+    keep: Keep | None = None,
 ) -> list[Trained]:
     """Trains every member's adapter; `member.weights` then holds it. Results in the members' order.
 
-    The base is left without adapters. Raises NonFiniteLoss, UnsuitableModel (dropout, early stopping,
-    padded).
+    All members stand at the same step, the first or a checkpoint's. A member whose loss is not finite leaves,
+    with `member.error`, and the others go on. `keep` is given a member's state every `checkpoint_seconds` and
+    at its end. The base is left without adapters. Raises UnsuitableModel for settings that do not bundle.
     """
-    if settings.batching == "padded" or settings.early_stopping is not None or settings.method != "lora":
+    if not bundles(settings):
         raise UnsuitableModel(
-            "A bundle trains LoRA adapters, packed or with shared prefixes, without early stopping."
+            "A bundle trains LoRA adapters without dropout, packed or with shared prefixes, without early "
+            "stopping or gradient checkpointing."
         )
     around = around or Surroundings()
     started = time.monotonic()
@@ -92,15 +67,16 @@ def train_bundle(
     base.train()
     try:
         with models.laid_out(base, settings.batching):
-            _run(stack, list(members), settings, around, started)
+            _Run(stack, members, settings, around, keep, started).to_the_end()
     finally:
         stack.remove()
         nn.Module.eval(base)
     seconds = time.monotonic() - started
-    return [_trained(one, seconds) for one in members]
+    return [trained(one, seconds) for one in members]
 
 
-def _trained(one: Member, seconds: float) -> Trained:
+def trained(one: Member, seconds: float) -> Trained:
+    """What a member's training came to."""
     return Trained(
         curve=tuple(one.curve),
         steps=len(one.curve),
@@ -113,27 +89,77 @@ def _trained(one: Member, seconds: float) -> Trained:
     )
 
 
-def _run(
-    stack: Stack, active: list[Member], settings: TrainingSettings, around: Surroundings, started: float
-) -> None:
-    everyone = list(active)
-    optimizer = StackedAdamW(stack, settings.weight_decay)
-    while active:
-        losses = _gradients(stack, active, settings, around)
-        norms = clip(stack.grad, settings.max_grad_norm)
-        optimizer.step([one.rates[len(one.curve)] for one in active])
-        stack.grad.zero_()
-        for one, value, norm in zip(active, losses, norms.tolist(), strict=True):
+class _Run:
+    """The loop over steps; `active` are the members that the stack still holds, in its order."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        members: Sequence[Member],
+        settings: TrainingSettings,
+        around: Surroundings,
+        keep: Keep | None,
+        started: float,
+    ) -> None:
+        self.stack, self.settings, self.around, self.keep = stack, settings, around, keep
+        self.everyone, self.active = list(members), list(members)
+        self.optimizer = StackedAdamW(stack, settings.weight_decay)
+        self.optimizer.restore(len(members[0].curve), [one.moments for one in members])
+        self.started = self.kept_at = started
+
+    def to_the_end(self) -> None:
+        self._only([not one.done for one in self.active])
+        while self.active:
+            self._only([one.wanted() for one in self.active])
+            if self.active:
+                self._step()
+
+    def _step(self) -> None:
+        losses = _gradients(self.stack, self.active, self.settings, self.around)
+        finite = [self._finite(one, value) for one, value in zip(self.active, losses, strict=True)]
+        self._only(finite)
+        losses = [value for value, good in zip(losses, finite, strict=True) if good]
+        if not self.active:
+            return
+        norms = clip(self.stack.grad, self.settings.max_grad_norm)
+        self.optimizer.step([one.rates[len(one.curve)] for one in self.active])
+        self.stack.grad.zero_()
+        for one, value, norm in zip(self.active, losses, norms.tolist(), strict=True):
             _record(one, value, norm)
-        around.progress(_progress(everyone, losses, started))
-        for index, one in enumerate(active):
+        self.around.progress(_progress(self.everyone, losses, self.started))
+        self._keep_states()
+        self._only([not one.done for one in self.active])
+
+    def _finite(self, one: Member, value: float) -> bool:
+        if not math.isfinite(value):
+            rows = [one.examples[index].row for index in one.plan[len(one.curve)].rows]
+            one.error = NonFiniteLoss(len(one.curve) + 1, rows, value)
+        return one.error is None
+
+    def _only(self, stays: Sequence[bool]) -> None:
+        """The members that go on; the others leave the stack."""
+        going = [index for index, stay in enumerate(stays) if stay]
+        if going and len(going) < len(self.active):
+            self.stack.keep(going)
+            self.optimizer.keep(going)
+        self.active = [self.active[index] for index in going]
+
+    def _keep_states(self) -> None:
+        due = time.monotonic() - self.kept_at >= self.settings.checkpoint_seconds
+        for index, one in enumerate(self.active):
             if one.done:
-                one.weights = stack.state(index)
-        going = [index for index, one in enumerate(active) if not one.done]
-        if going and len(going) < len(active):
-            stack.keep(going)
-            optimizer.keep(going)
-        active = [active[index] for index in going]
+                one.weights = self.stack.state(index)
+            if self.keep is not None and (due or one.done):
+                self.keep(one, self._state(index))
+        if due:
+            self.kept_at = time.monotonic()
+
+    def _state(self, index: int) -> MemberState:
+        one = self.active[index]
+        moments = self.optimizer.moments(index)
+        return MemberState(
+            self.stack.state(index), moments, tuple(one.curve), one.tokens, one.computed_tokens
+        )
 
 
 def _record(one: Member, value: float, norm: float) -> None:
@@ -178,8 +204,8 @@ def _gradients(
         shares = per_line / predicted.to(per_line.device)
         shares.sum().backward()  # type: ignore[no-untyped-call]
         totals += shares.detach().double().cpu()
-    _require_finite(totals, active, steps)
-    return [float(total) for total in totals]
+    losses: list[float] = totals.tolist()
+    return losses
 
 
 def _predicted(one: Member, step: Step, settings: TrainingSettings) -> int:
@@ -187,29 +213,15 @@ def _predicted(one: Member, step: Step, settings: TrainingSettings) -> int:
     return sum(len(e) - 1 if settings.loss_on == "all" else e.predicted for e in chosen)
 
 
-def _require_finite(totals: Tensor, active: Sequence[Member], steps: Sequence[Step]) -> None:
-    for total, one, step in zip(totals.tolist(), active, steps, strict=True):
-        if not math.isfinite(total):
-            rows = [f"{one.name}: {one.examples[index].row}" for index in step.rows]
-            raise NonFiniteLoss(len(one.curve) + 1, rows, total)
-
-
 def bundle_batch(
     active: Sequence[Member], chosen: Sequence[Indices], settings: TrainingSettings
 ) -> tuple[batches.Batch, Tensor]:
-    """One line per adapter, its rows packed, filled up to the longest line; and each prediction's line.
-
-    The filling is a segment of its own that predicts nothing.
-    """
-    lines = [
-        batches.build([one.examples[index] for index in indices], settings.batching, settings.loss_on)
-        if indices
-        else None
-        for one, indices in zip(active, chosen, strict=True)
-    ]
-    for one, line in zip(active, lines, strict=True):
-        one.computed_tokens += 0 if line is None else line.computed_tokens
-    return batches.stack_lines(lines)
+    """One line per adapter, its rows packed; and each prediction's line."""
+    lines = [[one.examples[index] for index in indices] for one, indices in zip(active, chosen, strict=True)]
+    batch, line_of, sizes = batches.build_lines(lines, settings.batching, settings.loss_on)
+    for one, size in zip(active, sizes, strict=True):
+        one.computed_tokens += size
+    return batch, line_of
 
 
 def line_losses(model: nn.Module, batch: batches.Batch, line_of: Tensor, lines: int) -> Tensor:
@@ -254,11 +266,28 @@ class StackedAdamW:
         rate = torch.tensor(rates, dtype=flat.dtype, device=flat.device).unsqueeze(1)
         torch.lerp(before, flat, rate, out=flat)
 
+    def moments(self, index: int) -> tuple[Tensor, Tensor]:
+        """One adapter's running means of gradient and squared gradient, [parameters] each."""
+        state = self.optimizer.state[self.parameter]
+        first, second = (state[name][index].to("cpu", copy=True) for name in ("exp_avg", "exp_avg_sq"))
+        return first, second
+
+    def restore(self, steps: int, moments: Sequence[tuple[Tensor, Tensor] | None]) -> None:
+        """Goes on after so many steps with these moments; at the first step there are none."""
+        known = [pair for pair in moments if pair is not None]
+        if not steps:
+            return
+        first, second = (torch.stack(part).to(self.stack.flat) for part in zip(*known, strict=True))
+        state = {"step": torch.tensor(float(steps)), "exp_avg": first, "exp_avg_sq": second}
+        self.optimizer.state[self.parameter] = state
+
     def keep(self, which: Sequence[int]) -> None:
         """Drops the moments of adapters that have ended; called after `Stack.keep`."""
         chosen = torch.tensor(which, device=self.stack.flat.device)
         self.parameter.data = self.stack.flat
         self.parameter.grad = None
         state = self.optimizer.state[self.parameter]
+        if not state:  # somebody left before the first step
+            return
         for name in ("exp_avg", "exp_avg_sq"):
             state[name] = state[name][chosen].clone()

@@ -1,4 +1,7 @@
-"""Checkpoints in the object store: one archive each, and a later attempt takes up the newest."""
+"""Checkpoints in the object store; a later attempt takes up the newest.
+
+A training alone keeps the Trainer's whole folder as an archive; one in company keeps a `MemberState`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,17 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from services.trainer.members import MemberState, read_state, write_state
+from shared.artifacts import scratch_store
 from shared.store.base import ObjectStore
 
 PREFIX = "checkpoints/"
+STATES = "states/"
+
+
+def has_checkpoint(scratch: ObjectStore) -> bool:
+    """Whether the Trainer has left a checkpoint here: it then goes on itself."""
+    return any(True for _ in scratch.list(PREFIX))
 
 
 class StoredCheckpoints:
@@ -48,3 +59,35 @@ class StoredCheckpoints:
 
     def _keys(self) -> list[str]:
         return sorted(info.key for info in self.scratch.list(PREFIX))
+
+
+class StoredStates:
+    """A training's states in its scratch, one file a step: whoever writes a step writes the same."""
+
+    def __init__(self, store: ObjectStore, artifact: str, folder: Path) -> None:
+        self.scratch, self.artifact, self.folder = scratch_store(store, artifact), artifact, folder
+
+    def save(self, state: MemberState) -> None:
+        """Stores the state, then removes the older ones; a kill in between leaves both."""
+        path = self.folder / f"{self.artifact}.safetensors"
+        write_state(state, path, self.artifact)
+        key = f"{STATES}{state.step:09d}.safetensors"
+        self.scratch.put_file(key, path, "application/octet-stream")
+        path.unlink()
+        for older in self._keys():
+            if older < key:
+                self.scratch.delete(older)
+
+    def latest(self) -> MemberState | None:
+        """The newest state, whoever trained it. Raises ForeignCheckpoint."""
+        keys = self._keys()
+        if not keys:
+            return None
+        path = self.folder / f"{self.artifact}.latest"
+        with path.open("wb") as file:
+            for chunk in self.scratch.stream(keys[-1]):
+                file.write(chunk)
+        return read_state(path, self.artifact)
+
+    def _keys(self) -> list[str]:
+        return sorted(info.key for info in self.scratch.list(STATES))

@@ -34,12 +34,14 @@ class OverLongRows(InvalidData):
 
     code = "over_long_rows"
 
-    def __init__(self, rows: Sequence[str], longest: int, limit: int) -> None:
+    def __init__(self, rows: Sequence[str], longest: int, limit: int, *, windowed: bool = False) -> None:
+        """`windowed`: not even a window helps, what is to be learned is too long by itself."""
+        ways = "'drop'" if windowed else "'drop' or 'window'"
         super().__init__(
             f"{len(rows)} rows are longer than {limit} tokens (the longest has {longest}): "
             f"{name_rows(rows)}. "
-            "Nothing is cut silently: set over_long to 'drop' or 'window', raise max_length, or shorten the "
-            "rows.",
+            + ("A window does not help: the completion alone leaves no room. " if windowed else "")
+            + f"Nothing is cut silently: set over_long to {ways}, raise max_length, or shorten the rows.",
             _row_errors(rows, f"longer than {limit} tokens"),
         )
         self.rows = tuple(rows)

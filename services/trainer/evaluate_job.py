@@ -6,11 +6,16 @@ row).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from transformers import PreTrainedTokenizerBase
 
 from services.trainer import models
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.evaluation import evaluate
+from services.trainer.harness import require_tasks, run_tasks
 from services.trainer.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
 from services.trainer.progress import Progress
 from services.trainer.rendering import render
@@ -29,9 +34,12 @@ def make_evaluation(
     rest.
     """
     workspace.progress(0, note="reading rows")
+    require_tasks(settings.benchmark_tasks, request.benchmarks)
     data = read_rows(workspace.store, request.dataset)
     files = resolve(Place(workspace.store, workspace.folder), settings.models, request.base, request.model)
-    rows, counts = score(settings, request, data, files, workspace)
+    with _loaded(settings, request, files, workspace) as (model, tokenizer):
+        rows, counts = _score(request, data, model, tokenizer, workspace)
+        benchmarks = _benchmarks(settings, request, model, tokenizer, workspace)
     gap = _gap(settings, request, data, rows, workspace)
     loss = corpus_loss(rows)
     result = EvaluationResult(
@@ -42,6 +50,7 @@ def make_evaluation(
         per_response=per_response(rows),
         rendering=counts,
         perplexity_gap=gap,
+        benchmarks=benchmarks,
     )
     workspace.output.put_rows("rows.jsonl", [_shown(row) for row in rows])
     whole = {**result.model_dump(mode="json"), "settings": request.settings.model_dump(mode="json")}
@@ -50,10 +59,11 @@ def make_evaluation(
     return {**summary, "base": files.base, "base_digest": files.digest}
 
 
-def score(
-    settings: TrainerSettings, request: EvaluationRequest, data: Rows, files: ModelFiles, workspace: Workspace
-) -> tuple[list[RowLoss], RenderingCounts]:
-    """Every row's loss under one model."""
+@contextmanager
+def _loaded(
+    settings: TrainerSettings, request: EvaluationRequest, files: ModelFiles, workspace: Workspace
+) -> Iterator[tuple[Any, PreTrainedTokenizerBase]]:
+    """The model, with its adapter, and its tokenizer; the memory is free again afterwards."""
     device = settings.training_device()
     workspace.progress(0, note="loading the model")
     tokenizer = models.load_tokenizer(files.folder)
@@ -62,28 +72,49 @@ def score(
         model: Any = models.load_base(files.folder, precision=precision, device=device)
         if files.adapter is not None:
             model = models.load_adapter(model, files.adapter)
-        rendered = render(
-            data.rows,
-            tokenizer,
-            request.settings.rendering,
-            context_length=models.context_length(model),
-            contexts=data.contexts,
-        )
+        try:
+            yield model, tokenizer
+        finally:
+            del model
+            free_memory()
 
-        def report(progress: Progress) -> None:
-            workspace.progress(progress.step, progress.steps, "rows", note="scoring", tokens=progress.tokens)
 
-        rows = evaluate(
-            model,
-            rendered.examples,
-            request.settings,
-            pad_id=models.pad_id(tokenizer),
-            progress=report,
-            check=workspace.check,
-        )
-    del model
-    free_memory()
+def _score(
+    request: EvaluationRequest,
+    data: Rows,
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    workspace: Workspace,
+) -> tuple[list[RowLoss], RenderingCounts]:
+    """Every row's loss under one model."""
+    wanted, limit = request.settings.rendering, models.context_length(model)
+    rendered = render(data.rows, tokenizer, wanted, context_length=limit, contexts=data.contexts)
+
+    def report(progress: Progress) -> None:
+        workspace.progress(progress.step, progress.steps, "rows", note="scoring", tokens=progress.tokens)
+
+    rows = evaluate(
+        model,
+        rendered.examples,
+        request.settings,
+        pad_id=models.pad_id(tokenizer),
+        progress=report,
+        check=workspace.check,
+    )
     return rows, rendered.counts
+
+
+def _benchmarks(
+    settings: TrainerSettings,
+    request: EvaluationRequest,
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    workspace: Workspace,
+) -> dict[str, dict[str, float]]:
+    if not request.benchmarks or settings.benchmark_tasks is None:
+        return {}
+    workspace.progress(0, note="benchmarks")
+    return run_tasks(settings.benchmark_tasks, request.benchmarks, model, tokenizer)
 
 
 def _gap(
@@ -102,7 +133,8 @@ def _gap(
         None if artifact else request.compare,
         artifact,
     )
-    other, _ = score(settings, request, data, files, workspace)
+    with _loaded(settings, request, files, workspace) as (model, tokenizer):
+        other, _ = _score(request, data, model, tokenizer, workspace)
     return perplexity_gap(rows, other)
 
 

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from services.trainer import attention
 from services.trainer.batches import Batch
+from services.trainer.segment_attention import Kernel
 
 # Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).
 WHOLE_LOGITS = 2**25
@@ -55,12 +56,12 @@ def hidden_states(model: nn.Module, batch: Batch) -> tuple[Tensor, nn.Module]:
     return output.logits.flatten(0, 1).index_select(0, batch.predictors), head
 
 
-def kernel_of(batch: Batch) -> attention.Kernel:
+def kernel_of(batch: Batch) -> Kernel:
     """The batch's attention, made on first use."""
     if "attention" not in batch.kernels:
         ids = batch.input_ids
         batch.kernels["attention"] = attention.kernel(batch.segments, ids.device, ids.numel())
-    made: attention.Kernel = batch.kernels["attention"]
+    made: Kernel = batch.kernels["attention"]
     return made
 
 

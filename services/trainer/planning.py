@@ -102,6 +102,12 @@ def plan(
     )
 
 
+def own_bytes(plan: Plan, settings: TrainingSettings, device: str) -> float:
+    """What a LoRA training needs beside the process and the frozen base, which others on it share."""
+    width = models.precision_of(settings.precision, device).itemsize
+    return plan.memory_bytes.expected - PROCESS_BYTES - plan.parameters * width
+
+
 def read_config(folder: Path, architecture: Mapping[str, Any] | None = None) -> PretrainedConfig:
     """The config of a model folder, or of a new architecture. Raises UnsuitableModel."""
     try:

@@ -241,7 +241,7 @@ def _window_all(examples: Sequence[Example], limit: int, lead: Ids) -> Iterable[
 def _cut_context(example: Example, keep: int) -> Example:
     """A `qa` row whose context keeps its first `keep` tokens, the same for all pairs of the context."""
     if keep < 1:
-        raise OverLongRows([example.row], len(example), len(example) - example.shared + keep)
+        raise OverLongRows([example.row], len(example), len(example) - example.shared + keep, windowed=True)
     return replace(example, prompt=example.prompt[:keep] + example.prompt[example.shared :], shared=keep)
 
 
@@ -249,7 +249,7 @@ def _cut_prompt(example: Example, limit: int, lead: Ids) -> Example:
     """A `completion` row that keeps its whole completion and the newest tokens of its prompt."""
     keep = limit - len(lead) - len(example.completion)
     if keep < 1:
-        raise OverLongRows([example.row], len(example), limit)
+        raise OverLongRows([example.row], len(example), limit, windowed=True)
     return replace(example, prompt=lead + example.prompt[-keep:])
 
 

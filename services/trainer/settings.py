@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from shared.settings import CommonSettings
 
 
 class TrainerSettings(CommonSettings):
+    service: ClassVar[str] = "trainer"
     models: dict[str, str] = Field(
         default={},
         description="The allow-list of bases: name -> folder, or hub id `<owner>/<model>[@<revision>]`.",
@@ -20,6 +21,16 @@ class TrainerSettings(CommonSettings):
     )
     memory_bytes: int | None = Field(
         default=None, ge=2**20, description="Memory a training may use; None asks the machine."
+    )
+
+    bundle: int = Field(
+        default=16,
+        ge=1,
+        description="Waiting trainings on one base that are computed together, at most; 1 trains each alone.",
+    )
+
+    benchmark_tasks: str | None = Field(
+        default=None, description="Folder of lm-evaluation-harness task files; without it there are none."
     )
 
     def training_device(self) -> str:

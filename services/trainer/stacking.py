@@ -8,35 +8,78 @@ the number of layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from services.trainer import models
 from services.trainer.errors import UnsuitableModel
+from services.trainer.members import AdapterState
 from shared.contracts.training import LoraSettings
 
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
-AdapterState = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A [N, r, in] and B [N, out, r] of one layer, and where their gradients add up."""
+
+    a: Tensor
+    b: Tensor
+    a_grad: Tensor
+    b_grad: Tensor
+
+
+class StackedAdapters(torch.autograd.Function):
+    """result[i] + scaling x[i] A[i]ᵀ B[i]ᵀ, for all adapters in two batched products.
+
+    Its backward pass adds the gradients of A and B to theirs in place: no operation is spent on handing them
+    on. `flat` is the tensor that A and B are views of; that it wants gradients is all it tells.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, result: Tensor, x: Tensor, flat: Tensor, weights: Weights, scaling: float
+    ) -> Tensor:
+        inner = torch.bmm(x.to(weights.a.dtype), weights.a.transpose(1, 2))
+        ctx.save_for_backward(x, inner)
+        ctx.weights, ctx.scaling = weights, scaling
+        if result.dtype == inner.dtype:
+            return torch.baddbmm(result, inner, weights.b.transpose(1, 2), alpha=scaling)
+        return result + (torch.bmm(inner, weights.b.transpose(1, 2)) * scaling).to(result.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, inner = ctx.saved_tensors
+        weights: Weights = ctx.weights
+        wide = grad.to(inner.dtype)
+        weights.b_grad.baddbmm_(wide.transpose(1, 2), inner, alpha=ctx.scaling)
+        down = torch.bmm(wide, weights.b).mul_(ctx.scaling)
+        weights.a_grad.baddbmm_(down.transpose(1, 2), x.to(down.dtype))
+        to_x = torch.bmm(down, weights.a).to(x.dtype) if ctx.needs_input_grad[1] else None
+        return grad, to_x, None, None, None
 
 
 class StackedLinear(nn.Module):
     """A frozen layer with N adapters: y[i] = base(x[i]) + scaling x[i] A[i]ᵀ B[i]ᵀ; x [N, length, in]."""
 
-    def __init__(self, base: nn.Module, a: nn.Parameter, b: nn.Parameter, scaling: float) -> None:
+    weights: Weights
+    flat: Tensor
+
+    def __init__(self, base: nn.Module, scaling: float) -> None:
         super().__init__()
-        self.base, self.a, self.b, self.scaling = base, a, b, scaling
+        self.base, self.scaling = base, scaling
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.base(x)
-        inner = torch.bmm(x.to(self.a.dtype), self.a.transpose(1, 2))
-        if result.dtype == inner.dtype:
-            return torch.baddbmm(result, inner, self.b.transpose(1, 2), alpha=self.scaling)
-        return result + (torch.bmm(inner, self.b.transpose(1, 2)) * self.scaling).to(result.dtype)
+        result: Tensor = StackedAdapters.apply(  # type: ignore[no-untyped-call]
+            self.base(x), x, self.flat, self.weights, self.scaling
+        )
+        return result
 
 
 @dataclass(frozen=True)
@@ -78,18 +121,16 @@ class Stack:
 
     def _bind(self) -> None:
         """Points every adapted layer's A and B, and their gradients, into the flat tensors."""
-        parameters: dict[str, nn.Parameter] = {}
-        for slot in self.slots:
-            parameters[slot.name] = nn.Parameter(self._view(self.flat, slot))
-            parameters[slot.name].grad = self._view(self.grad, slot)
+        slots = {slot.name: slot for slot in self.slots}
         scaling = self.settings.alpha / self.settings.r
+        tracked = self.flat.detach().requires_grad_()
         for name in dict.fromkeys(_layer(slot.name) for slot in self.slots):
-            a, b = (parameters[PREFIX + name + end] for end in (A, B))
-            if name in self._layers:
-                self._layers[name].a, self._layers[name].b = a, b
-            else:
-                self._layers[name] = StackedLinear(self.base.get_submodule(name), a, b, scaling)
+            if name not in self._layers:
+                self._layers[name] = StackedLinear(self.base.get_submodule(name), scaling)
                 self.base.set_submodule(name, self._layers[name])
+            ends = [slots[PREFIX + name + end] for end in (A, B)]
+            views = [self._view(flat, slot) for flat in (self.flat, self.grad) for slot in ends]
+            self._layers[name].weights, self._layers[name].flat = Weights(*views), tracked
 
     def keep(self, which: Sequence[int]) -> None:
         """Only these adapters go on."""
@@ -133,7 +174,7 @@ def fresh_adapter(base: PreTrainedModel, settings: LoraSettings, seed: int) -> d
     return state
 
 
-def as_peft(base: PreTrainedModel, settings: LoraSettings, state: AdapterState) -> nn.Module:
+def as_peft(base: PreTrainedModel, settings: LoraSettings, state: AdapterState) -> PeftModel:
     """The base with one adapter's weights on it, as peft's own model (to save or evaluate)."""
     adapted = models.add_lora(base, settings, seed=0)
     set_peft_model_state_dict(adapted, dict(state))

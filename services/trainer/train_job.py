@@ -16,15 +16,15 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.trainer import models
+from services.trainer.bundle_job import train_together
 from services.trainer.checkpoints import StoredCheckpoints
-from services.trainer.contamination import check_contamination
+from services.trainer.companions import Companions
 from services.trainer.curves import curve_csv, curve_png
-from services.trainer.datasets import Rows, read_rows
-from services.trainer.errors import OutOfMemory, UnsuitableModel
-from services.trainer.pricing import price_training
+from services.trainer.errors import UnsuitableModel
+from services.trainer.preparing import Prepared, prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
-from services.trainer.rendering import Rendered, render
-from services.trainer.resolving import ModelFiles, Place, resolve
+from services.trainer.rendering import Rendered
+from services.trainer.resolving import ModelFiles, Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.training import Trained, train, translated_memory_errors
 from shared.contracts.training import TrainingRequest, TrainingResult
@@ -34,34 +34,23 @@ MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "t
 
 
 def make_training(
-    settings: TrainerSettings, request: TrainingRequest, workspace: Workspace
+    settings: TrainerSettings, companions: Companions | None, request: TrainingRequest, workspace: Workspace
 ) -> dict[str, Any]:
-    """Writes the model's parts; returns the artifact's summary."""
+    """Writes the model's parts; returns the artifact's summary.
+
+    `companions` are the waiting trainings that may be computed with this one (`bundle_job`).
+    """
     workspace.progress(0, note="reading rows")
-    data = read_rows(workspace.store, request.dataset)
-    overlap = _contamination(request, data, workspace)
-    files = resolve(
-        Place(workspace.store, workspace.folder), settings.models, request.base, request.base_model
+    prepared = prepare(settings, request, Place(workspace.store, workspace.folder))
+    require_fit(prepared)
+    files, overlap = prepared.files, prepared.overlap
+    if overlap is not None:
+        workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))
+    model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
+        settings, prepared, workspace
     )
-    tokenizer = models.load_tokenizer(files.folder)
-    _require_fit(settings, request, files, data, tokenizer)
-    workspace.progress(0, note="loading the base model")
-    with translated_memory_errors():
-        model = _model(request, files, settings.training_device())
-    limit = models.context_length(model)
-    rendered = _render(data, tokenizer, request, limit)
-    validation = _validation(request, workspace, tokenizer, limit)
-    trained = train(
-        model,
-        rendered.examples,
-        request.settings,
-        seed=request.seed,
-        validation=() if validation is None else validation.examples,
-        surroundings=_surroundings(workspace),
-        pad_id=models.pad_id(tokenizer),
-    )
-    names = _put_model(model, files.base, tokenizer, workspace)
-    result = _result(trained, rendered, model)
+    names = _put_model(model, files.base, prepared.tokenizer, workspace)
+    result = _result(trained, prepared.rendered, model)
     _put_results(trained, result, workspace)
     del model
     free_memory()
@@ -71,30 +60,27 @@ def make_training(
         "base": files.base if request.base_model is None else None,
         "base_digest": files.digest,
         "files": names,
-        "contamination": overlap,
+        "contamination": None if overlap is None else overlap.model_dump(mode="json", exclude={"pairs"}),
     }
 
 
-def _require_fit(
-    settings: TrainerSettings,
-    request: TrainingRequest,
-    files: ModelFiles,
-    data: Rows,
-    tokenizer: PreTrainedTokenizerBase,
-) -> None:
-    """Raises OutOfMemory, with a plan that fits, before anything is computed."""
-    planned = price_training(settings, request, files, data, tokenizer)
-    if not planned.fits:
-        raise OutOfMemory(" ".join(planned.advice))
-
-
-def _contamination(request: TrainingRequest, data: Rows, workspace: Workspace) -> dict[str, Any] | None:
-    if request.test is None:
-        return None
-    test = read_rows(workspace.store, request.test)
-    found = check_contamination(data.rows, test.rows, request.contamination)
-    workspace.output.put_json("contamination.json", found.model_dump(mode="json"))
-    return found.model_dump(mode="json", exclude={"pairs"})
+def _train_alone(
+    settings: TrainerSettings, prepared: Prepared, workspace: Workspace
+) -> tuple[PreTrainedModel | PeftModel, Trained]:
+    request = prepared.request
+    workspace.progress(0, note="loading the base model")
+    with translated_memory_errors():
+        model = _model(request, prepared.files, settings.training_device())
+    trained = train(
+        model,
+        prepared.rendered.examples,
+        request.settings,
+        seed=request.seed,
+        validation=() if prepared.validation is None else prepared.validation.examples,
+        surroundings=_surroundings(workspace),
+        pad_id=models.pad_id(prepared.tokenizer),
+    )
+    return model, trained
 
 
 def _model(request: TrainingRequest, files: ModelFiles, device: str) -> PreTrainedModel | PeftModel:
@@ -119,21 +105,6 @@ def _fresh(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTraine
 
 def _loaded(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrainedModel:
     return models.load_base(files.folder, **how)
-
-
-def _render(
-    data: Rows, tokenizer: PreTrainedTokenizerBase, request: TrainingRequest, limit: int | None
-) -> Rendered:
-    rendering = request.settings.rendering
-    return render(data.rows, tokenizer, rendering, context_length=limit, contexts=data.contexts)
-
-
-def _validation(
-    request: TrainingRequest, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, limit: int | None
-) -> Rendered | None:
-    if request.validation is None:
-        return None
-    return _render(read_rows(workspace.store, request.validation), tokenizer, request, limit)
 
 
 def _surroundings(workspace: Workspace) -> Surroundings:

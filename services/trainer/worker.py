@@ -7,10 +7,11 @@ from functools import partial
 import torch
 from transformers.utils import logging as transformers_logging
 
+from services.trainer.companions import Companions
 from services.trainer.evaluate_job import make_evaluation
 from services.trainer.settings import TrainerSettings
 from services.trainer.train_job import make_training
-from shared.assembly import make_worker
+from shared.assembly import connect, make_worker
 from shared.contracts.base import JobRequest
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 from shared.jobs.running import Handler
@@ -18,10 +19,12 @@ from shared.jobs.running import Handler
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
-def handlers(settings: TrainerSettings) -> dict[type[JobRequest], Handler]:
-    """What this worker makes of each request."""
+def handlers(
+    settings: TrainerSettings, companions: Companions | None = None
+) -> dict[type[JobRequest], Handler]:
+    """What this worker makes of each request. Without `companions` every training is alone."""
     return {
-        TrainingRequest: partial(make_training, settings),
+        TrainingRequest: partial(make_training, settings, companions),
         EvaluationRequest: partial(make_evaluation, settings),
     }
 
@@ -35,4 +38,5 @@ def _quiet(settings: TrainerSettings) -> None:
 
 settings = TrainerSettings()
 _quiet(settings)
-app = make_worker(settings, handlers(settings), packages=PACKAGES)
+platform = connect(settings)
+app = make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
+
+from shared.contracts.json_types import refuse_other_types
 
 ArtifactId = Annotated[
     str,
@@ -33,9 +36,18 @@ class Queue(StrEnum):
 
 
 class Contract(BaseModel):
-    """A wire model: immutable, and an unknown field is an error, so that a typo never passes silently."""
+    """A wire model: immutable, and an unknown field is an error, so that a typo never passes silently.
+
+    Nor does a value of another JSON type: `"12"` and `true` are no numbers, `1` is no truth value.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        refuse_other_types(schema, cls)
+        return schema
 
 
 class JobRequest(Contract):

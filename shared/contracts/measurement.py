@@ -106,6 +106,11 @@ class MeasureOptions(Contract):
         "tokenizer.",
     )
     max_order: int = Field(default=5, ge=1, le=10, description="Distinct-n and entropies for n = 1 … this.")
+    self_bleu: Literal["nltk", "sacrebleu"] = Field(
+        default="nltk",
+        description="Convention of Self-BLEU: `nltk` smooths by method 1 and lies between 0 and 1; "
+        "`sacrebleu` smooths exponentially, with effective order, and lies between 0 and 100.",
+    )
     embedding: EmbeddingName = Field(
         default=HASHED_NGRAMS,
         description="The embedding of semantic measures and shifts: `hashed-ngrams` (built in; sees words, "
@@ -253,10 +258,10 @@ class EmbeddingRequest(JobRequest):
 
 
 class AgentScoreRequest(JobRequest):
-    """Score the raw clusterings of an LLM cluster-agent: its diversity score D with an interval.
+    """Score the raw runs of an LLM cluster-agent again: its diversity score D with a bootstrap interval.
 
-    The artifact `runs` has a part `clusterings.jsonl`, a line per verified clustering:
-    {"samples": K, "sizes": [texts in each cluster], "valid": [whether each was found valid]}.
+    `runs` is the artifact of a `cluster_agent` measurement. Its part `runs.jsonl` has a line for each
+    clustering: {"texts": [rows shown], "clusters": [{"members": […]}], "verdicts": [{"cluster", "valid"}]}.
     """
 
     operation: ClassVar[str] = "score_clusterings"
@@ -309,13 +314,17 @@ class Measured(Contract):
     details: dict[str, object] = {}
 
 
+MOST_TEXTS = 20_000
+"""Texts (and reference texts) that are measured at once; more are measured as a job."""
+
+
 class MeasureTextsRequest(MeasureOptions):
     """Texts in, values out, at once. Upload a dataset and post a measurement for more than a few thousand
     texts."""
 
-    texts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] = Field(max_length=20_000)
+    texts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] = Field(max_length=MOST_TEXTS)
     reference: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
-        default=None, max_length=20_000, description="Real texts that shift is measured from."
+        default=None, max_length=MOST_TEXTS, description="Real texts that shift is measured from."
     )
     picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."

@@ -8,7 +8,12 @@ from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.generation import GenerationRequest, TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest
+from shared.contracts.measurement import (
+    AgentScoreRequest,
+    ComparisonRequest,
+    EmbeddingRequest,
+    MeasurementRequest,
+)
 from shared.contracts.mixture import (
     DeduplicationRequest,
     FilterRequest,
@@ -30,12 +35,13 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     MeasurementRequest,
     ComparisonRequest,
     EmbeddingRequest,
+    AgentScoreRequest,
     MixtureRequest,
     SampleRequest,
     SplitRequest,
     FilterRequest,
-    ProposalRequest,
     DeduplicationRequest,
+    ProposalRequest,
     TrainingRequest,
     EvaluationRequest,
     TraceRequest,

@@ -21,6 +21,7 @@ Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["auto", "fp32", "bf16"]
 PresetName = Literal["W", "E"]
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
+TaskName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ModuleName = Annotated[str, Field(min_length=1, max_length=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -199,6 +200,8 @@ class EvaluationResult(Contract):
     per_response: TrimmedPerplexity
     rendering: RenderingCounts
     perplexity_gap: float | None = None
+    benchmarks: dict[str, dict[str, float]] = {}
+    """Task → metric → value, of the zero-shot benchmarks that were asked for."""
 
 
 class RenderingCounts(Contract):
@@ -313,7 +316,8 @@ class TrainingRequest(JobRequest):
         if not isinstance(data, dict) or isinstance(data.get("settings"), TrainingSettings):
             return data
         given = data.get("settings") or {}
-        preset = PRESETS.get(data.get("preset", "W"))
+        name = data.get("preset", "W")
+        preset = next((settings for known, settings in PRESETS.items() if known == name), None)
         if preset is None or not isinstance(given, dict):
             return data
         return {**data, "settings": _merged(preset.model_dump(mode="json"), given)}
@@ -354,6 +358,11 @@ class EvaluationRequest(JobRequest):
     )
     compare: ModelName | ArtifactId | None = Field(
         default=None, description="A second model for the perplexity gap |PPL₁ - PPL₂| on the same rows."
+    )
+    benchmarks: tuple[TaskName, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Zero-shot tasks of lm-evaluation-harness, by their names in the trainer's task folder.",
     )
     settings: EvaluationSettings = EvaluationSettings()
 

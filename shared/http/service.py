@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -41,8 +42,12 @@ def make_api(
     checks: Mapping[str, Check],
     max_body_bytes: int = 2**20,
     lifespan: Lifespan[FastAPI] | None = None,
+    wider: Mapping[str, int] | None = None,
 ) -> FastAPI:
-    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers."""
+    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers.
+
+    `wider` names the paths that take bodies of up to another number of bytes.
+    """
     api = FastAPI(
         title=title,
         description=description,
@@ -50,8 +55,9 @@ def make_api(
         lifespan=lifespan,
         responses=PROBLEM_RESPONSES,
         generate_unique_id_function=lambda route: route.name,
+        telemetry={"exclude": _is_untraced, "metrics": False, "logs": False},
     )
-    api.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    api.add_middleware(BodyLimit, max_bytes=max_body_bytes, wider=wider or {})
     api.add_exception_handler(GamutError, _gamut_error)
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
@@ -120,11 +126,24 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request.app, request.url.path)) or headers.get("allow", "")
     title = HTTPStatus(error.status_code).phrase
     problem = Problem(
         title=title, status=error.status_code, detail=str(error.detail), code=title.lower().replace(" ", "_")
     )
-    return problem_response(problem, dict(error.headers or {}))
+    return problem_response(problem, headers)
+
+
+def _methods(api: FastAPI, path: str) -> list[str]:
+    """What the document says that a path takes: a router alone knows only its first route's methods."""
+    found: set[str] = set()
+    for template, item in api.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path):
+            found |= {method.upper() for method in item}
+    return sorted(found)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
@@ -137,6 +156,11 @@ async def _count(request: Request, call_next: Any) -> Response:
     route = request.scope.get("route")
     REQUESTS.labels(request.method, getattr(route, "path", "unmatched"), response.status_code).inc()
     return response
+
+
+def _is_untraced(scope: Any) -> bool:
+    """Probes would drown the rest; an address of the embedded store carries its own signature."""
+    return str(scope.get("path", "")).startswith(("/health", "/ready", "/metrics", "/objects/"))
 
 
 def _failure(check: Check) -> Exception | None:

@@ -8,6 +8,7 @@
     gamut:waiting:<job>   jobs to wake when this one ends
     gamut:ended:<job>     jobs whose end has woken this one
     gamut:again:<job>     a message came while the job was being run: look once more afterwards
+    gamut:trace:<job>     the trace it was asked for in
     gamut:key:<key>       the jobs under way that an API key asked for
 
 What is only display (indexes, events, progress) gives way silently when Redis is away; leases do not.
@@ -16,7 +17,7 @@ What is only display (indexes, events, progress) gives way silently when Redis i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ import structlog
 
 from shared.contracts.base import Queue
 from shared.contracts.jobs import JobRecord, Progress
+from shared.jobs.counts import Counts
 
 log = structlog.get_logger(__name__)
 _JOB_ID = re.compile(rb"job-[0-9a-f]{32}")
@@ -53,6 +55,7 @@ redis.call('SADD', KEYS[1], ARGV[1]) return 1
 class LiveJobs:
     def __init__(self, client: redis.Redis, lease_seconds: float) -> None:
         self._redis = client
+        self.counts = Counts(client)
         self._lease_ms = int(lease_seconds * 1000)
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
@@ -83,6 +86,20 @@ class LiveJobs:
         messages = (self._redis.lrange(queue.value, 0, -1) for queue in Queue)
         found = (_JOB_ID.search(message) for waiting in messages for message in cast(list[bytes], waiting))
         return {match[0].decode() for match in found if match}
+
+    def carry(self, job_id: str, carrier: Mapping[str, str]) -> None:
+        """Keep the trace that the job was asked for in, for whoever runs it."""
+        if carrier:
+            with _optional("trace"), self._redis.pipeline() as both:
+                both.hset(f"gamut:trace:{job_id}", mapping=cast(Any, carrier))
+                both.expire(f"gamut:trace:{job_id}", EVENTS_SECONDS)
+                both.execute()
+
+    def carried(self, job_id: str) -> dict[str, str]:
+        found: dict[Any, Any] = {}
+        with _optional("trace"):
+            found = cast(dict[Any, Any], self._redis.hgetall(f"gamut:trace:{job_id}"))
+        return {_text(name): _text(value) for name, value in found.items()}
 
     def clear_sent(self, job_id: str) -> None:
         self._redis.delete(f"gamut:sent:{job_id}")
@@ -160,6 +177,8 @@ class LiveJobs:
     def publish_state(self, record: JobRecord) -> None:
         with _optional("key"):
             self._count_to_key(record)
+        if record.state.ended:
+            self.counts.ended(record.operation, record.state)
         self._publish(record.id, "state", record.model_dump_json())
 
     def claim(self, key: str, job_id: str, limit: int) -> bool:

@@ -45,7 +45,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Sight:
-    """What is known of a job at one moment. `unleased_seconds`: how long no lease was seen."""
+    """What is known of a job at one moment. `unleased_seconds`: how long no lease was seen; 0, it is held."""
 
     record: JobRecord
     sent: bool
@@ -70,7 +70,8 @@ def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int)
         due = sight.since_looked_at >= COORDINATE_SECONDS and sight.unleased_seconds > 0
         return Action.SEND if due and not sight.sent else Action.NOTHING
     if record.state is JobState.QUEUED:
-        return Action.NOTHING if sight.sent else Action.SEND
+        held = sight.unleased_seconds == 0  # being taken, or trained together with another (ADR 20)
+        return Action.NOTHING if sight.sent or held else Action.SEND
     if sight.unleased_seconds < grace_seconds:
         return Action.NOTHING
     if record.state is JobState.CANCELLING:
@@ -131,7 +132,8 @@ class Reconciler:
             self._looked_at[record.id] = now
             unleased = 0.0
         else:
-            unleased = now - self._unleased_since.setdefault(record.id, now)
+            since = self._unleased_since.setdefault(record.id, now)
+            unleased = max(now - since, 1e-9)  # 0 means held
         looked_at = self._looked_at.setdefault(record.id, now)
         return Sight(record, self._is_sent(record.id), unleased, now - looked_at)
 

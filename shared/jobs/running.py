@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from shared import tracing
 from shared.artifacts import project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
@@ -31,7 +34,6 @@ from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
-from shared.telemetry import JOB_SECONDS, JOBS_ENDED
 
 log = structlog.get_logger(__name__)
 BACKOFF_SECONDS = (1, 5, 20, 60)
@@ -101,12 +103,26 @@ class JobRunner:
                 log.info("job.not_run", why="another worker has it")
                 return
             try:
-                self._take(job_id, holder)
+                with self._traced(record):
+                    self._take(job_id, holder)
             except StaleRecord:
                 log.info("job.not_run", why="its state changed meanwhile")
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
+
+    @contextmanager
+    def _traced(self, record: JobRecord) -> Iterator[None]:
+        """A span of this attempt, in the trace that the job was asked for in."""
+        if not tracing.is_on():
+            yield
+            return
+        with (
+            tracing.continuing(self._live.carried(record.id)),
+            tracing.span("job.run", SpanKind.CONSUMER, job=record.id, operation=record.operation) as span,
+        ):
+            span.set_attribute("gamut.attempt", record.attempts + 1)
+            yield
 
     def _take(self, job_id: str, holder: str) -> None:
         record = self._records.get(job_id)
@@ -134,7 +150,7 @@ class JobRunner:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
                 used = charged(self._store, self._live, record, workspace)
-                with used, JOB_SECONDS.labels(record.operation).time():
+                with used, self._live.counts.timed(record.operation):
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return
@@ -233,7 +249,6 @@ class JobRunner:
             if current.state is not JobState.CANCELLING or current.attempts != record.attempts:
                 raise
             ended = self._records.append(current, **changes)
-        JOBS_ENDED.labels(ended.operation, ended.state).inc()
         log.info("job.ended", operation=ended.operation, state=ended.state, reason=ended.reason)
         self._live.publish_state(ended)
         for waiting in self._live.take_waiting(ended.id):

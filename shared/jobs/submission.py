@@ -9,7 +9,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
+from opentelemetry.trace import SpanKind
 
+from shared import tracing
 from shared.artifacts import find_manifest, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
@@ -67,9 +69,12 @@ class Submission:
         made = None if found else find_manifest(project_store(self._store, project), artifact_id(request))
         if key is not None and made is None:
             self._admit(key, job_id(project, request), request)
-        record = self._take_up(found, key) if found else self._create(project, request, made, key)
-        if record.state is JobState.QUEUED:
-            self._sender.send(record)
+        with tracing.span("job.submit", SpanKind.PRODUCER, operation=request.operation) as span:
+            record = self._take_up(found, key) if found else self._create(project, request, made, key)
+            span.set_attribute("gamut.job", record.id)
+            if record.state is JobState.QUEUED:
+                self._live.carry(record.id, tracing.carried())
+                self._sender.send(record)
         return record
 
     def _create(self, project: str, request: JobRequest, made: Manifest | None, key: str | None) -> JobRecord:

@@ -78,6 +78,7 @@ def flush_redis(suite: Suite, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("disturb", "seed"),
     [(kill_a_worker, 1), (flush_redis, 2)],

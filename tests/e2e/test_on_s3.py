@@ -39,6 +39,7 @@ def suite_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sui
 
 @pytest.mark.s3
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_the_main_job_on_s3(suite_on_s3: Suite, tmp_path: Path) -> None:
     gateway = Gateway(suite_on_s3.url)
     inputs = {"real": gateway.upload(DATA, "completion", {}), "test": gateway.upload(TEST, "completion", {})}

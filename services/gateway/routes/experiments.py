@@ -121,7 +121,7 @@ def list_experiments(
     return JobPage(items=[gateway.shown(record) for record in page.records], next=page.next)
 
 
-@router.get("/experiments/{job_id}")
+@router.get("/experiments/{job_id:job}")
 def get_experiment(job_id: JobId, gateway: InGateway, project: Project) -> Experiment:
     """The experiment and how each of its jobs stands."""
     return show_experiment(gateway, _experiment(gateway, project, job_id))

@@ -20,6 +20,15 @@ from shared.jobs.transitions import TRANSITIONS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 PING_SECONDS = 15
+EVENT = {
+    "description": "One event of the stream.",
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "For `Last-Event-ID`."},
+        "event": {"type": "string", "enum": ["snapshot", "state", "progress"]},
+        "data": {"type": "string", "description": "JSON: the job, its record, or its progress."},
+    },
+}
 
 
 @router.get("")
@@ -92,7 +101,7 @@ async def wait_for_job(
         200: {
             "description": "`snapshot` (the job), then `state` (the job's record) and `progress` as they "
             "come, until the job has ended.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": EVENT}},
         },
         204: {"description": "The job has ended and the listener knows it: nothing more will come."},
     },

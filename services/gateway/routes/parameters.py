@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Header, Path, Query
+from starlette.convertors import StringConvertor, register_url_convertor
+
+
+class _JobConvertor(StringConvertor):
+    """Where another route has a word in an id's place, only an id may be taken for one."""
+
+    regex = "job-[^/]*"
+
+
+register_url_convertor("job", _JobConvertor())
 
 IdempotencyKey = Annotated[
     str | None,

@@ -32,6 +32,7 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "train": ("trainings", "training"),
     "evaluate": ("evaluations", "evaluation"),
     "cluster_agent": ("cluster-agent-measurements", "cluster_agent_measurement"),
+    "score_clusterings": ("agent-scores", "agent_score"),
     "judge": ("judgements", "judgement"),
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
     "trace": ("traces", "trace"),

@@ -34,7 +34,7 @@ class Asker:
             await asyncio.shield(other)
         self._under_way[key] = None
         try:
-            kept = await self._journal.find(key)
+            kept = await self._journal.find(key) if self._journal.may_hold(key) else None
             if kept is not None:
                 self._router.ledger.account(kept.source).reused += 1
                 return kept

@@ -22,15 +22,17 @@ class HttpxTransport:
             limits=limits,
         )
 
-    async def post(self, path: str, body: bytes) -> Reply:
-        return await self._send("POST", path, body)
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        return await self._send("POST", path, body, headers)
 
     async def get(self, path: str) -> Reply:
-        return await self._send("GET", path, None)
+        return await self._send("GET", path, None, None)
 
-    async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+    async def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> Reply:
         try:
-            response = await self._client.request(method, path, content=body)
+            response = await self._client.request(method, path, content=body, headers=headers)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise SourceError(Reason.DEAD, f"cannot connect: {error}") from error
         except httpx.TimeoutException as error:

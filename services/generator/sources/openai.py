@@ -12,11 +12,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
+from opentelemetry.trace import SpanKind
 
 from services.generator.calls import Answer, Call, Params
 from services.generator.sources.errors import Reason, SourceError, reason_of_status
 from services.generator.sources.gauges import Queue, read_queue
 from services.generator.sources.transport import Reply, Transport
+from shared import tracing
 
 Api = Literal["completions", "chat"]
 PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completions"}
@@ -25,20 +27,34 @@ PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completio
 class Client:
     """One source: `ask` a call, list its `models`, read its `queue`. Raises `SourceError` only.
 
-    `root` is the path of the API on its server; `stream` asks for streamed answers.
+    `root` is the path of the API on its server; `stream` asks for streamed answers. `key` is what the server
+    is sent to let us in: where it says that back, `[key]` is read: it is in no row, no error and no log.
     """
 
-    def __init__(self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False) -> None:
+    def __init__(
+        self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False, key: str = ""
+    ) -> None:
         self.name = name
+        self._key = key.encode()
         self.stream = stream
         self._transport = transport
         self._root = root.rstrip("/")
         self._paths = {api: self._root + path for api, path in PATHS.items()}
 
     async def ask(self, call: Call) -> Answer:
+        if not tracing.is_on():
+            return await self._ask(call)
+        with tracing.span("source.ask", SpanKind.CLIENT, source=self.name, model=call.model.name) as span:
+            answer = await self._ask(call, tracing.carried())
+            span.set_attribute("gen_ai.usage.input_tokens", answer.tokens_in)
+            span.set_attribute("gen_ai.usage.output_tokens", answer.tokens_out)
+            return answer
+
+    async def _ask(self, call: Call, headers: Mapping[str, str] | None = None) -> Answer:
         api = "completions" if isinstance(call.prompt, str) else "chat"
+        body = request_body(call, stream=self.stream)
         try:
-            reply = await self._transport.post(self._paths[api], request_body(call, stream=self.stream))
+            reply = self._heard(await self._transport.post(self._paths[api], body, headers))
         except SourceError as error:
             error.source = self.name
             raise
@@ -53,13 +69,18 @@ class Client:
 
     async def models(self) -> list[str]:
         """The names the server answers to (`GET /models`); the cheapest sign of life."""
-        reply = await self._transport.get(f"{self._root}/models")
+        reply = self._heard(await self._transport.get(f"{self._root}/models"))
         if reply.status != 200:
             raise _refused(reply, self.name)
         try:
             return [str(model["id"]) for model in orjson.loads(reply.body)["data"]]
         except (KeyError, TypeError, orjson.JSONDecodeError) as error:
             raise SourceError(Reason.SERVER_ERROR, f"GET /models: {error!r}", source=self.name) from error
+
+    def _heard(self, reply: Reply) -> Reply:
+        if self._key and self._key in reply.body:
+            reply.body = reply.body.replace(self._key, b"[key]")
+        return reply
 
     async def queue(self) -> Queue | None:
         """The server's own queue gauges, when it is a vLLM that shows them."""

@@ -35,6 +35,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)  # for one answer after the other
 
     def send(self, request: bytes, answer: asyncio.Future[Reply]) -> None:
         self._answer = answer
@@ -42,7 +43,6 @@ class _Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._size = 0
         self._keep = True
-        self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
 
     # httptools' callbacks
@@ -129,12 +129,15 @@ class Pool:
         self._busy: set[_Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def post(self, path: str, body: bytes) -> Reply:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         prefix = self._prefix.get(path)
         if prefix is None:
             prefix = self._prefix[path] = (
                 f"POST {path} HTTP/1.1\r\n{self._head}content-type: application/json\r\ncontent-length: "
             ).encode("latin-1")
+        if headers:
+            more = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode("latin-1")
+            return await self._send(b"%b%d%b\r\n\r\n%b" % (prefix, len(body), more, body))
         return await self._send(b"%b%d\r\n\r\n%b" % (prefix, len(body), body))
 
     async def get(self, path: str) -> Reply:

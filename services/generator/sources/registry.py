@@ -69,16 +69,21 @@ class SourceSpec(BaseModel):
     def price(self) -> Price:
         return Price(self.price_in, self.price_out, self.currency)
 
-    def headers(self) -> dict[str, str]:
-        """Raises `UnknownSource` when the variable that holds the key is not set."""
+    def key(self) -> str:
+        """Raises `UnknownSource` when the variable that holds the key is not set; "" for a source without."""
         if self.api_key_env is None:
-            return {}
+            return ""
         key = os.environ.get(self.api_key_env)
         if not key:
             raise UnknownSource(
                 f"the key of {self.base_url} is to be in {self.api_key_env}, which is not set"
             )
-        return {"authorization": f"Bearer {key}"}
+        return key
+
+    def headers(self) -> dict[str, str]:
+        """Raises `UnknownSource` when the variable that holds the key is not set."""
+        key = self.key()
+        return {"authorization": f"Bearer {key}"} if key else {}
 
 
 class Registry:
@@ -129,7 +134,7 @@ class Registry:
     def _lane(name: str, spec: SourceSpec) -> Lane:
         url = str(spec.base_url)
         transport = open_transport(url, spec.headers(), timeout=spec.timeout_seconds)
-        client = Client(name, transport, root=urlsplit(url).path, stream=spec.stream)
+        client = Client(name, transport, root=urlsplit(url).path, stream=spec.stream, key=spec.key())
         limit = Limit(start=spec.concurrency, high=max(spec.concurrency, spec.max_concurrency))
         between = 60.0 / spec.requests_per_minute if spec.requests_per_minute else 0.0
         return Lane(name, spec.identity, client, limit, between)

@@ -50,14 +50,14 @@ def shared_shingles(keys, owners, starts, memory, sizes, holders, commonness):  
                 written += records[row, DOCUMENTS]
                 shared += 1
         for entry in range(high - low):
-            record, owner = records[rows_of[entry]], owners[low + entry]
-            if record[LAST] == owner:
+            record, owner = np.uint64(rows_of[entry]), owners[low + entry]
+            if records[record, LAST] == owner:
                 continue
-            record[LAST] = owner
+            records[record, LAST] = owner
             sizes[owner] += 1
-            if record[DOCUMENTS] > 1:
-                holders[first + record[HERE]] = owner
-                record[HERE] += np.uint32(1)
+            if records[record, DOCUMENTS] > 1:
+                holders[first + records[record, HERE]] = owner
+                records[record, HERE] += np.uint32(1)
     return written, shared
 
 

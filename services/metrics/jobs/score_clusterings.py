@@ -12,7 +12,7 @@ from shared.contracts.problems import FieldError
 from shared.errors import InputMissing, InvalidData
 from shared.jobs.workspace import Workspace
 
-CLUSTERINGS = "clusterings.jsonl"
+CLUSTERINGS = "runs.jsonl"
 
 
 def score_clusterings(request: AgentScoreRequest, workspace: Workspace) -> dict[str, Any]:
@@ -51,10 +51,14 @@ def score_clusterings(request: AgentScoreRequest, workspace: Workspace) -> dict[
 
 
 def _clustering(number: int, row: dict[str, Any]) -> Clustering:
+    """A run as the agent keeps it: the texts that were shown, clusters with their members, and verdicts on
+    those that were verified; a cluster without a verdict (a singleton, or none were asked for) is valid."""
     try:
-        return Clustering(int(row["samples"]), tuple(map(int, row["sizes"])), tuple(map(bool, row["valid"])))
+        invalid = {verdict["cluster"] for verdict in row["verdicts"] if not verdict["valid"]}
+        sizes = tuple(len(cluster["members"]) for cluster in row["clusters"])
+        return Clustering(len(row["texts"]), sizes, tuple(n + 1 not in invalid for n in range(len(sizes))))
     except (KeyError, TypeError) as error:
         fault = FieldError(
-            pointer=f"/rows/{number}", detail="needs samples, sizes and valid", line=number + 1
+            pointer=f"/rows/{number}", detail="needs texts, clusters and verdicts", line=number + 1
         )
         raise InvalidData(f"line {number + 1} of {CLUSTERINGS} is no clustering", [fault]) from error

@@ -1,4 +1,4 @@
-"""Kernels that count different n-grams by group and by side, and that add up the columns of states."""
+"""Kernels that count different n-grams by group, and that add up the columns of states."""
 
 from __future__ import annotations
 
@@ -48,23 +48,5 @@ def first_groups(keys, owners, starts, largest, group, row_keys, row_groups):  #
             if rows_of[entry] == seen:
                 row_groups[first + seen] = group[owners[low + entry]]
                 seen += 1
-        first += rows
-    return first
-
-
-@compiled
-def count_sides(keys, owners, starts, largest, border, pairs):  # type: ignore[no-untyped-def]
-    """For each different n-gram 2^32 left + right, its counts in documents before `border` and from it on."""
-    slots = FEWEST_SLOTS
-    table = np.zeros(slots, np.uint32)
-    row_keys, rows_of = np.empty(largest, np.uint64), np.empty(largest, np.uint32)
-    first = np.int64(0)
-    for part in range(len(starts) - 1):
-        low, high = starts[part], starts[part + 1]
-        rows, table, slots = number_part(keys[low:high], table, slots, row_keys, rows_of)
-        pairs[first : first + rows] = 0
-        for entry in range(high - low):
-            one = np.uint64(1) << np.uint64(32 if owners[low + entry] < border else 0)
-            pairs[first + rows_of[entry]] += one
         first += rows
     return first

@@ -15,7 +15,8 @@ import numpy as np
 
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.partition import Partitioner
-from services.metrics.lexical.tables import count_distinct, count_one_table
+from services.metrics.lexical.prefixes import MOST_TOKENS, distinct_by_order
+from services.metrics.lexical.tables import ONE_TABLE, count_distinct, count_one_table
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import NO_TEXTS, Value, too_short
 
@@ -23,8 +24,6 @@ PAPER_ORDER = 5
 # GPT-2's vocabulary: the scale of "length-corrected" is set by a vocabulary that EAD's paper takes from
 # the model's tokeniser.
 GPT2_VOCABULARY = 50_257
-# Up to this many different keys one table that stays in cache is faster than parts.
-ONE_TABLE = 1 << 17
 
 
 def ngram_total(tokens: Tokens, order: int) -> int:
@@ -33,14 +32,19 @@ def ngram_total(tokens: Tokens, order: int) -> int:
 
 
 def distinct_counts(tokens: Tokens, orders: Sequence[int]) -> list[int]:
-    """How many different n-grams there are of each order; orders ascending are counted fastest."""
+    """How many different n-grams there are of each order; several together are counted fastest."""
+    if any(order < 1 for order in orders):
+        raise LexicalError("n-grams have at least one token")
+    if len(orders) > 1 and len(tokens.hashes) <= MOST_TOKENS:
+        found = distinct_by_order(tokens, max(2, *orders))
+        return [found[order - 1] for order in orders]
     partitioner = Partitioner([tokens])
     return [_distinct_count(partitioner, tokens, order) for order in orders]
 
 
 def _distinct_count(partitioner: Partitioner, tokens: Tokens, order: int) -> int:
     if order == 1:
-        found = int(count_one_table(tokens.hashes, np.uint64(ONE_TABLE)))
+        found = int(count_one_table(tokens.hashes, ONE_TABLE))
         if found >= 0:
             return found
     entries = partitioner.entries(order)
@@ -54,8 +58,6 @@ def distinct_n(tokens: Tokens, order: int = PAPER_ORDER, *, across: bool = False
 
 def distinct_ns(tokens: Tokens, orders: Sequence[int], *, across: bool = False) -> list[Value]:
     """Equation 6 for several orders in one go."""
-    if any(order < 1 for order in orders):
-        raise LexicalError("n-grams have at least one token")
     if not len(tokens):
         return [Value.none(NO_TEXTS) for _ in orders]
     tokens = tokens.joined() if across else tokens

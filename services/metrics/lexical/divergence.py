@@ -18,10 +18,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.lexical.counting import count_sides
+from services.metrics.lexical.amounts import pair_keys, pair_one_table
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
 from services.metrics.lexical.ngrams import NgramCounts, numbered
 from services.metrics.lexical.partition import WHOLE, Partitioner, Slice
+from services.metrics.lexical.tables import ONE_TABLE
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import Value
 
@@ -53,11 +54,17 @@ class JointSpectrum:
         """From texts; over slices of the key space, merge."""
         if (real.tokeniser, real.seed) != (generated.tokeniser, generated.seed):
             raise UnlikeStates("real and generated texts need one tokeniser and one seed")
-        entries = Partitioner([real, generated]).entries(order, documents=True, key_slice=key_slice)
-        pairs = np.empty(len(entries.keys), np.uint64)
-        found = count_sides(
-            entries.keys, entries.documents, entries.starts, entries.largest, np.uint32(len(real)), pairs
-        )
+        size = len(real.hashes) + len(generated.hashes)
+        pairs = np.empty(size + 1, np.uint64)
+        found = -1
+        if order == 1 and key_slice == WHOLE:
+            found = pair_one_table(real.hashes, generated.hashes, ONE_TABLE, pairs)
+        if found < 0:
+            left, right = (
+                Partitioner([side], sized_for=size).entries(order, key_slice=key_slice)
+                for side in (real, generated)
+            )
+            found = pair_keys(left.keys, left.starts, right.keys, right.starts, pairs)
         return cls._unpacked(*np.unique(pairs[:found], return_counts=True))
 
     @classmethod

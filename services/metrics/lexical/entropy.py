@@ -18,7 +18,11 @@ from services.metrics.lexical.values import NO_TEXTS, Value, too_short
 def ngram_spectra(tokens: Tokens, orders: Sequence[int], *, across: bool = False) -> list[Spectrum]:
     """The frequency spectrum of the n-grams of each order."""
     partitioner = Partitioner([tokens.joined() if across else tokens])
-    return [Spectrum.of_entries(partitioner.entries(order)) for order in orders]
+    return [
+        (Spectrum.of_tokens(tokens.hashes) if order == 1 else None)
+        or Spectrum.of_entries(partitioner.entries(order))
+        for order in orders
+    ]
 
 
 def ngram_entropies(

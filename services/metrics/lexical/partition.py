@@ -134,11 +134,14 @@ def scatter_documents(keys, offsets, order, shift, low, high, base, cursors, out
 class Partitioner:
     """Gathers the n-grams of some texts, order after order, in buffers it keeps.
 
-    `shards` are the texts' tokens, in one or several pieces; documents are numbered through them.
+    `shards` are the texts' tokens, in one or several pieces; documents are numbered through them. The number
+    of parts follows from how many tokens they have, or from `sized_for`: one number for sets whose parts are
+    to be compared.
     """
 
-    def __init__(self, shards: Sequence[Tokens]) -> None:
+    def __init__(self, shards: Sequence[Tokens], sized_for: int | None = None) -> None:
         self.shards = shards
+        self._sized_for = sized_for
         self._keys = np.empty(max((len(shard.hashes) for shard in shards), default=0), np.uint64)
         self._order = 0
         self._out = np.empty(0, np.uint64)
@@ -203,5 +206,5 @@ class Partitioner:
             self._owners = np.empty(size, np.uint32)
 
     def _bits(self, most: int) -> int:
-        tokens = sum(len(shard.hashes) for shard in self.shards)
+        tokens = self._sized_for or sum(len(shard.hashes) for shard in self.shards)
         return min(max((tokens // PART).bit_length(), FEWEST_BITS), most)

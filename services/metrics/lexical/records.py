@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.partition import Entries
-from services.metrics.lexical.tables import FEWEST_SLOTS, ONE, index, slots_for
+from services.metrics.lexical.tables import EMPTY, FEWEST_SLOTS, ONE, index, slots_for
 
 COUNT, DOCUMENTS, LARGEST, SECOND, LAST, HERE = range(2, 8)
 FIELDS = 8
@@ -27,34 +27,62 @@ NOWHERE = np.uint32(0xFFFFFFFF)
 
 
 @compiled
-def keep_two_largest(record, count):  # type: ignore[no-untyped-def]
+def keep_two_largest(records, row, count):  # type: ignore[no-untyped-def]
     """Take one more document's count into a record's two largest."""
-    if count > record[LARGEST]:
-        record[SECOND] = record[LARGEST]
-        record[LARGEST] = count
-    elif count > record[SECOND]:
-        record[SECOND] = count
+    if count > records[row, LARGEST]:
+        records[row, SECOND] = records[row, LARGEST]
+        records[row, LARGEST] = count
+    elif count > records[row, SECOND]:
+        records[row, SECOND] = count
 
 
 @compiled
-def start(record, owner):  # type: ignore[no-untyped-def]
+def start(records, row, owner):  # type: ignore[no-untyped-def]
     """A new n-gram's record, seen once in one document."""
-    record[COUNT] = record[DOCUMENTS] = record[HERE] = np.uint32(1)
-    record[LARGEST] = record[SECOND] = np.uint32(0)
-    record[LAST] = owner
+    records[row, COUNT] = records[row, DOCUMENTS] = records[row, HERE] = np.uint32(1)
+    records[row, LARGEST] = records[row, SECOND] = np.uint32(0)
+    records[row, LAST] = owner
 
 
 @compiled
-def see(record, owner):  # type: ignore[no-untyped-def]
+def see(records, row, owner):  # type: ignore[no-untyped-def]
     """One more occurrence; documents come in order."""
-    record[COUNT] += np.uint32(1)
-    if record[LAST] == owner:
-        record[HERE] += np.uint32(1)
+    records[row, COUNT] += np.uint32(1)
+    if records[row, LAST] == owner:
+        records[row, HERE] += np.uint32(1)
         return
-    keep_two_largest(record, record[HERE])
-    record[DOCUMENTS] += np.uint32(1)
-    record[HERE] = np.uint32(1)
-    record[LAST] = owner
+    keep_two_largest(records, row, records[row, HERE])
+    records[row, DOCUMENTS] += np.uint32(1)
+    records[row, HERE] = np.uint32(1)
+    records[row, LAST] = owner
+
+
+@compiled
+def record_keys_from(  # type: ignore[no-untyped-def]
+    keys, owners, entry, table, slots, records, record_keys, rows, rows_of
+):
+    """Record entries from `entry` on, until the table is more than half full; how far, and rows."""
+    mask = slots - ONE
+    limit = slots >> ONE
+    count = np.uint64(len(keys))
+    while entry < count and rows <= limit:
+        key = keys[entry]
+        slot = key & mask
+        row = table[slot]
+        while row != 0 and record_keys[np.uint64(row) - ONE, 0] != key:
+            slot = (slot + ONE) & mask
+            row = table[slot]
+        if row != 0:
+            see(records, np.uint64(row) - ONE, owners[entry])
+        else:
+            record_keys[rows, 0] = key
+            start(records, rows, owners[entry])
+            rows += ONE
+            row = np.uint32(rows)
+            table[slot] = row
+        rows_of[entry] = row - np.uint32(1)
+        entry += ONE
+    return entry, rows
 
 
 @compiled
@@ -64,30 +92,11 @@ def record_part(keys, owners, table, slots, records, record_keys, rows_of):  # t
     records, record_keys    the same memory as (entries, 8) uint32 and (entries, 4) uint64
     """
     table[:slots] = np.uint32(0)
-    mask = slots - ONE
-    limit = slots >> ONE
-    rows = np.uint64(0)
-    for entry in range(len(keys)):
-        key = keys[entry]
-        slot = key & mask
-        row = table[slot]
-        while row != 0 and record_keys[row - 1, 0] != key:
-            slot = (slot + ONE) & mask
-            row = table[slot]
-        if row != 0:
-            see(records[row - 1], owners[entry])
-        else:
-            rows += ONE
-            row = np.uint32(rows)
-            record_keys[row - 1, 0] = key
-            start(records[row - 1], owners[entry])
-            table[slot] = row
-        rows_of[entry] = row - np.uint32(1)
-        if rows > limit:
-            slots <<= np.uint64(2)
-            table = index(record_keys[:, 0], np.int64(rows), slots)
-            mask = slots - ONE
-            limit = slots >> ONE
+    entry, rows = record_keys_from(keys, owners, EMPTY, table, slots, records, record_keys, EMPTY, rows_of)
+    while entry < np.uint64(len(keys)):
+        slots <<= np.uint64(2)
+        table = index(record_keys[:, 0], np.int64(rows), slots)
+        entry, rows = record_keys_from(keys, owners, entry, table, slots, records, record_keys, rows, rows_of)
     settle(records[:rows])
     return np.int64(rows), table, min(slots_for(rows + (rows >> np.uint64(3))), np.uint64(len(table)))
 
@@ -103,7 +112,7 @@ def forget(records):  # type: ignore[no-untyped-def]
 def settle(records):  # type: ignore[no-untyped-def]
     """Take the last document's count into each record, and forget that document."""
     for row in range(len(records)):
-        keep_two_largest(records[row], records[row, HERE])
+        keep_two_largest(records, row, records[row, HERE])
     forget(records)
 
 
@@ -111,14 +120,14 @@ def settle(records):  # type: ignore[no-untyped-def]
 def clip(rows_of, owners, records, matches):  # type: ignore[no-untyped-def]
     """Add to each document its clipped matches, the sum over its n-grams of min(its count, second)."""
     for entry in range(len(rows_of)):
-        record = records[rows_of[entry]]
-        second = record[SECOND]
+        row = np.uint64(rows_of[entry])
+        second = records[row, SECOND]
         if second == 0:
             continue
         owner = owners[entry]
-        here = record[HERE] + np.uint32(1) if record[LAST] == owner else np.uint32(1)
-        record[HERE] = here
-        record[LAST] = owner
+        here = records[row, HERE] + np.uint32(1) if records[row, LAST] == owner else np.uint32(1)
+        records[row, HERE] = here
+        records[row, LAST] = owner
         matches[owner] += here <= second
 
 
@@ -130,13 +139,13 @@ def sum_documents(rows_of, owners, records, occurrences, types):  # type: ignore
     document itself.
     """
     for entry in range(len(rows_of)):
-        record = records[rows_of[entry]]
+        row = np.uint64(rows_of[entry])
         owner = owners[entry]
-        documents = np.int64(record[DOCUMENTS])
+        documents = np.int64(records[row, DOCUMENTS])
         occurrences[owner] += documents
-        if record[LAST] != owner:
+        if records[row, LAST] != owner:
             types[owner] += documents - 1
-            record[LAST] = owner
+            records[row, LAST] = owner
 
 
 @compiled
@@ -171,7 +180,7 @@ def sum_parts(keys, owners, starts, memory, occurrences, types):  # type: ignore
 def survey_parts(  # type: ignore[no-untyped-def]
     keys, owners, starts, memory, tally, common, matches, occurrences, types
 ):
-    """All at once: the tally of counts (as `tables.tally_keys`), clipped matches, and document sums.
+    """All at once: the tally of counts (as `amounts.tally_keys`), clipped matches, and document sums.
 
     Without `occurrences` (length 0) the sums are left out. Returns how many counts went to `common`.
     """

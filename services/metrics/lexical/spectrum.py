@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.metrics.lexical.amounts import tally_keys, tally_one_table
 from services.metrics.lexical.partition import Entries
-from services.metrics.lexical.tables import tally_keys
+from services.metrics.lexical.tables import ONE_TABLE
 
 # Counts below this are tallied by position; the few above are sorted.
 TALLIED = 1 << 16
@@ -36,8 +37,14 @@ class Spectrum:
     def of_entries(cls, entries: Entries) -> Self:
         """Of the n-grams in some parts."""
         tally, common = tally_room(len(entries.keys))
-        beyond = tally_keys(entries.keys, entries.starts, entries.largest, tally, common)
-        return cls.tallied(tally, common[:beyond])
+        return cls.tallied(tally, common[: tally_keys(entries.keys, entries.starts, tally, common)])
+
+    @classmethod
+    def of_tokens(cls, hashes: NDArray[np.uint64]) -> Self | None:
+        """Of single tokens; None where there are too many different ones for a table that stays in cache."""
+        tally, common = tally_room(len(hashes))
+        beyond = tally_one_table(hashes, ONE_TABLE, tally, common)
+        return None if beyond < 0 else cls.tallied(tally, common[:beyond])
 
     @classmethod
     def tallied(cls, tally: NDArray[np.int64], common: NDArray[np.integer]) -> Self:

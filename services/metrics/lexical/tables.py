@@ -3,6 +3,9 @@
 Open addressing by the key's trailing bits, at most half full, growing fourfold; the first size for a part
 is what the part before it needed, since parts are alike. An empty slot holds zero; the key zero is stored
 as one (which adds 2^-64 to the chance of a collision).
+
+What fills a table and what replaces it by a larger one are functions of their own: in a loop that may do
+both, numba counts references to the table at every key, which takes longer than the look-up.
 """
 
 from __future__ import annotations
@@ -12,6 +15,9 @@ import numpy as np
 from services.metrics.lexical.compiled import compiled
 
 ONE = np.uint64(1)
+EMPTY = np.uint64(0)
+# Up to this many different keys one table that stays in cache is faster than parts.
+ONE_TABLE = np.uint64(1 << 17)
 FEWEST_SLOTS = np.uint64(64)
 
 
@@ -25,33 +31,41 @@ def slots_for(rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def add_keys(keys, entry, table, slots, rows):  # type: ignore[no-untyped-def]
+    """Put keys from `entry` on into a table, until it holds more than half its slots; how far, and rows."""
+    mask = slots - ONE
+    limit = slots >> ONE
+    count = np.uint64(len(keys))
+    while entry < count and rows <= limit:
+        key = keys[entry] | np.uint64(keys[entry] == EMPTY)
+        slot = key & mask
+        held = table[slot]
+        while (held != key) & (held != EMPTY):
+            slot = (slot + ONE) & mask
+            held = table[slot]
+        table[slot] = key
+        rows += np.uint64(held == EMPTY)
+        entry += ONE
+    return entry, rows
+
+
+@compiled
 def count_distinct(keys, starts):  # type: ignore[no-untyped-def]
     """How many different keys there are."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint64)
-    total = np.int64(0)
+    total = np.uint64(0)
     for part in range(len(starts) - 1):
-        table[:slots] = np.uint64(0)
-        mask = slots - ONE
-        limit = slots >> ONE
-        rows = np.uint64(0)
-        for entry in range(starts[part], starts[part + 1]):
-            key = keys[entry] | np.uint64(keys[entry] == 0)
-            slot = key & mask
-            while table[slot] != key:
-                if table[slot] == 0:
-                    table[slot] = key
-                    rows += ONE
-                    break
-                slot = (slot + ONE) & mask
-            if rows > limit:
-                table = grow(table, slots)
-                slots = np.uint64(len(table))
-                mask = slots - ONE
-                limit = slots >> ONE
-        total = total + np.int64(rows)
+        own = keys[starts[part] : starts[part + 1]]
+        table[:slots] = EMPTY
+        entry, rows = add_keys(own, EMPTY, table, slots, EMPTY)
+        while entry < np.uint64(len(own)):
+            table = grow(table, slots)
+            slots = np.uint64(len(table))
+            entry, rows = add_keys(own, entry, table, slots, rows)
+        total += rows
         slots = min(slots_for(rows + (rows >> np.uint64(3))), np.uint64(len(table)))
-    return total
+    return np.int64(total)
 
 
 @compiled
@@ -83,21 +97,16 @@ def index(keys, rows, slots):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyped-def]
-    """Number the different keys of a part in order of appearance.
-
-    `row_keys[r]` is the key of row r, `rows_of[e]` the row of entry e. Returns the number of rows, the table
-    (a larger one when it had to grow) and how many of its slots to begin the next part with.
-    """
-    table[:slots] = np.uint32(0)
+def number_keys(keys, entry, table, slots, row_keys, rows, rows_of):  # type: ignore[no-untyped-def]
+    """Number keys from `entry` on, until the table is more than half full; how far, and rows."""
     mask = slots - ONE
     limit = slots >> ONE
-    rows = np.uint64(0)
-    for entry in range(len(keys)):
+    count = np.uint64(len(keys))
+    while entry < count and rows <= limit:
         key = keys[entry]
         slot = key & mask
         row = table[slot]
-        while row != 0 and row_keys[row - 1] != key:
+        while row != 0 and row_keys[np.uint64(row) - ONE] != key:
             slot = (slot + ONE) & mask
             row = table[slot]
         if row == 0:
@@ -106,11 +115,23 @@ def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyp
             row = np.uint32(rows)
             table[slot] = row
         rows_of[entry] = row - np.uint32(1)
-        if rows > limit:
-            slots <<= np.uint64(2)
-            table = index(row_keys, np.int64(rows), slots)
-            mask = slots - ONE
-            limit = slots >> ONE
+        entry += ONE
+    return entry, rows
+
+
+@compiled
+def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyped-def]
+    """Number the different keys of a part in order of appearance.
+
+    `row_keys[r]` is the key of row r, `rows_of[e]` the row of entry e. Returns the number of rows, the table
+    (a larger one when it had to grow) and how many of its slots to begin the next part with.
+    """
+    table[:slots] = np.uint32(0)
+    entry, rows = number_keys(keys, EMPTY, table, slots, row_keys, EMPTY, rows_of)
+    while entry < np.uint64(len(keys)):
+        slots <<= np.uint64(2)
+        table = index(row_keys, np.int64(rows), slots)
+        entry, rows = number_keys(keys, entry, table, slots, row_keys, rows, rows_of)
     return np.int64(rows), table, min(slots_for(rows + (rows >> np.uint64(3))), np.uint64(len(table)))
 
 
@@ -146,48 +167,15 @@ def count_keys(keys, starts, largest, row_keys, counts):  # type: ignore[no-unty
 
 
 @compiled
-def tally_keys(keys, starts, largest, tally, common):  # type: ignore[no-untyped-def]
-    """Tally how many keys occur once, twice, ...; counts beyond the tally go to `common`. How many did."""
-    slots = FEWEST_SLOTS
-    table = np.zeros(slots, np.uint32)
-    row_keys, rows_of = np.empty(largest, np.uint64), np.empty(largest, np.uint32)
-    counts = np.empty(largest, np.int64)
-    beyond = 0
-    for part in range(len(starts) - 1):
-        own = keys[starts[part] : starts[part + 1]]
-        rows, table, slots = number_part(own, table, slots, row_keys, rows_of)
-        counts[:rows] = 0
-        for entry in range(len(own)):
-            counts[rows_of[entry]] += 1
-        for row in range(rows):
-            if counts[row] < len(tally):
-                tally[counts[row]] += 1
-            else:
-                common[beyond] = counts[row]
-                beyond += 1
-    return beyond
-
-
-@compiled
 def count_one_table(keys, most):  # type: ignore[no-untyped-def]
     """How many different keys there are, in one table; -1 as soon as there are more than `most`."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint64)
-    mask = slots - ONE
-    rows = np.uint64(0)
-    for entry in range(len(keys)):
-        key = keys[entry] | np.uint64(keys[entry] == 0)
-        slot = key & mask
-        while table[slot] != key:
-            if table[slot] == 0:
-                table[slot] = key
-                rows += ONE
-                break
-            slot = (slot + ONE) & mask
-        if rows > slots >> ONE:
-            if rows > most:
-                return np.int64(-1)
-            table = grow(table, slots)
-            slots = np.uint64(len(table))
-            mask = slots - ONE
+    entry, rows = add_keys(keys, EMPTY, table, slots, EMPTY)
+    while entry < np.uint64(len(keys)):
+        if rows > most:
+            return np.int64(-1)
+        table = grow(table, slots)
+        slots = np.uint64(len(table))
+        entry, rows = add_keys(keys, entry, table, slots, rows)
     return np.int64(rows)

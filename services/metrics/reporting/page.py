@@ -1,4 +1,4 @@
-"""The page: one HTML file that needs nothing beside it."""
+"""Pages of a report and of one measurement: each an HTML file that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from services.metrics.pictures.picture import Picture
 from services.metrics.reporting.answer import Answer, Question
 from services.metrics.reporting.findings import Told, told
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, Table
+from shared.contracts.measurement import Measured
 
 MOST_MAPS = 6
 
@@ -32,14 +33,7 @@ def render_page(
     recipe: Mapping[str, Any] | None,
 ) -> str:
     """The report as HTML. Everything that came from outside is escaped; pictures are in the file itself."""
-    environment = Environment(
-        loader=PackageLoader("services.metrics.reporting", "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return page_template("report.html.j2").render(
         title=title,
         question=question,
         titles=TITLES,
@@ -48,13 +42,40 @@ def render_page(
         said=said,
         table=table,
         maps=_maps(runs),
-        pictures=[(picture, base64.b64encode(picture.png).decode()) for picture in pictures],
+        pictures=embedded(pictures),
         runs=runs,
         trials=trials,
         notes=notes,
         recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
         estimators=_estimators(runs, table),
     )
+
+
+def render_measurement(measured: Measured, pictures: Sequence[Picture], reference_rows: int | None) -> str:
+    """One measurement as HTML: its pictures, its values, and the rows that tell the two sides apart."""
+    return page_template("measurement.html.j2").render(
+        title="Diversity" if reference_rows is None else "Diversity, and shift from the reference",
+        measured=measured,
+        pictures=embedded(pictures),
+        reference_rows=reference_rows,
+        telling=measured.details.get("telling_rows"),
+    )
+
+
+def page_template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("services.metrics.reporting", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def embedded(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
+    """Each picture with its PNG as base64."""
+    return [(picture, base64.b64encode(picture.png).decode()) for picture in pictures]
 
 
 def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:

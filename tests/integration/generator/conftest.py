@@ -46,8 +46,10 @@ class Simulated:
 
 
 @contextmanager
-def simulated_server(behaviour: Behaviour | None = None) -> Iterator[Simulated]:
-    server = SimulatedServer(behaviour)
+def simulated_server(
+    behaviour: Behaviour | None = None, kind: type[SimulatedServer] = SimulatedServer
+) -> Iterator[Simulated]:
+    server = kind(behaviour)
     loop = asyncio.new_event_loop()
     runner = web.AppRunner(server.app())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -115,6 +117,7 @@ class Service:
         self.store = store
         self.sources = sources
         self.patience = 30.0
+        self.metrics_url = ""
         self.records = JobRecords(store)
         self.live = LiveJobs(redis.Redis.from_url(redis_url), lease_seconds=10)
         sender = Sender(lambda queue, job: None, self.live)
@@ -124,7 +127,9 @@ class Service:
     def run(self, request: JobRequest) -> JobRecord:
         job = self.submission.submit("p", request)
         handlers = make_handlers(
-            GeneratorSettings(sources=self.sources, source_patience_seconds=self.patience)
+            GeneratorSettings(
+                sources=self.sources, source_patience_seconds=self.patience, metrics_url=self.metrics_url
+            )
         )
         runner = JobRunner(
             self.store, self.records, self.live, self._sender, handlers, lease_seconds=10, max_attempts=1

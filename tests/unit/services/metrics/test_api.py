@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
@@ -140,3 +141,97 @@ ALL_MEASURES = [
     "near_duplicates",
     "rejects",
 ]
+
+
+def lines(texts: list[str], column: str = "text") -> bytes:
+    return "".join(json.dumps({column: text}) + "\n" for text in texts).encode()
+
+
+def files(client: TestClient, parts: dict[str, Any], accept: str = "*/*", **options: Any) -> Response:
+    return client.post(
+        "/v1/measure/files",
+        files=parts,
+        data={"options": json.dumps(options)} if options else {},
+        headers={"accept": accept},
+    )
+
+
+def test_two_files_give_what_their_texts_give(client: TestClient) -> None:
+    body = {
+        "texts": OTHERS,
+        "reference": TEXTS,
+        "metrics": ["distinct", "unigram_shift"],
+        "picture": "lengths",
+    }
+    expected = client.post("/v1/measure", json=body)
+    uploads = {"texts": ("made.jsonl", lines(OTHERS)), "reference": ("real.jsonl", lines(TEXTS))}
+    found = files(client, uploads, metrics=["distinct", "unigram_shift"], picture="lengths")
+    assert found.status_code == 200, found.text
+    assert found.json() == expected.json()
+    as_csv = {
+        "texts": ("made.CSV", ("text\n" + "\n".join(OTHERS)).encode()),
+        "reference": ("r", lines(TEXTS)),
+    }
+    assert files(client, as_csv, metrics=["distinct"]).status_code == 200
+
+
+def test_a_page_shows_values_and_pictures_and_escapes_texts(client: TestClient) -> None:
+    texts = [text.replace("cat", "<script>alert(1)</script>") for text in OTHERS]
+    uploads = {"texts": ("made.jsonl", lines(texts)), "reference": ("real.jsonl", lines(TEXTS))}
+    found = files(client, uploads, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+    assert (found.status_code, found.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert found.text.count("data:image/png;base64,") == 3
+    assert "js_unigram" in found.text
+    assert "<script>" not in found.text
+    assert "&lt;script&gt;alert(1)" in found.text
+
+
+def test_a_picture_alone_is_a_png(client: TestClient) -> None:
+    body = {"texts": OTHERS, "reference": TEXTS, "picture": "vocabulary_growth"}
+    found = client.post("/v1/measure", json=body, headers={"accept": "image/png"})
+    assert found.headers["content-type"] == "image/png"
+    assert found.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("texts", [["one"], ["", ""], ["a b"] * 2])
+def test_a_page_of_odd_texts_is_a_page(client: TestClient, texts: list[str]) -> None:
+    found = client.post("/v1/measure", json={"texts": texts}, headers={"accept": "text/html"})
+    assert found.status_code == 200, found.text
+    assert "nan" not in found.text.lower().split("<h2>values</h2>")[1]
+
+
+QA = b'{"question": "who", "answer": "she"}\n'
+
+
+@pytest.mark.parametrize(
+    ("uploads", "options", "pointer"),
+    [
+        ({"texts": b""}, {}, None),
+        ({"texts": lines(TEXTS), "reference": b""}, {}, None),
+        ({"texts": b'{"text": "a"}\nnot json\n'}, {}, "/texts/rows/1"),
+        ({"texts": b'{"text": 7}\n'}, {}, "/texts/rows/0/text"),
+        ({"texts": b'{"title": "a"}\n'}, {}, "/texts/rows/0"),
+        ({"texts": b"\xff\xfe{}\n"}, {}, "/texts/rows/0"),
+        ({"texts": lines(TEXTS), "reference": b"[]"}, {}, "/reference/rows/0"),
+        ({"texts": lines(TEXTS), "reference": QA}, {}, "/reference"),
+        ({"texts": lines(TEXTS)}, {"metrics": ["nonsense"]}, "/options/metrics/0"),
+        ({"texts": lines(TEXTS)}, {"texts": ["a"]}, "/options"),
+        ({"texts": lines(["x"] * 20_001)}, {}, "/texts"),
+        ({"reference": lines(TEXTS)}, {}, "/texts"),
+    ],
+)
+def test_bad_files_are_told_what_is_wrong(
+    uploads: dict[str, bytes], options: dict[str, Any], pointer: str | None
+) -> None:
+    client = TestClient(create_app(MetricsSettings()), raise_server_exceptions=False)
+    found = files(client, {name: (f"{name}.jsonl", content) for name, content in uploads.items()}, **options)
+    assert (found.status_code, found.headers["content-type"]) == (422, "application/problem+json"), found.text
+    if pointer is not None:
+        assert pointer in [error["pointer"] for error in found.json()["errors"]], found.text
+
+
+def test_options_that_are_no_json_are_named(client: TestClient) -> None:
+    found = client.post(
+        "/v1/measure/files", files={"texts": ("a.jsonl", lines(TEXTS))}, data={"options": "{metrics"}
+    )
+    assert found.json()["errors"][0]["pointer"] == "/options"

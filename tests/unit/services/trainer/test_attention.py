@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from services.trainer import attention
 from services.trainer.batches import Segment
 from services.trainer.errors import UnsuitableModel
+from services.trainer.segment_attention import Kernel, SegmentAttention
 
 SCALE = 0.3
 
@@ -40,13 +41,19 @@ def tensors(segments: list[Segment], heads: int, key_heads: int) -> list[torch.T
     return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
 
 
+def attend(tensors: list[torch.Tensor], run: Kernel) -> torch.Tensor:
+    """Ours, of [tokens, heads, dim] as the reference takes them."""
+    query, key, value = (x.transpose(0, 1).unsqueeze(0) for x in tensors)
+    return SegmentAttention.apply(query, key, value, run, SCALE)[0]
+
+
 @settings(max_examples=60, deadline=None)
 @given(segments=lines(), grouped=st.booleans())
 def test_it_equals_the_dense_mask(segments: list[Segment], grouped: bool) -> None:
     ours = tensors(segments, 4, 2 if grouped else 4)
     theirs = [x.detach().clone().requires_grad_() for x in ours]
     run = attention.kernel(segments, torch.device("cpu"), segments[-1].stop)
-    out = attention.SegmentAttention.apply(*ours, run, SCALE)
+    out = attend(ours, run)
     expected = attention.dense_attention(*theirs, segments, SCALE)
     torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-11)
     weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
@@ -71,13 +78,13 @@ def test_only_what_is_visible_counts() -> None:
     segments = [Segment(0, 3), Segment(3, 5, (0, 3)), Segment(5, 7, (0, 3)), Segment(7, 9)]
     run = attention.kernel(segments, torch.device("cpu"), 9)
     values = [x.detach() for x in tensors(segments, 2, 2)]
-    before = attention.SegmentAttention.apply(*values, run, SCALE)
+    before = attend(values, run)
 
     def changed_by(place: int) -> list[int]:
         moved = [x.clone() for x in values]
         for x in moved:
             x[place] += 1
-        after = attention.SegmentAttention.apply(*moved, run, SCALE)
+        after = attend(moved, run)
         return (after - before).abs().amax((1, 2)).gt(1e-12).nonzero().flatten().tolist()
 
     assert changed_by(1) == [1, 2, 3, 4, 5, 6]

@@ -121,6 +121,13 @@ def test_the_smaller_limit_counts() -> None:
             rendered(rows, limit=limit, max_length=asked)
 
 
+def test_a_window_that_cannot_help_says_so() -> None:
+    rows = tiny.stories(1)
+    completion = len(rendered(rows).examples[0].completion)
+    with pytest.raises(OverLongRows, match=r"the completion alone leaves no room.*'drop', raise"):
+        rendered(rows, limit=completion, over_long="window")
+
+
 def test_nothing_left_is_an_error() -> None:
     with pytest.raises(BadRow, match="no rows are left of 6"):
         rendered(tiny.stories(6), limit=3, over_long="drop")

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
@@ -195,12 +198,15 @@ class Kept:
         return Surroundings(save_checkpoint=self.save, latest_checkpoint=lambda: found, fingerprint=name)
 
 
-@pytest.mark.parametrize(("at", "lora_dropout"), [(1, 0.0), (7, 0.2)])
+@given(at=st.integers(1, 19), lora_dropout=st.sampled_from([0.0, 0.2]))
+@settings_of_hypothesis(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_resuming_anywhere_ends_the_same(
     base: Path, examples: Sequence[Example], tmp_path: Path, at: int, lora_dropout: float
 ) -> None:
     """Weights, curve, schedule, dropout and early stopping go on as if nothing had happened."""
-    stopping = EarlyStopping(patience=3, every_steps=3)
+    stopping = EarlyStopping(patience=30, every_steps=3)
     asked = settings(checkpoint_seconds=0, early_stopping=stopping.model_dump(), schedule="cosine")
     kept = Kept(tmp_path)
     whole = adapted(base, dropout=lora_dropout)

@@ -49,6 +49,7 @@ def sight(
     [
         (sight(JobState.QUEUED), Action.SEND),
         (sight(JobState.QUEUED, sent=True), Action.NOTHING),
+        (sight(JobState.QUEUED, unleased=0), Action.NOTHING),  # a bundle holds it: see ADR 20
         (sight(JobState.QUEUED, not_before=NOW + timedelta(seconds=1)), Action.NOTHING),
         (sight(JobState.QUEUED, not_before=NOW - timedelta(seconds=1)), Action.SEND),
         (sight(JobState.RUNNING, unleased=0), Action.NOTHING),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ class Canned:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         self.reply = Reply(status, {"content-type": "application/json", **headers}, data)
 
-    async def post(self, path: str, body: bytes) -> Reply:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         self.path = path
         return self.reply
 

@@ -16,22 +16,30 @@ def runs(bench: Any, rows: list[dict[str, Any]]) -> str:
     """An artifact with raw clusterings, as the agent's job leaves them."""
 
     def write(request: Any, workspace: Any) -> dict[str, Any]:
-        workspace.output.put_rows("clusterings.jsonl", rows)
+        workspace.output.put_rows("runs.jsonl", rows)
         return {}
 
     file = bench.upload(repr(rows).encode())
     return str(bench.run(write, IngestRequest(kind=DatasetKind.TEXT, file=file)).id)
 
 
+def run(samples: int, sizes: list[int], verdicts: dict[int, bool]) -> dict[str, Any]:
+    return {
+        "texts": list(range(samples)),
+        "clusters": [{"name": "c", "members": list(range(size))} for size in sizes],
+        "verdicts": [{"cluster": cluster, "valid": valid} for cluster, valid in verdicts.items()],
+    }
+
+
 def test_raw_clusterings_become_a_score_with_an_interval(bench: Any) -> None:
     rows = [
-        {"samples": 10, "sizes": [5, 5], "valid": [True, True]},
-        {"samples": 10, "sizes": [1] * 10, "valid": [True] * 10},
+        run(10, [5, 4, 1], {2: False, 1: True}),
+        run(10, [1] * 10, {}),
     ]
     made = bench.run(score_clusterings, AgentScoreRequest(runs=runs(bench, rows * 30)))
-    assert made.summary == {"rows": 60, "cluster_agent_score": pytest.approx(5.2), "samples": 10}
+    assert made.summary == {"rows": 60, "cluster_agent_score": pytest.approx(16 / 3), "samples": 10}
     (value,) = made.json("measurement.json")["values"]
-    assert value["interval"]["low"] < 5.2 < value["interval"]["high"]
+    assert value["interval"]["low"] < 16 / 3 < value["interval"]["high"]
     assert value["estimator"]["mean_clusters"] == 6
 
 
@@ -39,8 +47,8 @@ def test_raw_clusterings_become_a_score_with_an_interval(bench: Any) -> None:
     ("rows", "says"),
     [
         ([], "empty dataset"),
-        ([{"samples": 10, "sizes": [5]}], "line 1 of clusterings.jsonl"),
-        ([{"samples": 2, "sizes": [5], "valid": [True]}], "cannot come from 2"),
+        ([{"texts": [1, 2], "clusters": [{"members": [1]}]}], "line 1 of runs.jsonl"),
+        ([run(2, [5], {})], "cannot come from 2"),
     ],
 )
 def test_what_is_no_clustering_is_refused(bench: Any, rows: list[dict[str, Any]], says: str) -> None:
@@ -49,5 +57,5 @@ def test_what_is_no_clustering_is_refused(bench: Any, rows: list[dict[str, Any]]
 
 
 def test_an_artifact_of_another_kind_has_none(bench: Any) -> None:
-    with pytest.raises(InputMissing, match=r"holds no clusterings\.jsonl"):
+    with pytest.raises(InputMissing, match=r"holds no runs\.jsonl"):
         bench.run(score_clusterings, AgentScoreRequest(runs=bench.dataset([{"text": "a"}])))

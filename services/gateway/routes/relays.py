@@ -1,0 +1,131 @@
+"""The services' own synchronous APIs at the gateway's address: asked with the caller's body, answered as they
+answer.
+
+These are the calls that take seconds and make no artifact. Everything else is a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+from services.gateway.projects import current_project
+from services.gateway.settings import GatewaySettings
+from shared.contracts.measurement import MeasureTextsRequest
+from shared.errors import ServiceUnavailable
+
+SECONDS = 300.0
+PASSED_ON = ("content-type", "accept")
+"""What a service hears of the caller's headers: never the key."""
+FILES: dict[str, Any] = {
+    "type": "object",
+    "required": ["texts"],
+    "properties": {
+        "texts": {
+            "type": "string",
+            "format": "binary",
+            "description": "Rows as JSON lines, JSON, CSV or Parquet.",
+        },
+        "reference": {
+            "type": "string",
+            "format": "binary",
+            "description": "Real rows that shift is measured from.",
+        },
+        "options": {"type": "string", "description": "JSON: the other fields of `measure_texts`."},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Relay:
+    """`service` names the setting that holds the service's address; `body` is the body's media type and
+    schema, for the OpenAPI document."""
+
+    path: str
+    name: str
+    service: str
+    summary: str
+    tag: str
+    media_type: str
+    schema: dict[str, Any]
+
+
+RELAYS = (
+    Relay(
+        "/v1/measure",
+        "measure_texts",
+        "metrics",
+        "Measure texts at once: values as JSON, a page (`Accept: text/html`) or a picture (`image/png`)",
+        "measure",
+        "application/json",
+        MeasureTextsRequest.model_json_schema(),
+    ),
+    Relay(
+        "/v1/measure/files",
+        "measure_files",
+        "metrics",
+        "Measure a file of rows, and beside a reference file its shift from that",
+        "measure",
+        "multipart/form-data",
+        FILES,
+    ),
+)
+
+
+def make_router(settings: GatewaySettings) -> APIRouter:
+    router = APIRouter()
+    for relay in RELAYS:
+        router.add_api_route(
+            relay.path,
+            _route(relay, getattr(settings, f"{relay.service}_url")),
+            name=relay.name,
+            methods=["POST"],
+            tags=[relay.tag],
+            summary=relay.summary,
+            dependencies=[Depends(current_project)],
+            response_class=Response,
+            openapi_extra={
+                "requestBody": {"required": True, "content": {relay.media_type: {"schema": relay.schema}}}
+            },
+        )
+    return router
+
+
+def wider_bodies(settings: GatewaySettings) -> dict[str, int]:
+    """The paths whose bodies hold texts, and how large those may be."""
+    return dict.fromkeys((relay.path for relay in RELAYS), settings.max_measure_bytes)
+
+
+@asynccontextmanager
+async def relaying(api: FastAPI) -> AsyncIterator[None]:
+    """Keeps the connections to the services while the app runs."""
+    async with httpx.AsyncClient(timeout=httpx.Timeout(SECONDS, connect=5)) as client:
+        api.state.relay = client
+        yield
+
+
+def _route(relay: Relay, address: str | None) -> Any:
+    async def pass_on(request: Request) -> Response:
+        if address is None:
+            raise ServiceUnavailable(
+                f"this gateway was not told where the {relay.service} service is: an administrator sets "
+                f"GAMUT_{relay.service.upper()}_URL"
+            )
+        client: httpx.AsyncClient = request.app.state.relay
+        headers = {name: value for name in PASSED_ON if (value := request.headers.get(name))}
+        try:
+            found = await client.post(
+                address.rstrip("/") + relay.path, content=request.stream(), headers=headers
+            )
+        except httpx.TransportError as error:
+            raise ServiceUnavailable(
+                f"the {relay.service} service does not answer ({type(error).__name__}): try again in a moment"
+            ) from error
+        return Response(found.content, found.status_code, media_type=found.headers.get("content-type"))
+
+    return pass_on

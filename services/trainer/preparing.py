@@ -1,0 +1,69 @@
+"""Everything a training needs to know before a weight is loaded: rows, files, tokens, overlap, price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from services.trainer import models, planning
+from services.trainer.contamination import check_contamination
+from services.trainer.datasets import Rows, read_rows
+from services.trainer.errors import OutOfMemory
+from services.trainer.rendering import Rendered, render
+from services.trainer.resolving import ModelFiles, Place, resolve
+from services.trainer.settings import TrainerSettings
+from shared.contracts.training import ContaminationResult, Plan, TrainingRequest
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training whose rows are tokens, and what it would take."""
+
+    request: TrainingRequest
+    files: ModelFiles
+    tokenizer: PreTrainedTokenizerBase
+    rendered: Rendered
+    validation: Rendered | None
+    overlap: ContaminationResult | None
+    plan: Plan
+
+
+def prepare(
+    settings: TrainerSettings, request: TrainingRequest, place: Place, files: ModelFiles | None = None
+) -> Prepared:
+    """Raises what is wrong with the request's data or base.
+
+    `files` are the base's when they are known already.
+    """
+    data = read_rows(place.store, request.dataset)
+    overlap = None
+    if request.test is not None:
+        test = read_rows(place.store, request.test)
+        overlap = check_contamination(data.rows, test.rows, request.contamination)
+    files = files or resolve(place, settings.models, request.base, request.base_model)
+    tokenizer = models.load_tokenizer(files.folder)
+    config = planning.read_config(files.folder, request.architecture)
+    limit = models.config_context_length(config)
+    wanted = request.settings.rendering
+
+    def rendered(found: Rows) -> Rendered:
+        return render(found.rows, tokenizer, wanted, context_length=limit, contexts=found.contexts)
+
+    own = rendered(data)
+    validation = request.validation and rendered(read_rows(place.store, request.validation))
+    plan = planning.plan(
+        config,
+        own,
+        request.settings,
+        seed=request.seed,
+        device=settings.training_device(),
+        memory_bytes=settings.memory_bytes,
+    )
+    return Prepared(request, files, tokenizer, own, validation or None, overlap, plan)
+
+
+def require_fit(prepared: Prepared) -> None:
+    """Raises OutOfMemory, with a plan that fits, before anything is computed."""
+    if not prepared.plan.fits:
+        raise OutOfMemory(" ".join(prepared.plan.advice))
