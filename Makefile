@@ -12,8 +12,8 @@ GAMUT := $(RUN) -m embedded
 DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(MODEL),--model $(MODEL)) $(if $(RECIPE),--recipe $(RECIPE))
 
-.PHONY: help setup demo up down status test test-fast check format models vllm-cpu bench bench-metrics \
-	bench-generator bench-trainer openapi clients clean
+.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-metrics \
+	bench-generator bench-trainer openapi clients backup restore collect clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -45,6 +45,9 @@ test: check ## Check the code and run every test that needs no GPU
 
 test-fast: $(READY) ## Run the unit tests only
 	$(RUN) -m pytest -q tests/unit
+
+test-docker: $(READY) ## Build every image and run the composed suite for real (root or a Docker engine; ten minutes)
+	scripts/test-docker.sh
 
 check: $(READY) ## Lint, format, types, import rules
 	$(VENV)/bin/ruff check .
@@ -79,6 +82,15 @@ openapi: $(READY) ## Write the OpenAPI documents to clients/openapi, and say wha
 
 clients: ## Make the Python and the TypeScript client from those documents
 	scripts/clients.sh
+
+backup: $(READY) ## Copy the suite's store into a folder (TO=…)
+	$(RUN) -m services.gateway.keeping backup $(TO)
+
+restore: $(READY) ## Copy a backup back into the suite's store (FROM=…)
+	$(RUN) -m services.gateway.keeping restore $(FROM)
+
+collect: $(READY) ## Remove what nothing in the store needs any more
+	$(RUN) -m services.gateway.keeping collect --delete
 
 clean: ## Remove what the suite and the tests have left, but not the environment
 	rm -rf .gamut .pytest_cache .mypy_cache .ruff_cache .hypothesis

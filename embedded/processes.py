@@ -98,6 +98,7 @@ def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | Non
                 **more.models,
             }
         ),
+        "GAMUT_WORKERS": json.dumps({"coordinate": 1, "generate": 4, "measure": 1, "train": 2}),
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),

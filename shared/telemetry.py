@@ -6,15 +6,8 @@ import logging
 import sys
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
-JOBS_ENDED = Counter("gamut_jobs_ended_total", "Jobs by how they ended.", ["operation", "state"])
-JOB_SECONDS = Histogram(
-    "gamut_job_attempt_seconds",
-    "Seconds one attempt at a job took.",
-    ["operation"],
-    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400),
-)
 REQUESTS = Counter(
     "gamut_http_requests_total", "HTTP answers by route and status.", ["method", "route", "status"]
 )

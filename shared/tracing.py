@@ -25,7 +25,7 @@ _state = {"on": False}
 
 def configure_tracing(service: str, endpoint: str | None) -> None:
     """Send this process's spans to a collector at `endpoint` (OTLP over HTTP, such as http://otel:4318)."""
-    if endpoint is None or _state["on"]:
+    if not endpoint or _state["on"]:
         return
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

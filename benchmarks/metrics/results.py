@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -9,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks.metrics.targets import reached, wanted
 
 Row = dict[str, Any]
 
@@ -50,6 +53,14 @@ def keep(row: Row) -> None:
     FILE.write_text(json.dumps({"machine": machine(), "rows": list(rows.values())}, indent=1) + "\n")
 
 
+def measure(name: str, only: list[str] | None) -> None:
+    """Measure the rows of the module of that name, all or those asked for, and keep them."""
+    for found in importlib.import_module(name).rows():
+        if only is None or found["name"] in only:
+            keep(found)
+            print(line(found), flush=True)
+
+
 def load() -> dict[str, Any]:
     if not FILE.exists():
         return {"rows": []}
@@ -75,9 +86,12 @@ def line(row: Row) -> str:
     ratio = "" if row["ratio"] is None else f"{row['ratio']:,.1f}×"
     equal = "equal" if row["equal"] else "NOT EQUAL"
     peer = f"{row['peer']} {row['peer_version']}".strip()
-    return f"{row['name']:40} {row['ours']:>9.4g} {theirs:>9} {ratio:>11}  {equal:9}  {peer}"
+    verdict = {True: "reached", False: "SHORT", None: ""}[reached(row)]
+    figures = f"{row['ours']:>9.4g} {theirs:>9} {ratio:>11} {wanted(row):>12} {verdict:8}"
+    return f"{row['name']:40} {figures} {equal:9}  {peer}"
 
 
 def table() -> str:
-    head = f"{'row':40} {'ours':>9} {'theirs':>9} {'ratio':>11}  {'values':9}  peer"
+    figures = f"{'ours':>9} {'theirs':>9} {'ratio':>11} {'target':>12} {'':8}"
+    head = f"{'row (CPU s)':40} {figures} {'values':9}  peer"
     return "\n".join([head, *(line(row) for row in load()["rows"])])

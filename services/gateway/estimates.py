@@ -1,54 +1,64 @@
 """What a request would take, from what is known before anything runs: nothing here is guessed.
 
-Counts follow from the requests; time and memory of a training are the trainer's to say, and are left out
-when it cannot be asked or its rows do not exist yet.
+Counts follow from the requests; tokens, money and seconds are the services' to say, and are null when one of
+them does not. Wall time is what the coordinator's own order takes on the workers that the settings name.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import httpx
 
 from services.gateway.context import Gateway
+from services.gateway.costing import Costing, Taken, by_artifact
 from services.gateway.experiments.counting import calls_range, rows_asked
 from services.gateway.experiments.plan import Plan
-from services.gateway.views import Count, Estimate
+from services.gateway.experiments.scheduling import makespan
+from services.gateway.views import Count, Estimate, MoneyRange
 from shared.artifacts import find_manifest
-from shared.contracts.base import JobRequest
+from shared.contracts.base import JobRequest, Queue
 from shared.contracts.generation import GenerationRequest
-from shared.contracts.training import PlanRequest, TrainingRequest
 from shared.identity import artifact_id
 
-PLANS_ASKED = 8
-"""Trainings that the trainer is asked about: its answers take a second each, and a sweep's are much alike."""
-SECONDS = 15.0
+_PRICED = (Queue.GENERATE, Queue.TRAIN)
+"""Measuring takes CPU seconds that nobody prices; instruments say their calls only."""
 
 
 def estimate_request(gateway: Gateway, project: str, request: JobRequest) -> Estimate:
-    return _estimate(gateway, project, {"job": request})
+    return _estimate(gateway, project, {"job": request}, None)
 
 
 def estimate_plan(gateway: Gateway, project: str, plan: Plan) -> Estimate:
-    return _estimate(gateway, project, {node.key: node.request for node in plan.nodes.values()})
+    return _estimate(gateway, project, {node.key: node.request for node in plan.nodes.values()}, plan)
 
 
-def _estimate(gateway: Gateway, project: str, requests: Mapping[str, JobRequest]) -> Estimate:
+def _estimate(
+    gateway: Gateway, project: str, requests: Mapping[str, JobRequest], plan: Plan | None
+) -> Estimate:
     store = gateway.store(project)
     new = {
         name: request
         for name, request in requests.items()
         if find_manifest(store, artifact_id(request)) is None
     }
+    settings = gateway.settings
+    costing = Costing(project, store, settings.generator_url, settings.trainer_url)
+    taken = costing.taken(new, by_artifact(requests))
+    priced = [name for name, request in new.items() if request.queue in _PRICED]
+    whole = len(taken) == len(priced)
     return Estimate(
         jobs=len(requests),
         reused=len(requests) - len(new),
         by_operation=dict(Counter(request.operation for request in new.values())),
         rows=_rows(new.values()),
         calls=_calls(new.values()),
-        details=_plans(gateway, project, new),
+        tokens=_sum(cost.tokens for cost in taken.values()) if whole else None,
+        training_seconds=_sum(cost.seconds for name, cost in taken.items() if new[name].queue is Queue.TRAIN)
+        if whole
+        else None,
+        money=_money(taken) if whole else None,
+        wall_seconds=_wall(plan, taken, settings.workers) if whole and plan else None,
+        details=costing.details,
     )
 
 
@@ -73,25 +83,26 @@ def _calls(requests: Iterable[JobRequest]) -> Count | None:
     return Count(low=low, high=max(low, high))
 
 
-def _plans(gateway: Gateway, project: str, requests: Mapping[str, JobRequest]) -> dict[str, Any]:
-    url = gateway.settings.trainer_url
-    store = gateway.store(project)
-    asked = {
-        name: request
-        for name, request in requests.items()
-        if isinstance(request, TrainingRequest)
-        and all(find_manifest(store, artifact) for artifact in request.inputs().values())
+def _sum(ranges: Iterable[tuple[float, float]]) -> Count:
+    low = high = 0.0
+    for one, other in ranges:
+        low, high = low + one, high + other
+    return Count(low=round(low), high=round(high))
+
+
+def _money(taken: Mapping[str, Taken]) -> dict[str, MoneyRange]:
+    found: dict[str, list[tuple[float, float]]] = {}
+    for cost in taken.values():
+        for currency, amount in cost.money.items():
+            found.setdefault(currency, []).append(amount)
+    return {
+        currency: MoneyRange(low=sum(low for low, _ in amounts), high=sum(high for _, high in amounts))
+        for currency, amounts in found.items()
     }
-    if url is None or not asked:
-        return {}
-    with httpx.Client(base_url=url, timeout=SECONDS) as client:
-        return {name: _plan(client, project, asked[name]) for name in list(asked)[:PLANS_ASKED]}
 
 
-def _plan(client: httpx.Client, project: str, request: TrainingRequest) -> dict[str, Any]:
-    try:
-        body = PlanRequest(project=project, training=request).model_dump(mode="json")
-        answer: dict[str, Any] = client.post("/v1/plan", json=body).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        return {"unavailable": f"the trainer did not say: {type(error).__name__}"}
-    return answer
+def _wall(plan: Plan, taken: Mapping[str, Taken], workers: Mapping[str, int]) -> Count:
+    low, high = (
+        makespan(plan, {name: cost.seconds[end] for name, cost in taken.items()}, workers) for end in (0, 1)
+    )
+    return Count(low=round(low), high=round(high))

@@ -7,6 +7,7 @@ import threading
 
 import structlog
 
+from services.gateway.exporting import serve_metrics
 from services.gateway.settings import GatewaySettings
 from shared.assembly import connect
 
@@ -19,6 +20,8 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_port, platform.redis, platform.records)
     log.info("reconciler.started", every_seconds=settings.reconcile_seconds)
     platform.reconciler().run(stop, settings.reconcile_seconds)
     log.info("reconciler.stopped")

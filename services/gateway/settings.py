@@ -30,11 +30,28 @@ class GatewaySettings(CommonSettings):
     )
     sources: dict[str, KnownSource] | None = None
     models: dict[str, object] | None = None
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Where the reconciler serves the suite's metrics.",
+    )
     generator_url: str | None = None
     metrics_url: str | None = None
     trainer_url: str | None = None
-    upload_url_seconds: int = 3600
-    download_url_seconds: int = 300
+    workers: dict[str, int] = Field(
+        default={}, description="Jobs that run at once on each queue, for estimates; 1 where it is not named."
+    )
+    upload_url_seconds: int = Field(default=3600, ge=60, le=86_400)
+    download_url_seconds: int = Field(default=300, ge=10, le=3600)
+    keep_parts_days: float = Field(
+        default=7, ge=1, description="Parts that no manifest names; longer than any attempt at a job takes."
+    )
+    keep_scratch_days: float = Field(
+        default=30, ge=1, description="Checkpoints of jobs that never ended well."
+    )
+    keep_uploads_days: float = Field(default=7, ge=1, description="Uploaded files, once their rows are read.")
+    keep_audit_days: float = Field(default=400, ge=1, description="The audit log, and what keys have used.")
     max_body_bytes: int = 2**20
     max_measure_bytes: int = Field(
         default=32 * 2**20, description="Bodies of the synchronous measures, which hold texts."

@@ -141,6 +141,11 @@ class Count(Contract):
     high: int
 
 
+class MoneyRange(Contract):
+    low: float
+    high: float
+
+
 class Estimate(Contract):
     """What a request would take, before anything runs. What cannot be known honestly is null."""
 
@@ -149,6 +154,12 @@ class Estimate(Contract):
     by_operation: dict[str, int] = Field(description="Jobs still to run.")
     rows: Count | None = Field(description="Rows to be generated.")
     calls: Count | None = Field(description="Calls to sources.")
+    tokens: Count | None = Field(description="Of generation: prompts and answers together.")
+    training_seconds: Count | None = Field(description="Of the trainer's devices, over all its jobs.")
+    money: dict[str, MoneyRange] | None = Field(description="Of sources, by currency.")
+    wall_seconds: Count | None = Field(
+        default=None, description="Of a whole plan, on the workers in GAMUT_WORKERS; measuring left out."
+    )
     details: dict[str, Any] = Field(description="What the services themselves say of their jobs, by node.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -15,9 +16,10 @@ from services.generator.reading import read_inputs
 from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
+from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry
-from shared.artifacts import Artifact, project_store
+from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.generation import (
     Estimate,
     GenerationPlan,
@@ -34,6 +36,8 @@ from shared.telemetry import configure_logging
 from shared.tracing import configure_tracing
 
 PREVIEW_SECONDS = 60.0
+PLANNED_TOPICS = [f"something that happened in place number {number}" for number in range(10_000)]
+"""For estimates before the pool is made: as many as W has, of the usual six words."""
 MAX_BODY_BYTES = 8 << 20
 
 
@@ -68,6 +72,8 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
         """A few candidates with the very prompts. Tokens are spent; nothing is kept."""
         stages, _ = await asyncio.to_thread(_stages, plan, registry, store)
         refs = _sources(plan)
+        project = project_store(store, plan.project)
+        await asyncio.to_thread(serve_adapters, registry, refs, partial(Artifact.open, project))
         session = Session(registry.lanes(refs), Places.nowhere(), patience=2.0)
         try:
             async with asyncio.timeout(PREVIEW_SECONDS), session:
@@ -80,7 +86,7 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
     @api.post("/v1/estimate", tags=["generation"])
     async def estimate_generation(plan: GenerationPlan) -> Estimate:
         """Calls, tokens, seconds and money, with ranges. Nothing is spent."""
-        stages, seeds = await asyncio.to_thread(_stages, plan, registry, store)
+        stages, seeds = await asyncio.to_thread(_stages, plan, registry, store, assume=True)
         specs = {ref.name: registry.spec(ref) for ref in _sources(plan)}
         return await asyncio.to_thread(estimate, stages, specs, seeds, plan.request.max_tokens)
 
@@ -96,8 +102,11 @@ def _sources(plan: GenerationPlan) -> list[SourceRef]:
     return [request.source] if isinstance(request, TopicsRequest) else request.sources
 
 
-def _stages(plan: GenerationPlan, registry: Registry, store: ObjectStore) -> tuple[list[Stage], list[str]]:
-    """The stages of the request, and the texts of its examples."""
+def _stages(
+    plan: GenerationPlan, registry: Registry, store: ObjectStore, *, assume: bool = False
+) -> tuple[list[Stage], list[str]]:
+    """The stages of the request, and the texts of its examples. `assume`: a topic pool that does not exist
+    yet is taken to hold topics of the usual length."""
     request = plan.request
     targets = registry.targets(_sources(plan))
     if isinstance(request, TopicsRequest):
@@ -105,7 +114,9 @@ def _stages(plan: GenerationPlan, registry: Registry, store: ObjectStore) -> tup
         areas = [pool.areas()] if request.hierarchy else []
         return [*areas, pool.topics()], []
     project = project_store(store, plan.project)
-    inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact))
+    absent = assume and request.topics is not None and find_manifest(project, request.topics) is None
+    planned = PLANNED_TOPICS if absent else None
+    inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact), planned)
     recipe = Recipe(request, inputs, targets)
     return [stage_for(recipe, level) for level in levels_of(request)], [e["text"] for e in inputs.examples]
 

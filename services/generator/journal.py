@@ -147,13 +147,14 @@ class Journal:
             return
         tails, lines = self._tails, self._unpacked
         name = f"pack-{self._writer}-{tails[0]:08d}-{tails[-1]:08d}"
-        keys = b"".join(_key(line) for line in lines)
+        kept = [_key(line) for line in lines]
+        keys = b"".join(kept)
         await self._parts.put(name, b"\n".join(lines))
         await self._parts.put(f"{name}.keys", keys)
         self._tails, self._unpacked = [], []
         self._register(self._parts, name, keys)
-        for line in lines:
-            self._recent.pop(_key(line), None)
+        for key in kept:
+            self._recent.pop(key, None)
         await asyncio.gather(*(self._parts.delete(f"tail-{self._writer}-{tail:08d}") for tail in tails))
 
     async def _load(self, folder: Parts, *, own: bool) -> None:

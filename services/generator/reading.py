@@ -13,11 +13,15 @@ from shared.datasets import contexts, dataset_kind, row_text
 from shared.errors import InputMissing
 
 
-def read_inputs(request: GenerationRequest, open_artifact: Callable[[str], Artifact]) -> Inputs:
+def read_inputs(
+    request: GenerationRequest,
+    open_artifact: Callable[[str], Artifact],
+    planned_topics: list[str] | None = None,
+) -> Inputs:
     """Everything a generation reads of its input artifacts. Raises `InputMissing` for one of the wrong
-    kind."""
-    topics: list[str] = []
-    if request.topics is not None:
+    kind. `planned_topics` stand for a pool that is still to be made."""
+    topics: list[str] = planned_topics or []
+    if request.topics is not None and planned_topics is None:
         pool = open_artifact(request.topics)
         if pool.manifest.kind is not ArtifactKind.TOPICS:
             raise InputMissing(f"{request.topics} is a {pool.manifest.kind}, and topics are needed")

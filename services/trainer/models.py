@@ -55,7 +55,7 @@ def load_base(
         config = AutoConfig.from_pretrained(str(path), trust_remote_code=False)
         kept = dict(config.to_dict())
         if not dropout:
-            _silence(config)
+            silence(config)
         model = AutoModelForCausalLM.from_pretrained(
             str(path), config=config, dtype=precision, use_safetensors=True, trust_remote_code=False
         )
@@ -78,7 +78,7 @@ def fresh_model(
         built = AutoConfig.for_model(**config)
         kept = dict(built.to_dict())
         if not dropout:
-            _silence(built)
+            silence(built)
         model = AutoModelForCausalLM.from_config(built, dtype=precision)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnsuitableModel(f"No causal language model can be built from this config: {error}") from error
@@ -89,7 +89,7 @@ def _ready(model: PreTrainedModel, config: Mapping[str, Any], device: str) -> Pr
     nn.Module.to(model, device)
     nn.Module.eval(model)
     require_causal(model)
-    # What `_silence` changed is put back when the model is saved.
+    # What `silence` changed is put back when the model is saved.
     dropouts = {name: value for name, value in config.items() if _is_dropout(name, value)}
     setattr(model, _DROPOUTS, dropouts)
     return model
@@ -103,7 +103,8 @@ def _is_dropout(name: str, value: Any) -> bool:
     )
 
 
-def _silence(config: Any) -> None:
+def silence(config: Any) -> None:
+    """Switches off the dropout that a config asks for."""
     for name, value in config.to_dict().items():
         if _is_dropout(name, value):
             setattr(config, name, 0.0)

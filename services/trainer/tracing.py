@@ -61,6 +61,9 @@ def with_layers(config: PretrainedConfig, layers: int) -> PretrainedConfig:
 
 def shape_model(config: PretrainedConfig, settings: TrainingSettings | EvaluationSettings) -> nn.Module:
     """The model to be trained, its parameters without data (on the meta device)."""
+    if not (isinstance(settings, TrainingSettings) and settings.model_dropout):
+        config = copy.deepcopy(config)
+        models.silence(config)  # as the model itself is when it is loaded
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         if isinstance(settings, TrainingSettings) and settings.method == "lora":

@@ -188,6 +188,9 @@ class RecipeCall(Contract):
         default={}, max_length=50, description="In place of the recipe's own; what is left out stays."
     )
     sweep: dict[Name, Axis] = Field(default={}, max_length=8, description="Axes in place of its own.")
+    stop_if: dict[Name, StopIf] = Field(
+        default={}, max_length=100, description="Gates before its steps, by the step's name."
+    )
     budget: ExperimentBudget | None = None
 
 

@@ -106,6 +106,11 @@ class MeasureOptions(Contract):
         "tokenizer.",
     )
     max_order: int = Field(default=5, ge=1, le=10, description="Distinct-n and entropies for n = 1 … this.")
+    self_bleu: Literal["nltk", "sacrebleu"] = Field(
+        default="nltk",
+        description="Convention of Self-BLEU: `nltk` smooths by method 1 and lies between 0 and 1; "
+        "`sacrebleu` smooths exponentially, with effective order, and lies between 0 and 100.",
+    )
     embedding: EmbeddingName = Field(
         default=HASHED_NGRAMS,
         description="The embedding of semantic measures and shifts: `hashed-ngrams` (built in; sees words, "

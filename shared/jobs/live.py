@@ -26,6 +26,7 @@ import structlog
 
 from shared.contracts.base import Queue
 from shared.contracts.jobs import JobRecord, Progress
+from shared.jobs.counts import Counts
 
 log = structlog.get_logger(__name__)
 _JOB_ID = re.compile(rb"job-[0-9a-f]{32}")
@@ -54,6 +55,7 @@ redis.call('SADD', KEYS[1], ARGV[1]) return 1
 class LiveJobs:
     def __init__(self, client: redis.Redis, lease_seconds: float) -> None:
         self._redis = client
+        self.counts = Counts(client)
         self._lease_ms = int(lease_seconds * 1000)
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
@@ -175,6 +177,8 @@ class LiveJobs:
     def publish_state(self, record: JobRecord) -> None:
         with _optional("key"):
             self._count_to_key(record)
+        if record.state.ended:
+            self.counts.ended(record.operation, record.state)
         self._publish(record.id, "state", record.model_dump_json())
 
     def claim(self, key: str, job_id: str, limit: int) -> bool:

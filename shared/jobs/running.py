@@ -34,7 +34,6 @@ from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
-from shared.telemetry import JOB_SECONDS, JOBS_ENDED
 
 log = structlog.get_logger(__name__)
 BACKOFF_SECONDS = (1, 5, 20, 60)
@@ -151,7 +150,7 @@ class JobRunner:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
                 used = charged(self._store, self._live, record, workspace)
-                with used, JOB_SECONDS.labels(record.operation).time():
+                with used, self._live.counts.timed(record.operation):
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return
@@ -250,7 +249,6 @@ class JobRunner:
             if current.state is not JobState.CANCELLING or current.attempts != record.attempts:
                 raise
             ended = self._records.append(current, **changes)
-        JOBS_ENDED.labels(ended.operation, ended.state).inc()
         log.info("job.ended", operation=ended.operation, state=ended.state, reason=ended.reason)
         self._live.publish_state(ended)
         for waiting in self._live.take_waiting(ended.id):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,8 @@ class ObjectNotFound(NotFound):
 class ObjectInfo:
     key: str
     bytes: int
+    modified: datetime | None = None
+    """When it was last put, by the store's clock."""
 
 
 @dataclass(frozen=True)

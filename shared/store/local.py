@@ -12,7 +12,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
@@ -70,7 +70,10 @@ class LocalStore:
 
     def head(self, key: str) -> ObjectInfo | None:
         path = self._path(key)
-        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+        try:
+            return _info(key, path) if path.is_file() else None
+        except FileNotFoundError:  # deleted meanwhile
+            return None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         folder = self._root / prefix.rpartition("/")[0]
@@ -85,7 +88,7 @@ class LocalStore:
                     found.append((key, path))
         for key, path in sorted(found):
             try:
-                yield ObjectInfo(key, path.stat().st_size)
+                yield _info(key, path)
             except FileNotFoundError:  # deleted since it was listed
                 continue
 
@@ -169,6 +172,11 @@ class LocalStore:
         target = self._path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged, target)
+
+
+def _info(key: str, path: Path) -> ObjectInfo:
+    stat = path.stat()
+    return ObjectInfo(key, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,11 +32,11 @@ class PrefixedStore:
 
     def head(self, key: str) -> ObjectInfo | None:
         found = self._store.head(self._prefix + key)
-        return ObjectInfo(key, found.bytes) if found else None
+        return replace(found, key=key) if found else None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         for found in self._store.list(self._prefix + prefix):
-            yield ObjectInfo(found.key.removeprefix(self._prefix), found.bytes)
+            yield replace(found, key=found.key.removeprefix(self._prefix))
 
     def delete(self, key: str) -> None:
         self._store.delete(self._prefix + key)

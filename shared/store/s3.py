@@ -90,12 +90,12 @@ class S3Store:
                 found = self._client.stat_object(self._bucket, check_key(key))
         except ObjectNotFound:
             return None
-        return ObjectInfo(key, int(found.size or 0))
+        return ObjectInfo(key, int(found.size or 0), found.last_modified)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         with _translated(prefix):
             for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
-                yield ObjectInfo(str(found.object_name), int(found.size or 0))
+                yield ObjectInfo(str(found.object_name), int(found.size or 0), found.last_modified)
 
     def delete(self, key: str) -> None:
         with _translated(key):

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
+import redis
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.gateway.exporting import SuiteMetrics
 from shared import telemetry
+from shared.jobs.records import JobRecords
+from shared.store.local import LocalStore
 from tests.deploy.manifests import K8S
 
 DASHBOARD = json.loads((K8S / "components" / "monitoring" / "gamut.json").read_text())
 
 
-def kept() -> set[str]:
-    """The series of every metric of `shared.telemetry`, with the suffixes that Prometheus gives them."""
+def kept(redis_url: str, folder: Path) -> set[str]:
+    """The series of every metric of ours, with the suffixes that Prometheus gives them."""
+    suite = SuiteMetrics(redis.Redis.from_url(redis_url), JobRecords(LocalStore(folder)))
+    own = [m for m in vars(telemetry).values() if isinstance(m, Counter | Histogram | Gauge)]
     names = set()
-    for metric in vars(telemetry).values():
-        if not isinstance(metric, Counter | Histogram | Gauge):
-            continue
-        for family in metric.describe():
+    for families in (suite.collect(), *(metric.describe() for metric in own)):
+        for family in families:
             suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
                 family.type, [""]
             )
@@ -27,7 +32,7 @@ def kept() -> set[str]:
     return names
 
 
-def test_every_series_of_ours_is_kept() -> None:
+def test_every_series_of_ours_is_kept(redis_url: str, tmp_path: Path) -> None:
     asked = {
         name
         for panel in DASHBOARD["panels"]
@@ -35,7 +40,7 @@ def test_every_series_of_ours_is_kept() -> None:
         for name in re.findall(r"\bgamut_\w+", target["expr"])
     }
     assert asked
-    assert asked <= kept()
+    assert asked <= kept(redis_url, tmp_path)
 
 
 def test_panels_say_what_they_show_and_do_not_overlap() -> None:
@@ -53,3 +58,11 @@ def test_panels_say_what_they_show_and_do_not_overlap() -> None:
         assert not own & cells
         cells |= own
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_the_operators_page_explains_every_metric(redis_url: str, tmp_path: Path) -> None:
+    """Each metric has a row in docs/operations.md; and no row is of a metric that is gone."""
+    page = (K8S.parent / "docs" / "operations.md").read_text()
+    rows = dict(re.findall(r"^\| `(gamut_\w+)` \| ([^|]*) \|", page, flags=re.MULTILINE))
+    suffixes = r"_(bucket|sum|count|created)$"
+    assert set(rows) == {re.sub(suffixes, "", name) for name in kept(redis_url, tmp_path)}

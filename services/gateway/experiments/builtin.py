@@ -45,6 +45,9 @@ def called(call: RecipeCall, recipes: Mapping[str, Document]) -> Document:
         "parameters": {**known.get("parameters", {}), **call.parameters},
         "sweep": {**known["sweep"], **call.sweep},
     }
+    if call.stop_if:
+        gates = {step: {"stop_if": gate.model_dump()} for step, gate in call.stop_if.items()}
+        whole["steps"] = {step: body | gates.get(step, {}) for step, body in known["steps"].items()}
     if call.name is not None:
         whole["name"] = call.name
     if call.budget is not None:
@@ -57,6 +60,7 @@ def _unknown_names(call: RecipeCall, known: Document) -> Iterator[Fault]:
         "inputs": (call.given, known["inputs"]),
         "parameters": (call.parameters, known.get("parameters", {})),
         "sweep": (call.sweep, known["sweep"]),
+        "stop_if": (call.stop_if, known["steps"]),
     }
     for place, (given, there) in kinds.items():
         for name in given:

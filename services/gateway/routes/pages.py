@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -10,13 +11,14 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from services.gateway.context import Gateway, InGateway
+from services.gateway.experiments.builtin import BUILT_IN
 from services.gateway.pages.drawing import BOX_HEIGHT, BOX_WIDTH, draw
 from services.gateway.pages.rendering import HERE, Pages
 from services.gateway.projects import Project
 from services.gateway.routes.datasets import page_of_rows
 from services.gateway.routes.parameters import Cursor, DatasetId, JobId, SomeArtifactId
 from services.gateway.showing import show_experiment
-from services.gateway.views import RowPage
+from services.gateway.views import RecipeView, RowPage
 from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import REQUIRED_COLUMNS
 from shared.contracts.experiment import ExperimentRequest
@@ -24,6 +26,8 @@ from shared.datasets import CONTEXTS, REJECTS, ROWS, dataset_kind
 from shared.settings import CommonSettings
 
 ROWS_SHOWN = 20
+WORST = "worst_rows.jsonl"
+"""The part of a trace that says where the worst rows come from."""
 Fragment = Annotated[bool, Query(description="Only what changes, for the script.")]
 static = StaticFiles(directory=HERE / "static")
 
@@ -43,6 +47,7 @@ def make_router(settings: CommonSettings) -> APIRouter:
             experiments=[gateway.shown(record) for record in experiments],
             jobs=[gateway.shown(record) for record in others.records],
             datasets=gateway.artifacts_page(project, ArtifactKind.DATASET, 10, None).items,
+            recipes=[RecipeView.of(name, document) for name, document in BUILT_IN.items()],
         )
 
     @router.get("/experiments/{job_id}", name="experiment_page")
@@ -60,6 +65,7 @@ def make_router(settings: CommonSettings) -> APIRouter:
                 for node in shown.nodes
                 if node.job and node.state == "running"
             },
+            findings=_findings(gateway, project, shown.job.artifact),
             drawing=draw(shown.nodes),
             box=(BOX_WIDTH, BOX_HEIGHT),
         )
@@ -100,11 +106,19 @@ def make_router(settings: CommonSettings) -> APIRouter:
 
     @router.get("/artifacts/{artifact}", name="artifact_page")
     def artifact(artifact: SomeArtifactId, gateway: InGateway, project: Project) -> HTMLResponse:
-        manifest = gateway.artifact(project, artifact).manifest
+        found = gateway.artifact(project, artifact)
         lineage = gateway.lineage.of(project, gateway.store(project), artifact)
-        return pages.render("artifact.html", manifest=manifest, lineage=lineage)
+        worst = list(islice(found.rows(WORST), ROWS_SHOWN)) if found.has(WORST) else []
+        return pages.render("artifact.html", manifest=found.manifest, lineage=lineage, worst=worst)
 
     return router
+
+
+def _findings(gateway: Gateway, project: str, report: str | None) -> list[str]:
+    """What the experiment's report says, where there is one."""
+    if report is None:
+        return []
+    return list(gateway.artifact(project, report).manifest.summary.get("findings", []))
 
 
 def _side(gateway: Gateway, project: str, dataset: str, part: str, cursor: str | None) -> dict[str, Any]:

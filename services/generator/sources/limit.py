@@ -32,6 +32,8 @@ class Limit:
         self._last_rate = 0.0
         self._last_pressure = float("-inf")
         self._ceiling = float(self.high)
+        self._queueing: bool | None = None
+        self._running = 0
 
     def room(self, in_flight: int) -> bool:
         return in_flight < int(self.value)
@@ -52,9 +54,11 @@ class Limit:
         """One latency's worth of answers: was the last step up worth it?"""
         rate = self._window_done / max(now - (self._window_start or now), 1e-9)
         if self._window_full:  # only a limit that was used has shown anything
-            waits = self.latency > 2 * self._best_latency
+            waits = self._waits()
             worth = rate > SLOW_START_GAIN * self._last_rate
-            if self.slow_start and (worth or not waits):
+            if self.slow_start and self.value >= self._ceiling:
+                self.slow_start = False  # there was no last step
+            elif self.slow_start and (worth or not waits):
                 self._set(self.value * 2)
             elif self.slow_start:
                 self.slow_start = False
@@ -66,6 +70,12 @@ class Limit:
         self._last_rate = rate
         self._window_start, self._window_done, self._window_full = now, 0, False
 
+    def _waits(self) -> bool:
+        """Whether answers wait for each other: as the server's gauges have it, else by their latency."""
+        if self._queueing is not None:
+            return self._queueing
+        return self.latency > 2 * self._best_latency
+
     def refused(self, now: float) -> None:
         """429, 503 or a timeout: step down, once for each burst."""
         if now - self._last_pressure < max(PRESSURE_GAP_SECONDS, self.latency):
@@ -76,13 +86,19 @@ class Limit:
         self._window_start, self._window_done, self._window_full = now, 0, False
 
     def queue_seen(self, running: int, waiting: int) -> None:
-        """The server's own gauges: keep a short queue there (so that it never idles), and no more."""
+        """The server's own gauges: keep a short queue there (so that it never idles), and no more.
+
+        One reading may fall on a burst that is just being let in; two in a row are a queue.
+        """
         aim = max(2.0, running / 8)
-        self._ceiling = float(self.high)
-        if waiting > 2 * aim:
+        queueing = waiting > 2 * aim
+        if not queueing:
+            self._ceiling = float(self.high)
+        elif self._queueing:
             self.slow_start = False
-            self._ceiling = max(float(self.low), running + aim)
+            self._ceiling = max(float(self.low), max(running, self._running) + aim)
             self._set(min(self.value, self._ceiling))
+        self._queueing, self._running = queueing, running
 
     def _set(self, value: float) -> None:
         self.value = min(max(value, float(self.low)), self._ceiling, float(self.high))

@@ -75,7 +75,9 @@ def compile_template(text: str, variables: frozenset[str], what: str) -> Templat
                 f"the {what} template uses {', '.join(sorted(unknown))}, which this strategy does not have; "
                 f"it has {', '.join(sorted(variables))}"
             )
-        return environment.from_string(text)
+        template = environment.from_string(text)
+        template.globals = {}  # there are none, and looking through them costs every rendering
+        return template
     except TemplateError as error:
         raise BadTemplate(f"the {what} template cannot be read: {error}") from error
 

@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.metrics.ingestion.bombs import is_text, refuse_bombs, small_slices
 from services.metrics.ingestion.lines import numbered_lines, undecodable
 from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Record, Unreadable
 from shared.contracts.datasets import FileFormat
@@ -142,8 +143,11 @@ def _parquet(path: Path) -> Iterator[Record | Fault]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
+            refuse_bombs(file.metadata)
+            texts = [field.name for field in file.schema_arrow if is_text(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(PARQUET_BATCH):
-                for values in batch.to_pylist():
+                for values in small_slices(batch):
                     yield Record(number, None, values)
                     number += 1
     except (pa.ArrowException, OSError) as error:

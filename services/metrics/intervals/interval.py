@@ -31,6 +31,10 @@ class Interval:
             self, low=self.low * factor, high=self.high * factor, standard_error=self.standard_error * factor
         )
 
+    def at_least(self, least: float) -> Interval:
+        """The interval without what the measure cannot be."""
+        return replace(self, low=max(least, self.low), high=max(least, self.high))
+
 
 def normal_quantile(level: float) -> float:
     """z of a two-sided interval: 1.96 at 0.95. Raises Unmeasurable for a level not between 0 and 1."""

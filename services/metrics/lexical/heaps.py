@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.hashing import follow, mix
+from services.metrics.lexical.hashing import mix
 from services.metrics.lexical.jackknife import Interval, grouped_jackknife
 from services.metrics.lexical.ngrams import numbered
-from services.metrics.lexical.tables import index
+from services.metrics.lexical.tables import EMPTY, ONE, index, slots_for
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import Value
 
@@ -41,8 +41,30 @@ def group_texts(hashes, offsets, groups, group):  # type: ignore[no-untyped-def]
     for text in range(len(offsets) - 1):
         key = np.uint64(0)
         for i in range(offsets[text], offsets[text + 1]):
-            key = follow(key, hashes[i])
+            key += hashes[i]
         group[text] = mix(key) % np.uint64(groups)
+
+
+@compiled
+def read_text(hashes, begin, end, own, table, slots, types, first, other, groups, found):  # type: ignore[no-untyped-def]
+    """Take one text's tokens into the types; returns how many there are. The table has room for all."""
+    mask = slots - ONE
+    for i in range(begin, end):
+        key = hashes[i]
+        slot = key & mask
+        row = table[slot]
+        while row != 0 and types[np.uint64(row) - ONE] != key:
+            slot = (slot + ONE) & mask
+            row = table[slot]
+        if row != 0:
+            place = np.uint64(row) - ONE
+            if groups[place] != own and other[place] > i:
+                other[place] = i
+            continue
+        types[found], first[found], other[found], groups[found] = key, i, NEVER, own
+        found += ONE
+        table[slot] = found
+    return found
 
 
 @compiled
@@ -55,27 +77,14 @@ def first_positions(hashes, offsets, group, types, first, other, groups):  # typ
     """
     slots = np.uint64(1024)
     table = np.zeros(slots, np.uint32)
-    mask = slots - np.uint64(1)
-    found = np.int64(0)
+    found = EMPTY
     for text in range(len(offsets) - 1):
-        for i in range(offsets[text], offsets[text + 1]):
-            slot = hashes[i] & mask
-            row = table[slot]
-            while row != 0 and types[row - 1] != hashes[i]:
-                slot = (slot + np.uint64(1)) & mask
-                row = table[slot]
-            if row != 0:
-                if groups[row - 1] != group[text] and other[row - 1] > i:
-                    other[row - 1] = i
-                continue
-            types[found], first[found], other[found], groups[found] = hashes[i], i, NEVER, group[text]
-            found += 1
-            table[slot] = found
-            if np.uint64(2 * found) > slots:
-                slots <<= np.uint64(2)
-                table = index(types, found, slots)
-                mask = slots - np.uint64(1)
-    return found
+        begin, end = offsets[text], offsets[text + 1]
+        if np.uint64(2) * (found + np.uint64(end - begin)) > slots:
+            slots = slots_for(np.uint64(2) * (found + np.uint64(end - begin)))
+            table = index(types, np.int64(found), slots)
+        found = read_text(hashes, begin, end, group[text], table, slots, types, first, other, groups, found)
+    return np.int64(found)
 
 
 @dataclass(frozen=True)

@@ -20,29 +20,37 @@ SPACES = np.uint64(0x2020202020202020)
 
 @compiled
 def fold_ascii(data, folded):  # type: ignore[no-untyped-def]
-    """Lower-cased byte where an ASCII word character stands, 0 elsewhere and for eight bytes more."""
+    """Lower-cased byte where an ASCII word character stands, 0 elsewhere and for eight bytes more.
+
+    Returns whether all is ASCII; else what it wrote means nothing.
+    """
+    high = np.uint8(0)
     for i in range(len(data)):
         byte = data[i]
+        high |= byte
         lowered = byte | np.uint8(0x20)
         letter = np.uint8(lowered - np.uint8(97)) < np.uint8(26)
         digit = np.uint8(byte - np.uint8(48)) < np.uint8(10)
         underscore = byte == np.uint8(95)
         folded[i] = lowered if letter else (byte if digit or underscore else np.uint8(0))
     folded[len(data) : len(data) + 8] = 0
+    return high < np.uint8(0x80)
 
 
 @compiled
-def survey(data, begins, characters, plain):  # type: ignore[no-untyped-def]
-    """Code points of each text, and whether it is all ASCII."""
+def code_points(data, begin, end):  # type: ignore[no-untyped-def]
+    """How many code points stand in `data[begin:end]`."""
+    starts = 0
+    for i in range(begin, end):
+        starts += (data[i] & np.uint8(0xC0)) != np.uint8(0x80)
+    return starts
+
+
+@compiled
+def count_characters(data, begins, characters):  # type: ignore[no-untyped-def]
+    """Code points of each text."""
     for text in range(len(begins) - 1):
-        starts = 0
-        high = np.uint8(0)
-        for i in range(begins[text], begins[text + 1]):
-            byte = data[i]
-            starts += (byte & np.uint8(0xC0)) != np.uint8(0x80)
-            high |= byte
-        characters[text] = starts
-        plain[text] = high < np.uint8(0x80)
+        characters[text] = code_points(data, begins[text], begins[text + 1])
 
 
 @compiled
@@ -166,29 +174,36 @@ def holds_sigma(data, begin, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_sigmas(data, begins, plain, found):  # type: ignore[no-untyped-def]
+def find_sigmas(data, begins, found):  # type: ignore[no-untyped-def]
     """Which texts hold a Σ; how many."""
     total = 0
     for text in range(len(begins) - 1):
-        found[text] = not plain[text] and holds_sigma(data, begins[text], begins[text + 1])
+        found[text] = holds_sigma(data, begins[text], begins[text + 1])
         total += found[text]
     return total
 
 
 @compiled
-def scan_words(data, begins, plain, longest, table, seed, hashes, offsets):  # type: ignore[no-untyped-def]
-    r"""Lower-cased words (`\w+`) of every text; `longest`: bytes of the longest ASCII text."""
-    folded = np.empty(longest + 8, np.uint8)
-    count = 0
-    for text in range(len(begins) - 1):
+def scan_words(data, begins, first, count, folded, table, seed, hashes, offsets, characters):  # type: ignore[no-untyped-def]
+    r"""Lower-cased words (`\w+`) of the texts from `first` on, `count` words being there already.
+
+    folded    room for the bytes of the longest text and eight more
+    table     `characters.lowered_words`; with an empty one the first text with other than ASCII ends the scan
+
+    Returns the text it ended at (one past the last), and the words there are.
+    """
+    for text in range(first, len(begins) - 1):
         begin, end = begins[text], begins[text + 1]
-        if plain[text]:
-            fold_ascii(data[begin:end], folded)
+        if fold_ascii(data[begin:end], folded):
+            characters[text] = end - begin
             count = scan_folded(folded, end - begin, seed, hashes, count)
+        elif len(table) == 0:
+            return text, count
         else:
+            characters[text] = code_points(data, begin, end)
             count = scan_unicode(data, begin, end, table, seed, hashes, count)
         offsets[text + 1] = count
-    return count
+    return len(begins) - 1, count
 
 
 @compiled

@@ -11,7 +11,7 @@ from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.hashing import DEFAULT_SEED
 from services.metrics.lexical.tokenisers import DEFAULT_TOKENISER, tokeniser
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value can change for the same texts and settings."""
 
 

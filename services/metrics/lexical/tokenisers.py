@@ -49,14 +49,17 @@ def tokeniser_names() -> list[str]:
 
 
 def hash_words(buffer: TextBuffer, seed: int) -> Hashed:
-    characters, plain = _survey(buffer)
-    buffer, plain = _without_sigma(buffer, plain)
-    table = np.zeros(0, np.uint32) if plain.all() else lowered_words()
-    longest = int(np.diff(buffer.offsets)[plain].max(initial=0))
     hashes, offsets = _room(_size(buffer) // 2 + len(buffer) + 1, len(buffer))
-    count = scanners.scan_words(
-        buffer.data, buffer.offsets, plain, longest, table, np.uint64(seed), hashes, offsets
-    )
+    characters = np.empty(len(buffer), np.int64)
+    texts, table, text, count = buffer, np.zeros(0, np.uint32), 0, 0
+    while text < len(texts):
+        folded = np.empty(int(np.diff(texts.offsets).max(initial=0)) + 8, np.uint8)
+        where = (folded, table, np.uint64(seed), hashes, offsets, characters)
+        text, count = scanners.scan_words(texts.data, texts.offsets, text, count, *where)
+        if text < len(texts):
+            texts, table = _without_sigma(buffer), lowered_words()
+    # Lower-casing may lengthen a text (İ): the lengths are those of the texts as they were.
+    characters = characters if texts is buffer else _characters(buffer)
     return _trimmed(hashes, count), offsets, characters
 
 
@@ -65,20 +68,20 @@ def hash_whitespace(buffer: TextBuffer, seed: int) -> Hashed:
     count = scanners.scan_between_spaces(
         buffer.data, buffer.offsets, spaces(), np.uint64(seed), hashes, offsets
     )
-    return _trimmed(hashes, count), offsets, _survey(buffer)[0]
+    return _trimmed(hashes, count), offsets, _characters(buffer)
 
 
 def hash_spaces(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) + len(buffer), len(buffer))
     longest = int(np.diff(buffer.offsets).max(initial=0))
     count = scanners.scan_at_spaces(buffer.data, buffer.offsets, longest, np.uint64(seed), hashes, offsets)
-    return _trimmed(hashes, count), offsets, _survey(buffer)[0]
+    return _trimmed(hashes, count), offsets, _characters(buffer)
 
 
 def hash_characters(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer), len(buffer))
     count = scanners.scan_characters(buffer.data, buffer.offsets, np.uint64(seed), hashes, offsets)
-    return _trimmed(hashes, count), offsets, _survey(buffer)[0]
+    return _trimmed(hashes, count), offsets, _characters(buffer)
 
 
 def _hash_split(buffer: TextBuffer, seed: int, split: Split) -> Hashed:
@@ -88,7 +91,7 @@ def _hash_split(buffer: TextBuffer, seed: int, split: Split) -> Hashed:
     hashes, offsets = _room(len(pieces), len(buffer))
     scanners.scan_pieces(pieces.data, pieces.offsets, np.uint64(seed), hashes)
     np.cumsum([len(found) for found in tokens], out=offsets[1:])
-    return hashes, offsets, _survey(buffer)[0]
+    return hashes, offsets, _characters(buffer)
 
 
 @cache
@@ -122,22 +125,21 @@ _COMPILED: dict[str, Tokeniser] = {
 _SPLITS: dict[str, Callable[[], Split]] = {"nltk": nltk_split, "13a": sacrebleu_split}
 
 
-def _survey(buffer: TextBuffer) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Code points of each text, and whether it is all ASCII."""
-    characters, plain = np.empty(len(buffer), np.int64), np.empty(len(buffer), np.bool_)
-    scanners.survey(buffer.data, buffer.offsets, characters, plain)
-    return characters, plain
+def _characters(buffer: TextBuffer) -> NDArray[np.int64]:
+    """Code points of each text."""
+    characters = np.empty(len(buffer), np.int64)
+    scanners.count_characters(buffer.data, buffer.offsets, characters)
+    return characters
 
 
-def _without_sigma(buffer: TextBuffer, plain: NDArray[np.bool_]) -> tuple[TextBuffer, NDArray[np.bool_]]:
+def _without_sigma(buffer: TextBuffer) -> TextBuffer:
     """Texts that hold a Σ lower-cased by Python: which small sigma it becomes depends on its neighbours."""
     found = np.zeros(len(buffer), np.bool_)
-    if plain.all() or not scanners.find_sigmas(buffer.data, buffer.offsets, plain, found):
-        return buffer, plain
-    lowered = [
-        buffer.text(i).lower().encode() if found[i] else buffer.bytes_of(i) for i in range(len(buffer))
-    ]
-    return buffer_of(lowered), plain
+    if not scanners.find_sigmas(buffer.data, buffer.offsets, found):
+        return buffer
+    return buffer_of(
+        [buffer.text(i).lower().encode() if found[i] else buffer.bytes_of(i) for i in range(len(buffer))]
+    )
 
 
 def _size(buffer: TextBuffer) -> int:

@@ -21,6 +21,10 @@ from shared.contracts.measurement import MeasuredValue
 
 Values = Iterator[MeasuredValue]
 WITHIN = "n-grams do not cross the borders of texts"
+CONVENTIONS = {
+    "nltk": "nltk sentence_bleu, uniform weights, smoothing method 1; 0 to 1",
+    "sacrebleu": "sacrebleu sentence BLEU, effective order, exponential smoothing; 0 to 100",
+}
 HIGHER_IS_LESS = "higher is less diverse"
 
 
@@ -117,7 +121,7 @@ def bleu(subject: Subject) -> Values:
         {
             **_ngrams(subject, LONGEST),
             "equation": "mean BLEU of each text against all others",
-            "convention": "nltk sentence_bleu, uniform weights, smoothing method 1; 0 to 1",
+            "convention": CONVENTIONS[subject.options.self_bleu],
         },
         moves_with_size=True,
         note=HIGHER_IS_LESS,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from scipy.stats import wasserstein_distance
+
+from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.jackknife import GROUPS
 from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
 from services.metrics.measuring.semantic import about
+from services.metrics.measuring.shift_intervals import histogram_intervals, shift_interval, word_intervals
 from services.metrics.measuring.subject import Subject, ngram_counts
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.semantic.moments import Moments
 from services.metrics.shift.divergence import Divergence
 from services.metrics.shift.frechet import frechet_distance
-from services.metrics.shift.lengths import length_shift
+from services.metrics.shift.lengths import length_bins, length_shift
 from services.metrics.shift.mauve import POINTS, SCALING, VARIANCE, mauve
 from services.metrics.shift.mmd import mmd
 from services.metrics.shift.quantised import quantised_shift
@@ -36,23 +41,34 @@ def unigrams(subject: Subject) -> Values:
         "tokenizer": subject.options.tokenizer,
         "bins": "words of either side",
     }
+    kl, js = word_intervals(subject, smoothing)
     yield measured(
-        "kl_unigram", found.kl, {**told, "direction": DIRECTION, "smoothing": smoothing}, moves_with_size=True
+        "kl_unigram",
+        found.kl,
+        {**told, "direction": DIRECTION, "smoothing": smoothing},
+        kl,
+        moves_with_size=True,
     )
-    yield measured("js_unigram", found.js, {**told, "smoothing": 0.0}, moves_with_size=True)
+    yield measured("js_unigram", found.js, {**told, "smoothing": 0.0}, js, moves_with_size=True)
 
 
 def lengths(subject: Subject) -> Values:
     options = subject.options
-    found = length_shift(
-        subject.reference_lengths.values(), subject.lengths.values(), smoothing=options.smoothing
-    )
+    real, generated = subject.reference_lengths.values(), subject.lengths.values()
+    found = length_shift(real, generated, smoothing=options.smoothing)
     told: dict[str, Estimator] = {"tokenizer": options.tokenizer, "bins": found.binning}
-    yield from _divergences("length", found.divergence, told)
+    intervals = histogram_intervals(subject, length_bins(real), length_bins(generated), options.smoothing)
+    yield from _divergences("length", found.divergence, told, intervals)
     yield measured(
         "wasserstein_length",
         found.wasserstein,
         {"equation": "mean distance lengths must move", "unit": "tokens", "tokenizer": options.tokenizer},
+        shift_interval(
+            subject,
+            len(real),
+            len(generated),
+            lambda kept, also: float(wasserstein_distance(real[kept], generated[also])),
+        ),
     )
 
 
@@ -74,7 +90,8 @@ def embeddings(subject: Subject) -> Values:
         "bins": f"{found.clusters} k-means clusters fitted on {found.fitted_on}",
         "seed": options.seed,
     }
-    yield from _divergences("embedding", found.divergence, told)
+    intervals = histogram_intervals(subject, found.real_labels, found.generated_labels, options.smoothing)
+    yield from _divergences("embedding", found.divergence, told, intervals)
 
 
 def discrepancy(subject: Subject) -> Values:
@@ -107,6 +124,14 @@ def frechet(subject: Subject) -> Values:
         "frechet",
         frechet_distance(Moments.of(real), Moments.of(generated)),
         {**_about_both(subject), "equation": "‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁^½ Σ₂ Σ₁^½)^½)"},
+        shift_interval(
+            subject,
+            len(real),
+            len(generated),
+            lambda kept, also: frechet_distance(Moments.of(real[kept]), Moments.of(generated[also])),
+        )
+        if min(len(real), len(generated)) > GROUPS
+        else None,
         moves_with_size=True,
         note="fewer rows than dimensions: biased upwards" if few else "",
     )
@@ -164,22 +189,28 @@ def _excerpt(subject: Subject, side: str, place: int) -> str:
     return subject.dataset.text(int(subject.embedded.rows[place]))[:EXCERPT]
 
 
-def _divergences(over: str, found: Divergence, told: dict[str, Estimator]) -> Values:
+def _divergences(
+    over: str, found: Divergence, told: dict[str, Estimator], intervals: Mapping[str, Interval | None]
+) -> Values:
     """KL and JS under their names."""
     common: dict[str, Estimator] = {"unit": "nats", "occupied_bins": found.bins, **told}
     yield measured(
         f"kl_{over}",
         found.kl,
         {**common, "direction": DIRECTION, "smoothing": found.smoothing},
+        intervals["kl"],
         moves_with_size=True,
     )
     yield measured(
         f"kl_reverse_{over}",
         found.kl_reverse,
         {**common, "direction": "generated ‖ real", "smoothing": found.smoothing},
+        intervals["kl_reverse"],
         moves_with_size=True,
     )
-    yield measured(f"js_{over}", found.js, {**common, "smoothing": 0.0}, moves_with_size=True)
+    yield measured(
+        f"js_{over}", found.js, {**common, "smoothing": 0.0}, intervals["js"], moves_with_size=True
+    )
 
 
 def _about_both(subject: Subject) -> dict[str, Estimator]:

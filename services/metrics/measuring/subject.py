@@ -107,6 +107,7 @@ class Subject:
         settings = LexicalSettings(
             tokeniser=self.options.tokenizer,
             orders=tuple(range(1, max(3, self.options.max_order) + 1)),
+            convention=self.options.self_bleu,
             step=self.heaps_step,
             compression=Metric.COMPRESSION_RATIO in self.metrics,
         )

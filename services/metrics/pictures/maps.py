@@ -122,11 +122,12 @@ def _draw(
         )
     for axis in axes[len(panels) :]:
         axis.set_visible(False)
-    method = "t-SNE" if projection == "tsne" else "the first two principal components"
+    short = "t-SNE" if projection == "tsne" else "PCA"
+    method = short if projection == "tsne" else "the first two principal components"
     return finish(
         figure,
         name=f"map_{projection}",
-        title=f"Where the texts lie ({method})",
+        title=f"Where the texts lie ({short})",
         alt=f"{method} of the embeddings of "
         + ", ".join(f"{len(rows)} rows of {name}" for name, rows in chosen.items()),
         data=_rows(points, chosen),

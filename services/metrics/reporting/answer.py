@@ -34,12 +34,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Dose:
-    """One condition: what it was given and what became of it. `change` is from the reference."""
+    """One condition: what it was given and what became of it. `change` is from `reference`, by its label."""
 
     condition: Condition
     x: float | None
     outcome: Estimate
     change: Estimate | None
+    reference: str | None = None
 
     @property
     def name(self) -> str:
@@ -52,9 +53,12 @@ class Avoid:
 
     name: str
     change: Estimate | None
+    reference: str | None
     worse_than_untuned: bool
     evidence: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None
+    sizes: tuple[float, float] | None = None
+    """Rows of it and of the reference, where they differ by more than a tenth: a part of the difference."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,10 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     for condition in tried:
         reference = _reference(condition, found, untuned, question)
         moved = None if reference in (None, condition) else change(condition, reference, y, level=level)
-        doses.append(Dose(condition, condition.mean(question.x), _sure(outcome(condition, y)), moved))
+        against = reference.label if reference is not None and moved is not None else None
+        doses.append(
+            Dose(condition, condition.mean(question.x), _sure(outcome(condition, y)), moved, against)
+        )
     doses.sort(key=lambda dose: dose.outcome.value)
     best = doses[0] if doses else None
     generated = [dose for dose in doses if dose.condition.label != question.baseline]
@@ -184,13 +191,21 @@ def _avoid(
         alone = change(dose.condition, untuned, question.y, level=level) if untuned else None
         harmful = alone is not None and alone.sign > 0
         if harmful or (dose.change is not None and dose.change.sign > 0):
-            moved = alone if harmful and dose.change is None else dose.change
-            told.append(Avoid(dose.name, moved, harmful, _evidence(dose.condition)))
+            moved, against = (dose.change, dose.reference) if dose.change else (alone, question.untuned)
+            sizes = _sizes(dose.condition, baseline_of(dose.condition, found, against))
+            told.append(Avoid(dose.name, moved, against, harmful, _evidence(dose.condition), sizes=sizes))
     return told + [
-        Avoid(condition.name, None, False, _evidence(condition), condition.stopped)
+        Avoid(condition.name, None, None, False, _evidence(condition), condition.stopped)
         for condition in found
         if condition.stopped and not condition.figures(question.y)
     ]
+
+
+def _sizes(condition: Condition, reference: Condition | None) -> tuple[float, float] | None:
+    rows = condition.mean("rows"), reference.mean("rows") if reference else None
+    if rows[0] is None or not rows[1] or abs(rows[0] / rows[1] - 1) <= 0.1:
+        return None
+    return rows[0], rows[1]
 
 
 _EVIDENCE = ("two_sample_auc", "js_embedding", "js_unigram", "js_length", "distinct_5", "duplicate_share")

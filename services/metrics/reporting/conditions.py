@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,18 +60,19 @@ def conditions(runs: Sequence[Run], replicates: str) -> list[Condition]:
     for key, members in groups.items():
         axes = {axis: value for axis, value in members[0].axes.items() if axis != replicates}
         found.append((str(key[0]), axes, tuple(members)))
-    names = [_name(label, axes, [a for other, a, _ in found if other == label]) for label, axes, _ in found]
     return [
-        Condition(name, label, axes, members)
-        for name, (label, axes, members) in zip(names, found, strict=True)
+        Condition(_name(label, members[0], replicates), label, axes, members)
+        for label, axes, members in found
     ]
 
 
-def _name(label: str, axes: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
-    """The label, with the axes that tell it from others of that label."""
-    apart = [
-        f"{axis}={value}" for axis, value in axes.items() if any(other.get(axis) != value for other in alike)
-    ]
+def _name(label: str, run: Run, replicates: str) -> str:
+    """The run's name without its repetition: `mixed (rho=0.5, seed=1)` → `mixed (rho=0.5)`."""
+    inside = re.fullmatch(re.escape(label) + r" \((.*)\)", run.name)
+    told = inside[1] if inside else run.name if run.label else ""
+    apart = [part for part in told.split(", ") if part and not part.startswith(f"{replicates}=")]
+    if inside is None:
+        return ", ".join(apart) or label
     return f"{label} ({', '.join(apart)})" if apart else label
 
 

@@ -46,12 +46,12 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
     title = TITLES.get(question.y, question.y)
     said = [_verdict(answer, title)]
     if answer.verdict == "train" and best.change is not None:
-        said.append(f"Expected change of the {title} against {_against(best, answer)}: {told(best.change)}.")
+        said.append(f"Expected change of the {title} against {best.reference}: {told(best.change)}.")
     elif answer.verdict == "keep_baseline" and answer.best_generated is not None:
         other = answer.best_generated
         said.append(
             f"The best of the generated data is {_dose(other)}: {title} {told(other.outcome)}"
-            + (f", {told(other.change, signed=True)} from {answer.reference}'s." if other.change else ".")
+            + (f", {told(other.change, signed=True)} from {other.reference}'s." if other.change else ".")
         )
     if answer.ties:
         said.append(
@@ -64,7 +64,7 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
 
 def warnings(answer: Answer, question: Question) -> list[str]:
     """`Do not train on this`, with the evidence."""
-    return [_within(answer) + _warning(avoid, answer, question) for avoid in answer.avoid]
+    return [_within(answer) + _warning(avoid, question) for avoid in answer.avoid]
 
 
 def trends(answer: Answer, question: Question) -> list[str]:
@@ -114,10 +114,6 @@ def _dose(dose: Dose) -> str:
     return f"{dose.name} ({inside})" if inside else dose.name
 
 
-def _against(best: Dose, answer: Answer) -> str:
-    return "the model as it was" if best.name == answer.reference else f"{answer.reference}"
-
-
 def _covered(best: Dose) -> str:
     outcome = best.outcome
     if not outcome.covers:
@@ -130,16 +126,18 @@ def _covered(best: Dose) -> str:
     )
 
 
-def _warning(avoid: Avoid, answer: Answer, question: Question) -> str:
+def _warning(avoid: Avoid, question: Question) -> str:
     evidence = ", ".join(f"{TITLES.get(name, name)} {value:.3g}" for name, value in avoid.evidence.items())
     measured = f" Measured of the data: {evidence}." if evidence else ""
     if avoid.stopped:
         return f"{avoid.name} was not trained on: {avoid.stopped}.{measured}"
     title = TITLES.get(question.y, question.y)
-    place = "the untuned model" if avoid.worse_than_untuned and answer.reference is None else answer.reference
-    moved = f"{title} {told(avoid.change, signed=True)} against {place}" if avoid.change else ""
+    moved = f"{title} {told(avoid.change, signed=True)} against {avoid.reference}" if avoid.change else ""
     worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
-    return f"Do not train on {avoid.name}: {moved}.{worse}{measured}"
+    sizes = (
+        f" It has {avoid.sizes[0]:,.0f} rows, {avoid.reference} {avoid.sizes[1]:,.0f}." if avoid.sizes else ""
+    )
+    return f"Do not train on {avoid.name}: {moved}.{worse}{sizes}{measured}"
 
 
 def _correlation(found: Correlation, title: str) -> str:

@@ -25,6 +25,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             {
                 "name": avoid.name,
                 "change": _estimate(avoid.change),
+                "against": avoid.reference,
                 "worse_than_untuned": avoid.worse_than_untuned,
                 "stopped": avoid.stopped,
                 "evidence": dict(avoid.evidence),
@@ -62,6 +63,7 @@ def _dose(dose: Dose | None) -> dict[str, Any] | None:
         "x": dose.x,
         "outcome": _estimate(dose.outcome),
         "change": _estimate(dose.change),
+        "against": dose.reference,
     }
 
 

@@ -47,10 +47,12 @@ def length_shift(
 
 def length_histogram(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Counts of lengths in the fixed bins: a mergeable state, adding two is exact."""
-    edges = length_edges()
-    return np.bincount(
-        np.searchsorted(edges, np.asarray(lengths, np.int64), side="right") - 1, minlength=len(edges)
-    )
+    return np.bincount(length_bins(lengths), minlength=len(length_edges()))
+
+
+def length_bins(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bin of each length."""
+    return np.searchsorted(length_edges(), np.asarray(lengths, np.int64), side="right") - 1
 
 
 @cache

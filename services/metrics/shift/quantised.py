@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.problems import require_rows
 from services.metrics.semantic.clusters import assign, fit_codebook
@@ -23,13 +24,16 @@ MOST_CLUSTERS = 100
 
 @dataclass(frozen=True)
 class QuantisedShift:
-    """`real_counts` and `generated_counts` hold the texts of each cluster, cluster by cluster."""
+    """`real_counts` and `generated_counts` hold the texts of each cluster, cluster by cluster; `real_labels`
+    and `generated_labels` the cluster of each text."""
 
     divergence: Divergence
     clusters: int
     fitted_on: FittedOn
     real_counts: tuple[int, ...]
     generated_counts: tuple[int, ...]
+    real_labels: NDArray[np.int64]
+    generated_labels: NDArray[np.int64]
 
 
 def quantised_shift(
@@ -52,15 +56,16 @@ def quantised_shift(
     require_like(real, generated)
     k = clusters or default_clusters(min(len(real), len(generated)))
     codebook = fit_codebook(np.concatenate([real, generated]) if fitted_on == "both" else real, k, seed=seed)
-    real_counts, generated_counts = (
-        np.bincount(assign(side, codebook), minlength=len(codebook)) for side in (real, generated)
-    )
+    labels = assign(real, codebook), assign(generated, codebook)
+    real_counts, generated_counts = (np.bincount(side, minlength=len(codebook)) for side in labels)
     return QuantisedShift(
         divergence=divergence(real_counts, generated_counts, smoothing=smoothing),
         clusters=len(codebook),
         fitted_on=fitted_on,
         real_counts=tuple(int(count) for count in real_counts),
         generated_counts=tuple(int(count) for count in generated_counts),
+        real_labels=labels[0],
+        generated_labels=labels[1],
     )
 
 

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
-from services.gateway.projects import ApiKey, key_digest, new_key
+from services.gateway.keys import ApiKey, key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings

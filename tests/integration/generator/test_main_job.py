@@ -29,6 +29,32 @@ def test_a_pool_has_exactly_the_topics_asked_for(
     assert len(set(topics)) == len(topics) == artifact.summary["topics"] == 130
 
 
+def test_a_pool_may_be_a_hierarchy(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    worker = service(small=simulate().source(api="chat"))
+    artifact = worker.artifact(worker.run(TopicsRequest(source=SOURCE, count=60, hierarchy=6, per_call=5)))
+    rows = list(artifact.rows("topics.jsonl"))
+    assert len({row["topic"] for row in rows}) == len(rows) == 60
+    assert len({row["area"] for row in rows}) == 6
+
+
+def test_rows_of_the_held_out_set_are_refused_and_kept(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    """What one job has made is the other's test set: the same candidates, and not one of them again."""
+    worker = service(small=simulate().source())
+    fields = {"kind": DatasetKind.TEXT, "topics": pool(worker, 20), "sources": [SOURCE], "seed": 1}
+    test = worker.artifact(worker.run(GenerationRequest(**fields, rows=10)))
+    request = GenerationRequest(**fields, rows=30, acceptance=Acceptance(held_out=test.id, held_out_words=20))
+    artifact = worker.artifact(worker.run(request))
+    assert len(list(artifact.rows())) == 30
+    assert artifact.summary["refused"] == {"contamination": 10}
+    rejects = list(artifact.rows("rejects.jsonl"))
+    assert [reject["reason"] for reject in rejects] == ["contamination"] * 10
+    assert {reject["text"] for reject in rejects} == {row["text"] for row in test.rows()}
+
+
 def test_rows_name_where_they_come_from(
     simulate: Callable[..., Simulated], service: Callable[..., Service]
 ) -> None:

@@ -11,8 +11,12 @@ import pytest
 from services.generator.strategies.styles import bundled_personas
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation import (
+    Acceptance,
     AnswerRule,
+    Format,
     GenerationRequest,
+    LengthRule,
+    ParaphraseRule,
     SourceRef,
     Strategy,
     StyleRule,
@@ -114,6 +118,37 @@ def test_lessons_are_structured(worker: Service, template: StyleTemplate) -> Non
         assert (row["style"] == "") == (template is StyleTemplate.TOPIC)
         assert (row["persona"] in bundled_personas()) == (row["persona"] != "")
         assert len(row["topics"]) == (3 if template is StyleTemplate.MULTI_TOPIC else 1)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.TOPIC_GUIDED, Strategy.PARAPHRASE])
+@pytest.mark.parametrize("format_name", list(Format))
+def test_pairs_may_be_structured(worker: Service, strategy: Strategy, format_name: Format) -> None:
+    contexts = {f"c{i}": f"The story of number {i}. " * 9 for i in range(2)}
+    pairs = [
+        {"id": f"{c}{j}", "context_id": c, "question": f"Who is {j}?", "answer": f"It is {c}."}
+        for c in contexts
+        for j in range(2)
+    ]
+    request = GenerationRequest(
+        kind=DatasetKind.QA,
+        strategy=strategy,
+        topics=worker.run(TopicsRequest(source=SourceRef(name="one"), count=5)).artifact,
+        examples=upload(worker.store, DatasetKind.QA, pairs, contexts),
+        rows=12,
+        paraphrase=ParaphraseRule(per_context=6, paraphrases=2, replaced=2),
+        sources=[SourceRef(name="one")],
+        format=format_name,
+        structured=True,
+        acceptance=Acceptance(length=LengthRule(match="off")),
+    )
+    ended = worker.run(request)
+    assert ended.state is JobState.SUCCEEDED, ended.error
+    artifact = worker.artifact(ended)
+    rows = list(artifact.rows())
+    assert Counter(row["context_id"] for row in rows) == {"c0": 6, "c1": 6}
+    assert all(row["question"] and row["answer"] for row in rows)
+    assert artifact.summary["refused"].get("parse", 0) == 0
+    assert sum("paraphrase_of" in row for row in rows) == (4 if strategy is Strategy.PARAPHRASE else 0)
 
 
 def test_a_template_of_the_callers_own(worker: Service) -> None:

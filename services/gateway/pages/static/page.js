@@ -24,7 +24,9 @@ function keepLive(part) {
     const source = new EventSource(part.dataset.events);
     const heard = (event) => {
       const ended = ["succeeded", "partially_succeeded", "failed", "cancelled"];
-      if (!ended.includes(JSON.parse(event.data).state)) return soon();
+      const state = JSON.parse(event.data).state;
+      if (state === "paused" && part.dataset.state !== state) return location.reload();
+      if (!ended.includes(state)) return soon();
       stopped = true;
       source.close();
       location.reload(); // the report is there now, or the reason why not
@@ -44,9 +46,13 @@ document.querySelectorAll("[data-live]").forEach(keepLive);
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-post]");
-  if (!button || !confirm(button.dataset.ask)) return;
+  if (!button || (button.dataset.ask && !confirm(button.dataset.ask))) return;
   button.disabled = true;
-  const answer = await fetch(button.dataset.post, { method: "POST" });
-  if (!answer.ok) alert((await answer.json()).detail);
+  const body = button.dataset.body;
+  const headers = body ? { "Content-Type": "application/json" } : {};
+  const answer = await fetch(button.dataset.post, { method: "POST", headers, body });
+  const told = await answer.json();
+  if (!answer.ok) alert(told.detail);
+  else if (button.dataset.go) return location.assign(button.dataset.go + told.id);
   location.reload();
 });

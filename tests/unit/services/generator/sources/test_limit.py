@@ -83,7 +83,31 @@ def test_it_never_leaves_its_bounds() -> None:
 def test_the_servers_own_gauges_overrule() -> None:
     limit = Limit(start=64, high=512)
     limit.queue_seen(running=20, waiting=44)
+    limit.queue_seen(running=20, waiting=44)
     assert limit.value == pytest.approx(22.5)
     limit.queue_seen(running=20, waiting=0)
     drive(limit, lambda load: 0.1, 120)
     assert limit.value > 100
+
+
+def test_a_burst_that_is_being_let_in_is_no_queue() -> None:
+    """A vLLM that had just been given 64 requests showed 2 running and 62 waiting, and was given 4."""
+    limit = Limit(start=64, high=64)
+    limit.queue_seen(running=2, waiting=62)
+    limit.queue_seen(running=64, waiting=0)
+    assert limit.value == 64
+
+
+def test_a_batch_that_slows_down_is_no_queue_where_the_gauges_say_so() -> None:
+    """A vLLM's answers take longer the more it writes at once, and its rate still grows."""
+    limit = Limit(start=16, high=64)
+    limit.queue_seen(running=16, waiting=0)
+    drive(limit, lambda load: 0.05 * load, 60)
+    assert limit.value == 64
+
+
+def test_a_limit_at_its_highest_is_not_stepped_down_for_a_step_it_never_took() -> None:
+    limit = Limit(start=64, high=64)
+    drive(limit, lambda load: 0.1, 0.3)
+    drive(limit, lambda load: 0.3, 1.0, start=0.3)
+    assert limit.value > 0.75 * 64

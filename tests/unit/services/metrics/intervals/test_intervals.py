@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.metrics.intervals.jackknife import jackknife_interval
+from services.metrics.intervals.jackknife import jackknife_interval, two_sided_interval
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.intervals.pairs import mean_cosine_interval
 from services.metrics.intervals.vendi import vendi_interval
@@ -15,6 +15,7 @@ from services.metrics.semantic.moments import Moments
 from services.metrics.semantic.pairwise import mean_cosine_distance
 from services.metrics.semantic.vectors import Vectors, unit_rows
 from services.metrics.semantic.vendi import vendi
+from services.metrics.shift.divergence import divergence
 from services.metrics.shift.frechet import frechet_distance
 
 
@@ -126,3 +127,34 @@ def test_too_few_rows_have_no_interval() -> None:
     ):
         with pytest.raises(Unmeasurable, match="at least"):
             refuse()
+
+
+def test_the_jackknife_of_two_sides_adds_their_variances() -> None:
+    random = np.random.default_rng(3)
+    real, generated = random.normal(size=300), random.normal(size=500, scale=2)
+
+    def difference(kept: NDArray[np.int64], also: NDArray[np.int64]) -> float:
+        return float(real[kept].mean() - generated[also].mean())
+
+    interval = two_sided_interval(difference, 300, 500, groups=500, seed=0)
+    expected = math.hypot(real.std(ddof=1) / math.sqrt(300), generated.std(ddof=1) / math.sqrt(500))
+    assert interval.standard_error == pytest.approx(expected)
+    assert interval.low < difference(np.arange(300), np.arange(500)) < interval.high
+    assert interval.at_least(0).low == max(0, interval.low)
+
+
+def test_the_jackknife_serves_the_divergence_of_histograms() -> None:
+    """The spread of Jensen-Shannon over fresh draws is what one draw's interval says."""
+    shares = np.arange(1, 11) / 55
+
+    def draw_of(seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        random = np.random.default_rng(seed)
+        return random.choice(10, 800, p=shares), random.choice(10, 600, p=shares[::-1])
+
+    def js(real: NDArray[np.int64], generated: NDArray[np.int64]) -> float:
+        return divergence(*(np.bincount(side, minlength=10) for side in (real, generated))).js
+
+    spread = np.std([js(*draw_of(seed)) for seed in range(100)])
+    real, generated = draw_of(500)
+    interval = two_sided_interval(lambda kept, also: js(real[kept], generated[also]), 800, 600, seed=0)
+    assert interval.standard_error == pytest.approx(spread, rel=0.6)

@@ -241,3 +241,54 @@ def test_embeddings_that_are_not_numbers_stop_the_job(bench: Any) -> None:
         bench.run(
             measuring.measure, MeasurementRequest(dataset=dataset, metrics=[Metric.VENDI], pictures=False)
         )
+
+
+def test_an_empty_dataset_is_refused(bench: Any, measuring: Measuring) -> None:
+    dataset, full = bench.dataset([]), bench.dataset(texts(3, 1))
+    with pytest.raises(InvalidData, match="empty dataset is undefined"):
+        bench.run(measuring.measure, MeasurementRequest(dataset=dataset))
+    with pytest.raises(InvalidData, match="empty dataset is undefined"):
+        bench.run(measuring.measure, MeasurementRequest(dataset=full, reference=dataset))
+
+
+def test_n_longer_than_any_text_has_a_reason_and_no_value(bench: Any, measuring: Measuring) -> None:
+    dataset = bench.dataset(texts(4, 1, words=6))
+    metrics = [Metric.DISTINCT, Metric.ENTROPY, Metric.CONTAMINATION]
+    request = MeasurementRequest(
+        dataset=dataset, test=dataset, metrics=metrics, max_order=8, contamination_order=7, pictures=False
+    )
+    made = bench.run(measuring.measure, request)
+    values = {value["name"]: value for value in made.json("measurement.json")["values"]}
+    assert values["distinct_6"]["value"] is not None
+    assert values["distinct_7"]["value"] is None
+    assert values["distinct_7"]["note"] == "no text has 7 tokens, so there are no 7-grams"
+    json.dumps(made.json("measurement.json"), allow_nan=False)
+    assert "distinct_7" not in made.summary
+
+
+@pytest.mark.parametrize(("convention", "scale"), [("nltk", 1), ("sacrebleu", 100)])
+def test_self_bleu_has_both_conventions(
+    bench: Any, measuring: Measuring, convention: Any, scale: int
+) -> None:
+    dataset = bench.dataset([{"text": "one and the same text"}] * 3)
+    request = MeasurementRequest(
+        dataset=dataset, metrics=[Metric.SELF_BLEU], self_bleu=convention, pictures=False
+    )
+    made = bench.run(measuring.measure, request)
+    assert made.summary["self_bleu"] == pytest.approx(scale)
+    assert convention in made.json("measurement.json")["values"][0]["estimator"]["convention"]
+
+
+def test_shifts_have_intervals_that_hold_their_values(bench: Any, measuring: Measuring) -> None:
+    dataset, reference = bench.dataset(texts(60, 1)), bench.dataset(texts(80, 3))
+    metrics = [Metric.UNIGRAM_SHIFT, Metric.LENGTH_SHIFT, Metric.EMBEDDING_SHIFT, Metric.FRECHET]
+    request = MeasurementRequest(dataset=dataset, reference=reference, metrics=metrics, pictures=False)
+    values = bench.run(measuring.measure, request).json("measurement.json")["values"]
+    for value in values:
+        interval = value["interval"]
+        assert interval["method"] == "jackknife", value["name"]
+        assert 0 <= interval["low"] <= value["value"] <= interval["high"], value["name"]
+    unsmoothed = MeasurementRequest(
+        dataset=dataset, reference=dataset, metrics=metrics[1:3], smoothing=0, pictures=False
+    )
+    assert bench.run(measuring.measure, unsmoothed).summary["kl_embedding"] == 0

@@ -117,3 +117,11 @@ def test_reference_tokenisers(corpus: list[str]) -> None:
         expected = [split(text) for text in corpus]
         assert tokens.lengths.tolist() == [len(found) for found in expected]
         assert tokens.hashes.tolist() == [token_hash(token) for found in expected for token in found]
+
+
+def test_texts_that_python_lower_cases_keep_their_lengths() -> None:
+    """Σ makes Python lower-case the text, and İ then becomes two characters."""
+    corpus = ["plain", "İΣ İΣ", "ΟΔΟΣ", "after", ""]
+    found = Tokens.of(corpus)
+    assert found.characters.tolist() == [len(text) for text in corpus]
+    assert found.lengths.tolist() == [len(words(text)) for text in corpus]

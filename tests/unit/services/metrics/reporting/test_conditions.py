@@ -16,8 +16,23 @@ def test_seeds_are_repetitions_of_one_condition() -> None:
 
 
 def test_conditions_of_one_label_are_told_apart_by_what_differs() -> None:
-    runs = [run(f"{rho}", 1.0, label="mixed", axes={"rho": rho, "size": 10, "seed": 1}) for rho in (0.1, 0.5)]
+    runs = [
+        run(
+            f"mixed (rho={rho}, seed={seed})", 1.0, label="mixed", axes={"rho": rho, "size": 10, "seed": seed}
+        )
+        for rho in (0.1, 0.5)
+        for seed in (1, 2)
+    ]
     assert [c.name for c in conditions(runs, "seed")] == ["mixed (rho=0.1)", "mixed (rho=0.5)"]
+
+
+def test_runs_that_the_recipe_does_not_name_are_named_by_their_axes() -> None:
+    runs = [
+        run(f"topics={topics}, seed={seed}", 1.0, label="run", axes={"topics": topics, "seed": seed})
+        for topics in (1, 5)
+        for seed in (1, 2)
+    ]
+    assert [c.name for c in conditions(runs, "seed")] == ["topics=1", "topics=5"]
 
 
 def test_the_losses_of_a_row_are_its_mean_over_the_seeds() -> None:

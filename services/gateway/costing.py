@@ -1,0 +1,196 @@
+"""What each job of a plan would take, as the services themselves say it before anything runs.
+
+A training whose rows do not exist yet is priced on the real rows that the recipe starts from, in proportion
+to the rows it will have; sweeps are much alike, so what differs in its seed only is asked about once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from services.gateway.experiments.counting import rows_asked
+from shared.artifacts import find_manifest
+from shared.contracts.base import ArtifactKind, JobRequest
+from shared.contracts.generation import GenerationPlan, GenerationRequest, TopicsRequest
+from shared.contracts.mixture import MixtureRequest, SampleRequest
+from shared.contracts.training import EvaluationRequest, PlanRequest, TrainingRequest
+from shared.identity import artifact_id, digest
+from shared.store.base import ObjectStore
+
+ASKED_SECONDS = 15.0
+LONGEST_SECONDS = 30.0
+"""All questions of one estimate together; a trainer's answer takes a second or two. What is not answered by
+then stays untold."""
+WIDER = (0.5, 2.0)
+"""What is scaled from other rows is told with a range so much wider: rows differ in length."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Low and high of what a job takes; money by currency."""
+
+    seconds: tuple[float, float] = (0.0, 0.0)
+    tokens: tuple[float, float] = (0.0, 0.0)
+    money: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+class Costing:
+    """Asks the generator and the trainer; `unavailable` gathers what they did not say."""
+
+    def __init__(
+        self, project: str, store: ObjectStore, generator_url: str | None, trainer_url: str | None
+    ) -> None:
+        self._project = project
+        self._store = store
+        self._urls = {"generator": generator_url, "trainer": trainer_url}
+        self._asked: dict[str, Any] = {}
+        self._until = time.monotonic() + LONGEST_SECONDS
+        self.details: dict[str, Any] = {}
+
+    def taken(self, requests: Mapping[str, JobRequest], known: Mapping[str, JobRequest]) -> dict[str, Taken]:
+        """What each of `requests` takes, where it can be told. `known`: every request of the plan by the
+        artifact it makes, those that exist among them."""
+        found: dict[str, Taken] = {}
+        with httpx.Client() as client:
+            for name, request in requests.items():
+                if isinstance(request, GenerationRequest | TopicsRequest):
+                    said = self._generation(client, request)
+                    told = _generation_taken(said) if said else None
+                elif isinstance(request, TrainingRequest | EvaluationRequest):
+                    said, factor = self._training(client, request, known)
+                    told = _training_taken(said, factor) if said else None
+                else:
+                    continue
+                self.details[name] = said or {"unavailable": "the service did not say"}
+                if told:
+                    found[name] = told
+        return found
+
+    def _generation(
+        self, client: httpx.Client, request: GenerationRequest | TopicsRequest
+    ) -> dict[str, Any] | None:
+        read = [name for name in request.inputs().values() if name.startswith("dataset-")]
+        if any(self._rows(name) is None for name in read):
+            return None
+        field_name = "topics" if isinstance(request, TopicsRequest) else "generation"
+        plain = _without_adapters(request.model_copy(update={"seed": 0}))
+        plan = GenerationPlan.model_validate({"project": self._project, field_name: plain})
+        return self._ask(client, "generator", "/v1/estimate", plan.model_dump(mode="json"))
+
+    def _training(
+        self,
+        client: httpx.Client,
+        request: TrainingRequest | EvaluationRequest,
+        known: Mapping[str, JobRequest],
+    ) -> tuple[dict[str, Any] | None, float]:
+        changes: dict[str, Any] = {}
+        factor = 1.0
+        if self._rows(request.dataset) is None:
+            stand_in = self._real_rows(known)
+            if stand_in is None:
+                return None, 1.0
+            changes["dataset"] = stand_in
+            coming, there = planned_rows(request.dataset, known, self._rows), self._rows(stand_in)
+            factor = coming / there if coming and there else 1.0
+        if isinstance(request, TrainingRequest):
+            changes |= {"seed": 0, "test": None}
+            if request.base_model is not None and self._summary(request.base_model) is None:
+                return None, 1.0
+            factor = 1.0 if request.settings.max_steps else factor
+            plan = PlanRequest(project=self._project, training=request.model_copy(update=changes))
+        else:
+            base = request.base or _base_of(request.model, known)
+            if base is None:
+                return None, 1.0
+            changes |= {"base": base, "model": None, "compare": None}
+            plan = PlanRequest(project=self._project, evaluation=request.model_copy(update=changes))
+        return self._ask(client, "trainer", "/v1/plan", plan.model_dump(mode="json")), factor
+
+    def _ask(
+        self, client: httpx.Client, service: str, path: str, body: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        url = self._urls[service]
+        key = digest([service, body])
+        if key not in self._asked:
+            left = self._until - time.monotonic()
+            if url is None or left <= 0:
+                return None
+            try:
+                told = client.post(f"{url}{path}", json=body, timeout=min(left, ASKED_SECONDS))
+                answer = told.raise_for_status().json()
+            except (httpx.HTTPError, ValueError):
+                answer = None
+            self._asked[key] = answer
+        found: dict[str, Any] | None = self._asked[key]
+        return found
+
+    def _summary(self, artifact: str) -> dict[str, Any] | None:
+        manifest = find_manifest(self._store, artifact)
+        return manifest.summary if manifest else None
+
+    def _rows(self, artifact: str) -> int | None:
+        summary = self._summary(artifact)
+        return None if summary is None else int(summary.get("rows", 0))
+
+    def _real_rows(self, known: Mapping[str, JobRequest]) -> str | None:
+        """A dataset that exists already and that the plan reads: the largest, so that none is a test set."""
+        names = {name for request in known.values() for name in request.inputs().values()}
+        sized = [(rows, name) for name in names if name.startswith("dataset-") and (rows := self._rows(name))]
+        return max(sized)[1] if sized else None
+
+
+def _without_adapters(request: GenerationRequest | TopicsRequest) -> GenerationRequest | TopicsRequest:
+    """An adapter that is still to be trained costs what its base does."""
+    if isinstance(request, TopicsRequest):
+        return request.model_copy(update={"source": request.source.model_copy(update={"adapter": None})})
+    sources = [ref.model_copy(update={"adapter": None}) for ref in request.sources]
+    return request.model_copy(update={"sources": sources})
+
+
+def planned_rows(dataset: str, known: Mapping[str, JobRequest], rows_of: Any) -> int | None:
+    """Rows that a dataset of the plan will have; None where its request does not say."""
+    there: int | None = rows_of(dataset)
+    if there is not None:
+        return there
+    request = known.get(dataset)
+    if isinstance(request, GenerationRequest):
+        return rows_asked(request)
+    if isinstance(request, SampleRequest) and request.unit == "rows":
+        return request.size
+    if isinstance(request, MixtureRequest) and request.unit == "rows":
+        size = request.size or planned_rows(request.real, known, rows_of)
+        if size is None:
+            return None
+        return round(size / (1 - request.rho)) if request.mode == "additive" else size
+    return None
+
+
+def by_artifact(requests: Mapping[str, JobRequest]) -> dict[str, JobRequest]:
+    return {artifact_id(request): request for request in requests.values()}
+
+
+def _base_of(model: str | None, known: Mapping[str, JobRequest]) -> str | None:
+    request = known.get(model) if model else None
+    if not isinstance(request, TrainingRequest) or request.produces is not ArtifactKind.MODEL:
+        return None
+    return request.base or _base_of(request.base_model, known)
+
+
+def _generation_taken(said: Mapping[str, Any]) -> Taken:
+    def bounds(value: Mapping[str, float]) -> tuple[float, float]:
+        return value["low"], value["high"]
+
+    sent, written = bounds(said["tokens_in"]), bounds(said["tokens_out"])
+    money = {currency: bounds(amount) for currency, amount in said["money"].items()}
+    return Taken(bounds(said["seconds"]), (sent[0] + written[0], sent[1] + written[1]), money)
+
+
+def _training_taken(said: Mapping[str, Any], factor: float) -> Taken:
+    low, high = (1.0, 1.0) if factor == 1.0 else WIDER
+    seconds = said["seconds"]
+    return Taken((seconds["low"] * factor * low, seconds["high"] * factor * high))

@@ -1,0 +1,1 @@
+"""What an operator does with the store: collect what nothing needs, back up, restore."""
