@@ -66,7 +66,10 @@ def show_status(data_dir: DataDir = Path(".gamut")) -> None:
 @app.command()
 def demo(
     data: Annotated[Path, typer.Option(help="Real rows: {context, completion}.")] = main_job.DATA,
-    test: Annotated[Path, typer.Option(help="The held-out test set, of the same kind.")] = main_job.TEST,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="The held-out test set, of the same kind; a fifth of the rows if unset."),
+    ] = None,
     recipe: Annotated[Path, typer.Option(help="The experiment.")] = main_job.RECIPE,
     source: SourceOption = None,
     model: ModelOption = None,
@@ -77,7 +80,15 @@ def demo(
         suite, started_here = _running_or_started(data_dir.resolve(), _source(source, model), None)
         try:
             with display.following(console, Gateway(suite.url)) as told:
-                outcome = main_job.run(Gateway(suite.url), data, test, recipe, suite.data_dir / "demo", told)
+                outcome = main_job.run(
+                    Gateway(suite.url),
+                    data,
+                    test or (main_job.TEST if data == main_job.DATA else None),
+                    recipe,
+                    suite.data_dir / "demo",
+                    told,
+                    main_job.INSTRUCTED if suite.source.started_here is None else None,
+                )
             display.show(console, outcome)
         finally:
             if started_here:

@@ -91,11 +91,12 @@ def _proposal(request: AdviceRequest, rung: int, size: int, slot: Any, keep: int
         body["history"] = {
             "gather": [
                 {
-                    "name": f"rung {rung - 1}",
-                    "axes": {"rung": rung - 1},
-                    "mixture": {"step": f"mixture{rung - 1}"},
-                    "evaluation": {"step": f"tested{rung - 1}"},
+                    "name": f"rung {before}",
+                    "axes": {"rung": before},
+                    "mixture": {"step": f"mixture{before}"},
+                    "evaluation": {"step": f"tested{before}"},
                 }
+                for before in range(rung)
             ]
         }
     return {"operation": "propose", "request": body}

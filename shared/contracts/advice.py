@@ -49,8 +49,9 @@ class ProposalRequest(JobRequest):
     """The mixture to try in one slot of a rung, as a dataset.
 
     In the first rung the slots are points of a Sobol sequence over pool × ρ. In a later one they are the
-    mixtures that tested best before (`keep` of them), then new ones that the tree-structured Parzen estimator
-    proposes from all that was tried. `real` rows are cut to `size` and the generated ones added to them.
+    mixtures that tested best in the rung before (`keep` of them), then new ones that the tree-structured
+    Parzen estimator proposes from what was tried there. `real` rows are cut to `size` and the generated ones
+    added to them.
     """
 
     operation: ClassVar[str] = "propose"
@@ -64,7 +65,11 @@ class ProposalRequest(JobRequest):
     size: int = Field(ge=1, le=10**9, description="Real rows in the mixture.")
     slot: int = Field(ge=0, le=1000)
     keep: int = Field(default=0, ge=0, le=1000, description="Slots for the best of the rung before.")
-    history: list[TriedMixture] = Field(default=[], max_length=2000, description="What was tried before.")
+    history: list[TriedMixture] = Field(
+        default=[],
+        max_length=2000,
+        description="What was tried in all rungs before; axis `rung` tells them apart.",
+    )
     figure: str = Field(default="loss", max_length=64, description="Of the evaluations: lower is better.")
     seed: Seed = 42
 

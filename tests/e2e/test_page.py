@@ -51,9 +51,10 @@ def is_well(page: Browser, suite: Suite) -> None:
 async def test_an_experiment_can_be_watched_to_its_answer(
     suite: Suite, gateway: Gateway, page: Browser, small_recipe: Callable[[int], Json], tmp_path: Path
 ) -> None:
-    job = gateway.post("/v1/experiments", small_recipe(3))
+    recipe = small_recipe(3)
+    job = gateway.post("/v1/experiments", recipe)
     await page.open(f"{suite.url}/experiments/{job['id']}")
-    await page.until("document.querySelectorAll('.box').length === 10")
+    await page.until(f"document.querySelectorAll('.box').length === {len(recipe['steps'])}")
     await page.until("document.querySelector('h1 .state').textContent === 'succeeded'")  # it reloads itself
     await page.until("document.querySelector('.answer p') !== null")
     said = await page.value("document.querySelector('.answer').innerText")

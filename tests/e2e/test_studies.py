@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,9 @@ CALLS: dict[str, Json] = {
     },
     "collapse": {"parameters": {**STORIES, "pool": 20}, "sweep": {"seed": [1]}},
 }  # fmt: skip
+FAIRY_TALES = (
+    Path(os.environ.get("GAMUT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "fairytale_completion"
+)
 KINDS = {"generation-factors": "text"}
 
 
@@ -99,6 +103,30 @@ def small_inputs(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     found["unsafe"] = {"unsafe": gateway.upload(unsafe, "completion", {})}
     return found
+
+
+@pytest.mark.skipif(not FAIRY_TALES.exists(), reason="the fairy tales are not beside the project")
+def test_a_study_on_real_text(gateway: Gateway, tmp_path: Path) -> None:
+    """FairytaleQA's stories, five sentences each. The bundled source tells others, and the report sees it."""
+    inputs = {}
+    for name, part, count in (("real", "train", 120), ("test", "test", 40)):
+        lines = (FAIRY_TALES / f"{part}.jsonl").read_text().splitlines()
+        short = [line for line in lines if len(line) < 700][:count]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(short) + "\n")
+        inputs[name] = gateway.upload(path, "completion", {})
+    call = {
+        "parameters": {**STORIES, "size": 60, "length": {"match": "off"}},
+        "sweep": {"level": {"D5": 20}, "rho": [0.4], "seed": [1, 2]},
+        "stop_if": {"trained": {"of": "measured", "metric": "js_unigram", "above": 0.0}},
+    }
+    report = report_of(gateway, run(gateway, "mixing-additive", inputs, call), tmp_path)
+    [answer] = report["answers"]
+    assert answer["recommended"]["name"] == "real"
+    [avoided] = answer["avoid"]  # the gate was closed: nothing generated was trained on, and it says why
+    assert avoided["stopped"].startswith("js_unigram is ")
+    assert avoided["evidence"]["two_sample_auc"] > 0.5
+    assert any("was not trained on: js_unigram is" in sentence for sentence in report["findings"])
 
 
 def run(gateway: Gateway, name: str, inputs: dict[str, str], call: Json) -> Json:
@@ -141,6 +169,12 @@ def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
         "parameters": {**STORIES, "pool": 60, "rows": 100, "training": {**LORA, "max_steps": 30}},
         "sweep": {"level": {"D0": 1, "D1": 4, "D2": 16, "D3": 60}, "seed": [1, 2, 3]},
     }
+    quoted = gateway.post(
+        "/v1/experiments/estimate", {"recipe": "diversity-ladder", "inputs": inputs, **call}
+    )
+    assert quoted["rows"] == {"low": 1200, "high": 1200}
+    for name in ("calls", "tokens", "training_seconds", "wall_seconds"):
+        assert 0 < quoted[name]["low"] <= quoted[name]["high"], name
     report = report_of(gateway, run(gateway, "diversity-ladder", inputs, call), tmp_path)
     [answer] = report["answers"]
     doses = {dose["label"]: dose for dose in answer["doses"]}

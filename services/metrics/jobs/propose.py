@@ -20,11 +20,11 @@ def make_proposal(request: ProposalRequest, workspace: Workspace) -> dict[str, A
     tried = [(entry, found) for entry in request.history if (found := _tried(entry, request, workspace))]
     if request.history and not tried:
         raise InvalidData(f"none of the {len(request.history)} mixtures of the rung before was evaluated")
+    rungs = [_rung(entry) for entry, _ in tried]
+    latest = [found for rung, (_, found) in zip(rungs, tried, strict=True) if rung == max(rungs)]
     search = request.search
     space = Space(tuple(request.pools), search.low, search.high, search.step)
-    point = propose(
-        space, [found for _, found in tried], slot=request.slot, keep=request.keep, seed=request.seed
-    )
+    point = propose(space, latest, slot=request.slot, keep=request.keep, seed=request.seed)
     mixture = MixtureRequest(
         real=request.real,
         generated=request.pools[point.pool],
@@ -34,7 +34,9 @@ def make_proposal(request: ProposalRequest, workspace: Workspace) -> dict[str, A
         seed=request.seed,
     )
     summary = make_mixture(mixture, workspace)
-    told = sorted((_told(entry, found) for entry, found in tried), key=lambda trial: trial["value"])
+    told = sorted(
+        (_told(entry, found) for entry, found in tried), key=lambda trial: (-trial["rung"], trial["value"])
+    )
     workspace.output.put_json(TRIALS, told)
     return summary | {
         "pool": point.pool,
@@ -54,12 +56,17 @@ def _tried(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) 
     return Tried(Point(str(made["pool"]), float(made["planned_rho"])), float(value))
 
 
+def _rung(entry: TriedMixture) -> int:
+    """Losses of different rungs are of trainings of different sizes: only those of one are compared."""
+    return int(entry.axes.get("rung", 0))
+
+
 def _told(entry: TriedMixture, found: Tried) -> dict[str, Any]:
     return {
         "pool": found.point.pool,
         "rho": found.point.rho,
         "value": found.value,
-        "rung": entry.axes.get("rung", 0),
+        "rung": _rung(entry),
         "mixture": entry.mixture,
         "evaluation": entry.evaluation,
     }

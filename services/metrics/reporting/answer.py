@@ -57,6 +57,8 @@ class Avoid:
     worse_than_untuned: bool
     evidence: Mapping[str, float] = field(default_factory=dict)
     stopped: str | None = None
+    sizes: tuple[float, float] | None = None
+    """Rows of it and of the reference, where they differ by more than a tenth: a part of the difference."""
 
 
 @dataclass(frozen=True)
@@ -190,12 +192,20 @@ def _avoid(
         harmful = alone is not None and alone.sign > 0
         if harmful or (dose.change is not None and dose.change.sign > 0):
             moved, against = (dose.change, dose.reference) if dose.change else (alone, question.untuned)
-            told.append(Avoid(dose.name, moved, against, harmful, _evidence(dose.condition)))
+            sizes = _sizes(dose.condition, baseline_of(dose.condition, found, against))
+            told.append(Avoid(dose.name, moved, against, harmful, _evidence(dose.condition), sizes=sizes))
     return told + [
         Avoid(condition.name, None, None, False, _evidence(condition), condition.stopped)
         for condition in found
         if condition.stopped and not condition.figures(question.y)
     ]
+
+
+def _sizes(condition: Condition, reference: Condition | None) -> tuple[float, float] | None:
+    rows = condition.mean("rows"), reference.mean("rows") if reference else None
+    if rows[0] is None or not rows[1] or abs(rows[0] / rows[1] - 1) <= 0.1:
+        return None
+    return rows[0], rows[1]
 
 
 _EVIDENCE = ("two_sample_auc", "js_embedding", "js_unigram", "js_length", "distinct_5", "duplicate_share")

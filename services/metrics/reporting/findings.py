@@ -134,7 +134,10 @@ def _warning(avoid: Avoid, question: Question) -> str:
     title = TITLES.get(question.y, question.y)
     moved = f"{title} {told(avoid.change, signed=True)} against {avoid.reference}" if avoid.change else ""
     worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
-    return f"Do not train on {avoid.name}: {moved}.{worse}{measured}"
+    sizes = (
+        f" It has {avoid.sizes[0]:,.0f} rows, {avoid.reference} {avoid.sizes[1]:,.0f}." if avoid.sizes else ""
+    )
+    return f"Do not train on {avoid.name}: {moved}.{worse}{sizes}{measured}"
 
 
 def _correlation(found: Correlation, title: str) -> str:

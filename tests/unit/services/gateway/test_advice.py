@@ -50,12 +50,15 @@ def test_the_test_set_is_only_for_the_end() -> None:
             assert on_test == (node.step in ("tested", "tested_real", "tested_untuned"))
 
 
-def test_a_proposal_sees_everything_of_the_rung_before() -> None:
+def test_a_proposal_sees_everything_of_the_rungs_before() -> None:
     plan = expand(advice_recipe(request()), Catalogue(OPERATIONS))
     found = plan.nodes["mixture1[slot1=0]"].request
     assert isinstance(found, ProposalRequest)
     assert len({tried.evaluation for tried in found.history}) == 9
     assert (found.keep, found.slot) == (3, 0)
+    last = plan.nodes["recommended"].request
+    assert isinstance(last, ProposalRequest)
+    assert Counter(tried.axes["rung"] for tried in last.history) == {0: 9, 1: 4}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,24 @@ def test_a_rung_is_tried_and_its_best_goes_on_at_full_size(bench: Any, given: di
     }  # nested: what was tried is part of what is recommended
 
 
+def test_losses_of_different_rungs_are_never_compared(bench: Any, given: dict[str, Any]) -> None:
+    """A later rung trains longer: what an earlier one tried looks worse for no other reason."""
+    first, second = (bench.run(make_proposal, ProposalRequest(**given, slot=slot)) for slot in range(2))
+    history = [
+        TriedMixture(
+            name=made.id,
+            axes={"rung": rung},
+            mixture=made.id,
+            evaluation=bench.run(evaluate, Evaluated(loss=loss, of=made.id)).id,
+        )
+        for made, rung, loss in ((first, 0, 0.1), (second, 1, 5.0))
+    ]
+    best = bench.run(make_proposal, ProposalRequest(**given, slot=0, keep=1, history=history))
+    assert best.summary["planned_rho"] == second.summary["planned_rho"]
+    assert best.summary["pool"] == second.summary["pool"]
+    assert [trial["rung"] for trial in best.json("trials.json")] == [1, 0]
+
+
 def test_a_rung_in_which_nothing_was_evaluated_is_refused(bench: Any, given: dict[str, Any]) -> None:
     made = bench.run(make_proposal, ProposalRequest(**given, slot=0))
     history = [TriedMixture(name="a", mixture=made.id)]

@@ -53,6 +53,7 @@ def test_it_says_what_not_to_train_on_with_the_evidence() -> None:
     text = said([*REAL, *WORSE, *BETTER])
     assert "Do not train on D1: test loss +0.9 (" in text
     assert "two-sample AUC 1, Distinct-5 0.3" in text
+    assert "It has 100 rows, real 50." in text  # sizes that differ are part of the difference
 
 
 def test_real_rows_are_kept_when_no_generated_ones_are_better() -> None:
