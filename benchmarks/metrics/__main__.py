@@ -10,7 +10,6 @@ are installed once, into `.venv-bench-metrics` beside the project's environment,
 from __future__ import annotations
 
 import argparse
-import importlib
 import multiprocessing
 import os
 import pkgutil
@@ -22,6 +21,7 @@ import venv
 from pathlib import Path
 
 from benchmarks.metrics import results
+from benchmarks.metrics.results import measure
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -55,14 +55,6 @@ def main() -> None:
         if running.exitcode:
             print(f"{name} ended with {running.exitcode}", flush=True)
     print(f"\n{results.table()}\n\nwritten to {results.FILE.relative_to(ROOT)}")
-
-
-def measure(name: str, only: list[str] | None) -> None:
-    """Measure one module's rows and keep them."""
-    for row in importlib.import_module(name).rows():
-        if only is None or row["name"] in only:
-            results.keep(row)
-            print(results.line(row), flush=True)
 
 
 def run_beside_peers() -> None:

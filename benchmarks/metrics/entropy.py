@@ -1,22 +1,18 @@
-"""Entropies of 1- to 3-grams over 10 million words beside NLTK; KL and Jensen-Shannon beside Counter."""
+"""Entropies of 1- to 3-grams over 10 million words beside NLTK."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import scipy
 from nltk.probability import FreqDist, MLEProbDist, entropy
 from nltk.util import ngrams
-from scipy.spatial.distance import jensenshannon
-from scipy.special import rel_entr
 
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.peers import version
 from benchmarks.metrics.results import Row, cpu_seconds, row
-from services.metrics.lexical import Tokens, divergence, ngram_entropies
+from services.metrics.lexical import Tokens, ngram_entropies
 
 PLACE = 4
 SMOOTHING = 0.5
@@ -31,16 +27,6 @@ def rows() -> Iterator[Row]:
     note = "equal to 1e-9: NLTK's running sum over millions of terms has no more digits"
     yield row("entropy_vs_nltk", "NLTK", version("nltk"), ours, theirs, equal=equal, note=note)
 
-    half = len(texts) // 2
-    halves = column.slice(0, half), column.slice(half)
-    ours, found = cpu_seconds(lambda: both(*halves), repeats=5)
-    theirs, expected = cpu_seconds(
-        lambda: [with_counter(texts[:half], texts[half:], order) for order in (1, 2)]
-    )
-    equal = bool(np.allclose(found, expected, rtol=1e-9))
-    peer = f"Counter + scipy {scipy.__version__}"
-    yield row("kl_js_vs_counter", peer, "", ours, theirs, equal=equal)
-
 
 def with_nltk(texts: list[str], order: int) -> float:
     frequencies: FreqDist = FreqDist()
@@ -48,20 +34,3 @@ def with_nltk(texts: list[str], order: int) -> float:
         frequencies.update(ngrams(words(text), order))
     bits: float = entropy(MLEProbDist(frequencies))
     return bits
-
-
-def both(real: pa.Array, generated: pa.Array) -> list[tuple[float | None, float | None]]:
-    left, right = Tokens.of(real), Tokens.of(generated)
-    found = [divergence(left, right, order, smoothing=SMOOTHING) for order in (1, 2)]
-    return [(one.kl.value, one.js.value) for one in found]
-
-
-def with_counter(real: list[str], generated: list[str], order: int) -> tuple[float, float]:
-    counts = [
-        Counter(gram for text in texts for gram in ngrams(words(text), order)) for texts in (real, generated)
-    ]
-    union = list(counts[0].keys() | counts[1].keys())
-    p, q = (np.array([count[gram] for gram in union], float) for count in counts)
-    js = jensenshannon(p, q, 2) ** 2
-    p, q = ((count + SMOOTHING) / (count + SMOOTHING).sum() for count in (p, q))
-    return float(rel_entr(p, q).sum() / np.log(2)), float(js)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import platform
@@ -50,6 +51,14 @@ def keep(row: Row) -> None:
     rows[row["name"]] = {**row, "load": round(os.getloadavg()[0], 1)}
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps({"machine": machine(), "rows": list(rows.values())}, indent=1) + "\n")
+
+
+def measure(name: str, only: list[str] | None) -> None:
+    """Measure the rows of the module of that name, all or those asked for, and keep them."""
+    for found in importlib.import_module(name).rows():
+        if only is None or found["name"] in only:
+            keep(found)
+            print(line(found), flush=True)
 
 
 def load() -> dict[str, Any]:

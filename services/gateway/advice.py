@@ -9,6 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pydantic import ValidationError
+
+from services.gateway.experiments.errors import refuse
+from services.gateway.pointers import faults
 from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest
 
@@ -33,7 +37,7 @@ def advice_recipe(request: AdviceRequest) -> ExperimentRequest:
         size = max(SMALLEST, math.ceil(request.size / request.reduction ** (last - rung)))
         steps |= _rung(request, rung, size, {"axis": axis}, keep=slots if rung else 0)
     steps |= _finish(request, last)
-    return ExperimentRequest.model_validate(
+    return _checked(
         {
             "name": "advice",
             "description": f"Which of {', '.join(request.pools)} to add to the real rows, and how much.",
@@ -44,6 +48,15 @@ def advice_recipe(request: AdviceRequest) -> ExperimentRequest:
             "budget": request.budget.model_dump() if request.budget else None,
         }
     )
+
+
+def _checked(document: Document) -> ExperimentRequest:
+    """What no experiment may be is refused here as it is of a recipe that somebody wrote."""
+    try:
+        return ExperimentRequest.model_validate(document)
+    except ValidationError as error:
+        refuse(faults(error))
+        raise AssertionError from error  # refuse has raised
 
 
 def _held_back(request: AdviceRequest, take: str) -> Document:

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from services.trainer import models
+from services.trainer.building import free_memory
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.evaluation import evaluate
 from services.trainer.harness import require_tasks, run_tasks
@@ -21,7 +22,6 @@ from services.trainer.progress import Progress
 from services.trainer.rendering import render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
-from services.trainer.train_job import free_memory
 from services.trainer.training import translated_memory_errors
 from shared.contracts.training import EvaluationRequest, EvaluationResult, RenderingCounts, RowLoss
 from shared.jobs.workspace import Workspace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -22,13 +23,25 @@ class TrainerSettings(CommonSettings):
     memory_bytes: int | None = Field(
         default=None, ge=2**20, description="Memory a training may use; None asks the machine."
     )
-
+    processes: int = Field(
+        default=1, ge=1, description="Processes of one training, one to a GPU of this machine (torchrun)."
+    )
+    train_job_template: Path | None = Field(
+        default=None,
+        description="A Kubeflow TrainJob (YAML): each training is submitted as one, and watched.",
+    )
+    kubernetes_api: str = Field(
+        default="https://kubernetes.default.svc", description="Where TrainJobs are submitted."
+    )
+    kubernetes_account: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="Folder of the service account: `token`, `ca.crt`, `namespace`.",
+    )
     bundle: int = Field(
         default=16,
         ge=1,
         description="Waiting trainings on one base that are computed together, at most; 1 trains each alone.",
     )
-
     benchmark_tasks: str | None = Field(
         default=None, description="Folder of lm-evaluation-harness task files; without it there are none."
     )

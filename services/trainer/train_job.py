@@ -6,26 +6,25 @@ Parts: the model's own files (`adapter_config.json` and `adapter_model.safetenso
 
 from __future__ import annotations
 
-import gc
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from services.trainer import models
+from services.trainer.building import Finished, build_model, finish, free_memory
 from services.trainer.bundle_job import train_together
 from services.trainer.checkpoints import StoredCheckpoints
 from services.trainer.companions import Companions
 from services.trainer.curves import curve_csv, curve_png
-from services.trainer.errors import UnsuitableModel
 from services.trainer.preparing import Prepared, prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
+from services.trainer.remote import Processes, Torchrun, train_elsewhere
 from services.trainer.rendering import Rendered
-from services.trainer.resolving import ModelFiles, Place
+from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
+from services.trainer.train_jobs import TrainJobs
 from services.trainer.training import Trained, train, translated_memory_errors
 from shared.contracts.training import TrainingRequest, TrainingResult
 from shared.jobs.workspace import Workspace
@@ -46,14 +45,11 @@ def make_training(
     files, overlap = prepared.files, prepared.overlap
     if overlap is not None:
         workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))
-    model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
-        settings, prepared, workspace
-    )
-    names = _put_model(model, files.base, prepared.tokenizer, workspace)
-    result = _result(trained, prepared.rendered, model)
-    _put_results(trained, result, workspace)
-    del model
+    finished = _trained(settings, companions, prepared, workspace)
     free_memory()
+    names = _put_files(finished.folder, workspace)
+    result = _result(finished, prepared.rendered)
+    _put_results(finished.trained, result, workspace)
     return {
         **result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}}),
         "method": request.settings.method,
@@ -64,13 +60,34 @@ def make_training(
     }
 
 
+def _trained(
+    settings: TrainerSettings, companions: Companions | None, prepared: Prepared, workspace: Workspace
+) -> Finished:
+    """In other processes, in company, or alone: the result is the same."""
+    processes = processes_of(settings)
+    if processes is not None:
+        return train_elsewhere(processes, prepared, workspace)
+    model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
+        settings, prepared, workspace
+    )
+    folder = workspace.folder / "model"
+    return finish(model, trained, prepared.files.base, prepared.tokenizer, folder)
+
+
+def processes_of(settings: TrainerSettings) -> Processes | None:
+    """What computes a training on more than one device; None: this process does."""
+    if settings.train_job_template is not None:
+        return TrainJobs(settings)
+    return Torchrun(settings) if settings.processes > 1 else None
+
+
 def _train_alone(
     settings: TrainerSettings, prepared: Prepared, workspace: Workspace
 ) -> tuple[PreTrainedModel | PeftModel, Trained]:
     request = prepared.request
     workspace.progress(0, note="loading the base model")
     with translated_memory_errors():
-        model = _model(request, prepared.files, settings.training_device())
+        model = build_model(request, prepared.files, settings.training_device())
     trained = train(
         model,
         prepared.rendered.examples,
@@ -81,30 +98,6 @@ def _train_alone(
         pad_id=models.pad_id(prepared.tokenizer),
     )
     return model, trained
-
-
-def _model(request: TrainingRequest, files: ModelFiles, device: str) -> PreTrainedModel | PeftModel:
-    """The model to train: a fresh one, a whole one, or one with a new adapter or the adapter it came with."""
-    settings = request.settings
-    master = torch.float32 if settings.method != "lora" else models.precision_of(settings.precision, device)
-    make = partial(_fresh if settings.method == "pretrain" else _loaded, request, files)
-    base = make(precision=master, dropout=settings.model_dropout, device=device)
-    if settings.method != "lora":
-        if files.adapter is not None:
-            raise UnsuitableModel(f"{request.base_model} is an adapter: train it further with method 'lora'.")
-        return base
-    if files.adapter is not None:
-        return models.load_adapter(base, files.adapter, trainable=settings.lora)
-    return models.add_lora(base, settings.lora, seed=request.seed)
-
-
-def _fresh(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrainedModel:
-    assert request.architecture is not None
-    return models.fresh_model(request.architecture, seed=request.seed, **how)
-
-
-def _loaded(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrainedModel:
-    return models.load_base(files.folder, **how)
 
 
 def _surroundings(workspace: Workspace) -> Surroundings:
@@ -130,11 +123,7 @@ def _surroundings(workspace: Workspace) -> Surroundings:
     )
 
 
-def _put_model(
-    model: PreTrainedModel | PeftModel, base: str, tokenizer: PreTrainedTokenizerBase, workspace: Workspace
-) -> list[str]:
-    folder = workspace.folder / "model"
-    models.save(model, folder, base_name=base, tokenizer=tokenizer)
+def _put_files(folder: Path, workspace: Workspace) -> list[str]:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     for path in files:
         with workspace.output.part(path.name, _media_type(path)) as part:
@@ -146,8 +135,8 @@ def _media_type(path: Path) -> str:
     return MEDIA_TYPES.get(path.suffix, "application/octet-stream")
 
 
-def _result(trained: Trained, rendered: Rendered, model: torch.nn.Module) -> TrainingResult:
-    parameters, trainable = models.parameter_counts(model)
+def _result(finished: Finished, rendered: Rendered) -> TrainingResult:
+    trained = finished.trained
     return TrainingResult(
         steps=trained.steps,
         planned_steps=trained.planned_steps,
@@ -156,8 +145,8 @@ def _result(trained: Trained, rendered: Rendered, model: torch.nn.Module) -> Tra
         final_loss=trained.curve[-1].loss,
         tokens=trained.tokens,
         computed_tokens=trained.computed_tokens,
-        parameters=parameters,
-        trainable_parameters=trainable,
+        parameters=finished.parameters,
+        trainable_parameters=finished.trainable_parameters,
         seconds=trained.seconds,
         rendering=rendered.counts,
     )
@@ -169,10 +158,3 @@ def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace)
     output.put("loss_curve.csv", curve_csv(trained.curve), "text/csv")
     output.put("loss_curve.png", curve_png(trained.curve), "image/png")
     output.put_json("training.json", result.model_dump(mode="json"))
-
-
-def free_memory() -> None:
-    """Gives a finished model's memory back before the next job."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -31,7 +31,7 @@ from services.trainer.evaluation import mean_loss
 from services.trainer.loss import summed_loss
 from services.trainer.progress import Surroundings, require_own
 from services.trainer.rendering import Example
-from services.trainer.steps import Step, plan_steps
+from services.trainer.steps import Indices, Step, plan_steps, split
 from shared.contracts.training import CurvePoint, TrainingSettings
 
 # Our settings' words for the Trainer's schedules.
@@ -59,6 +59,8 @@ class StepBatches:
     passes: tuple[batches.Batch, ...]
     predicted: int
     tokens: int
+    weight: float = 1.0
+    """0 for a process that has no row of this step, and computes one only to keep the others company."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> StepBatches:
         """The same step on another device."""
@@ -189,15 +191,17 @@ class StepTrainer(Trainer):
             self.around.check()
             last = number == len(step.passes) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                total += self._pass(model, batch, step.predicted)
+                total += self._pass(model, batch, step)
+        if self.args.world_size > 1:
+            total = self.accelerator.reduce(total, "sum")
         assert self.lr_scheduler is not None
         rate = float(self.lr_scheduler.get_last_lr()[0])
         self.watcher.measured(float(total), rate, step)
         return total
 
-    def _pass(self, model: nn.Module, batch: batches.Batch, predicted: int) -> Tensor:
+    def _pass(self, model: nn.Module, batch: batches.Batch, step: StepBatches) -> Tensor:
         with self.accelerator.autocast():
-            loss = summed_loss(model, batch) / predicted
+            loss = summed_loss(model, batch) * (step.weight / step.predicted)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
@@ -207,10 +211,23 @@ class StepTrainer(Trainer):
         return loss.detach()
 
     def collate(self, steps: Sequence[Step]) -> StepBatches:
-        """Tensors of one step."""
-        passes = tuple(self._build(indices) for step in steps for indices in step.micro_batches)
-        tokens = sum(len(self.examples[index]) for step in steps for index in step.rows)
-        return StepBatches(passes, sum(batch.predicted for batch in passes), tokens)
+        """Tensors of one step: this process's share of its rows, and the whole step's counts."""
+        (step,) = steps
+        chosen = [self.examples[index] for index in step.rows]
+        tokens = sum(map(len, chosen))
+        predicted = sum(len(e) - 1 if self.settings.loss_on == "all" else e.predicted for e in chosen)
+        share = share_of(step.rows, self.args.process_index, self.args.world_size)
+        if share == step.rows:
+            return StepBatches(tuple(map(self._build, step.micro_batches)), predicted, tokens)
+        rows = share or step.rows[:1]
+        cut = split(rows, self.examples, self.settings.batching, self.settings.micro_batch_tokens)
+        return StepBatches(tuple(map(self._build, cut)), predicted, tokens, float(bool(share)))
+
+    def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
+        """Every process sees every step, and takes its share of the rows in `collate`."""
+        if self.args.world_size == 1:
+            return super().get_train_dataloader()
+        return torch.utils.data.DataLoader(_Plan(self.plan), collate_fn=self.collate)
 
     def _build(self, indices: Sequence[int]) -> batches.Batch:
         chosen = [self.examples[index] for index in indices]
@@ -234,6 +251,12 @@ class StepTrainer(Trainer):
     def floating_point_ops(self, inputs: Any) -> int:
         """Left out: the Trainer would count padded rows."""
         return 0
+
+
+def share_of(rows: Indices, process: int, processes: int) -> Indices:
+    """Consecutive rows for each process, as evenly as they go: rows of one context stay together."""
+    start, stop = (len(rows) * place // processes for place in (process, process + 1))
+    return rows[start:stop]
 
 
 class _Plan(torch.utils.data.Dataset):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
@@ -104,10 +104,21 @@ class AdviceRequest(Contract):
     )
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
-        default=[1, 2, 3], min_length=1, max_length=20, description="Of the trainings that are compared last."
+        default=[1, 2, 3],
+        min_length=1,
+        max_length=20,
+        description="Of the trainings that are compared last.",
+        json_schema_extra={"uniqueItems": True},
     )
     seed: Seed = 42
     budget: ExperimentBudget | None = None
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands here twice")
+        return seeds
 
     @property
     def rungs(self) -> list[int]:

@@ -17,8 +17,8 @@ from starlette.types import Lifespan
 
 from shared.contracts.problems import FieldError, Problem
 from shared.errors import GamutError
+from shared.http.counting import CountRequests
 from shared.http.limits import BodyLimit
-from shared.telemetry import REQUESTS
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -62,7 +62,7 @@ def make_api(
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _unexpected_error)
-    api.middleware("http")(_count)
+    api.add_middleware(CountRequests)
 
     @api.get("/health", tags=["operations"])
     def get_health() -> dict[str, str]:
@@ -138,8 +138,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _methods(api: FastAPI, path: str) -> list[str]:
     """What the document says that a path takes: a router alone knows only its first route's methods."""
+    paths = api.openapi()["paths"]
+    if path in paths:  # a word where other paths have a parameter
+        return sorted(method.upper() for method in paths[path])
     found: set[str] = set()
-    for template, item in api.openapi()["paths"].items():
+    for template, item in paths.items():
         pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template))
         if re.fullmatch(pattern, path):
             found |= {method.upper() for method in item}
@@ -149,13 +152,6 @@ def _methods(api: FastAPI, path: str) -> list[str]:
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     log.error("http.unexpected_error", path=request.url.path, error=type(error).__name__, exc_info=error)
     return problem_response(GamutError().problem())
-
-
-async def _count(request: Request, call_next: Any) -> Response:
-    response: Response = await call_next(request)
-    route = request.scope.get("route")
-    REQUESTS.labels(request.method, getattr(route, "path", "unmatched"), response.status_code).inc()
-    return response
 
 
 def _is_untraced(scope: Any) -> bool:

@@ -22,6 +22,8 @@ TELLING = {
     DatasetKind.QA: ("question", "answer"),
 }
 MOST_FAULTS = 20
+MOST_CHARACTERS = 64_000_000
+"""Of all texts of a file together: a compressed file may hold far more than its own size."""
 Kept = tuple[DatasetKind | None, list[str]]
 
 
@@ -44,6 +46,7 @@ def _texts(records: Iterator[Record | Fault], field: str, most: int) -> Kept:
     kind: DatasetKind | None = None
     texts: list[str] = []
     faults: list[Fault] = []
+    characters = 0
     try:
         for record in records:
             if isinstance(record, Record):
@@ -51,8 +54,11 @@ def _texts(records: Iterator[Record | Fault], field: str, most: int) -> Kept:
                 text = _text(record, kind)
                 if isinstance(text, str):
                     texts.append(text)
+                    characters += len(text)
                     if len(texts) > most:
-                        raise _too_many(field, most)
+                        raise _too_many(field, f"{most} rows")
+                    if characters > MOST_CHARACTERS:
+                        raise _too_many(field, f"{MOST_CHARACTERS} characters")
                     continue
                 record = text
             faults.append(record)
@@ -86,10 +92,10 @@ def _text(record: Record, kind: DatasetKind | None) -> str | Fault:
     return row_text(kind, record.values)
 
 
-def _too_many(field: str, most: int) -> InvalidData:
+def _too_many(field: str, most: str) -> InvalidData:
     return InvalidData(
-        f"`{field}` has more than {most} rows: upload it as a dataset and post a measurement.",
-        [FieldError(pointer=f"/{field}", detail=f"at most {most} rows are measured at once")],
+        f"`{field}` has more than {most}: upload it as a dataset and post a measurement.",
+        [FieldError(pointer=f"/{field}", detail=f"at most {most} are measured at once")],
     )
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def given(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def gateway(given: Given) -> FastAPI:
+    """With the metrics service behind it, which it asks for measurements that need no job."""
     keys = given["data_dir"] / "keys.json"
     scopes = ["read", "write", "audit"]
     keys.write_text(
@@ -99,7 +100,9 @@ def served(api: FastAPI) -> Iterator[str]:
 def test_a_service_answers_as_its_document_says(
     make: Callable[[Given], FastAPI], given: Given, tmp_path: Path
 ) -> None:
-    with served(make(given)) as url:
+    with ExitStack() as stack:
+        inner = {"metrics_url": stack.enter_context(served(metrics(given)))} if make is gateway else {}
+        url = stack.enter_context(served(make(given | inner)))
         command = [
             *(Path(sys.executable).with_name("schemathesis"), "--no-color", "--config-file", CONFIG),
             *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {KEY}"),

@@ -77,3 +77,8 @@ def test_a_search_of_one_rung_still_ends_with_a_recommendation() -> None:
 def test_an_upside_down_range_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"low \(0.9\) is above high \(0.1\)"):
         request(search={"low": 0.9, "high": 0.1})
+
+
+def test_a_seed_that_stands_twice_is_refused() -> None:
+    with pytest.raises(ValidationError, match="a seed stands here twice"):
+        request(seeds=[0, 0])

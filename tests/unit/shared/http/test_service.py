@@ -88,6 +88,15 @@ def test_an_unknown_path_is_a_problem_too(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+def test_a_wrong_method_is_told_the_right_ones(api: FastAPI, client: TestClient) -> None:
+    """All of a path's, though they are routes of their own; a word is not taken for a parameter."""
+    api.get("/things")(list)
+    api.get("/things/{name}", operation_id="get_thing")(lambda name: name)
+    api.post("/things/new", operation_id="new_thing")(lambda: "made")
+    allowed = {path: client.delete(path).headers["allow"] for path in ("/things", "/things/1", "/things/new")}
+    assert allowed == {"/things": "GET, POST", "/things/1": "GET", "/things/new": "POST"}
+
+
 def test_health_readiness_and_metrics(client: TestClient) -> None:
     assert client.get("/health").json() == {"status": "ok"}
     ready = client.get("/ready")

@@ -45,3 +45,35 @@ def test_two_workers_give_the_same(cluster: None, prose: list[str]) -> None:
     dataset = ray.data.from_items([{"text": text, "row": row} for row, text in enumerate(prose)])
     found = measure_texts(column_shards(dataset.sort("row"), "text"), runner=runner)
     assert found.as_json() == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_workers_setting_sends_large_datasets_there(
+    cluster: None, prose: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What GAMUT_RAY_ADDRESS does: a dataset of more than a shard is measured on the cluster, with one
+    value."""
+    from services.metrics.jobs import running
+    from services.metrics.lexical.on_ray import OnRay
+    from services.metrics.lexical.runners import InProcess
+    from services.metrics.measuring import subject
+    from services.metrics.measuring.measure import measure
+    from services.metrics.measuring.subject import Embedded, Subject, TextSet
+    from shared.contracts.measurement import MeasureTextsRequest, Metric
+
+    def embed(texts: TextSet) -> Embedded:
+        raise AssertionError("nothing semantic was asked for")
+
+    texts = TextSet.of(prose[:600])
+    options = MeasureTextsRequest(
+        texts=[], metrics=[Metric.DISTINCT, Metric.SELF_BLEU, Metric.SELF_REPETITION, Metric.HEAPS]
+    )
+    choose = running.runners(ray_address="auto")
+    assert isinstance(choose(texts), InProcess)
+    for module in (running, subject):
+        monkeypatch.setattr(module, "SHARD_BYTES", 10_000)
+    assert isinstance(choose(texts), OnRay)
+    here = measure(Subject(texts, options, embed))
+    there = measure(Subject(texts, options, embed, runner=lambda: choose(texts)))
+    assert there.model_dump() == here.model_dump()

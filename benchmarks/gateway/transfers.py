@@ -1,0 +1,70 @@
+"""A large file through presigned parts, up and down: memory of the gateway's process before and at its most.
+
+With an S3 server no byte passes through the gateway; here it serves the embedded store's own addresses too,
+which is the harder case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from benchmarks.gateway.listeners import free_port, megabytes, served
+
+BLOCK = b'{"text": "' + b"0123456789abcdef" * 65_535 + b'"}\n'
+
+
+def measure(environment: dict[str, str], size: int) -> tuple[float, float, int]:
+    """(MB before, most MB at any time, bytes that came back). `size` is rounded down to whole rows."""
+    rows = size // len(BLOCK)
+    total = rows * len(BLOCK)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = served("services.gateway.api:create_app", environment | {"GAMUT_PUBLIC_URL": url}, port)
+    sha = hashlib.sha256()
+    for _ in range(rows):
+        sha.update(BLOCK)
+    body = {"kind": "text", "file": {"sha256": sha.hexdigest(), "bytes": total, "format": "jsonl"}}
+    try:
+        with httpx.Client(base_url=url, timeout=600) as client:
+            ticket = client.post("/v1/datasets", json=body).raise_for_status().json()
+            before = megabytes(process.pid)
+            for part in ticket["uploads"][0]["parts"]:
+                content = _stretch(part["offset"], part["bytes"])
+                headers = {"content-length": str(part["bytes"])}
+                client.put(part["url"], content=content, headers=headers).raise_for_status()
+            client.post(f"/v1/datasets/{ticket['id']}/complete").raise_for_status()
+            came = _download(client, _address(environment, url, sha.hexdigest()))
+        return before, megabytes(process.pid, "VmHWM"), came
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _stretch(offset: int, length: int) -> Iterator[bytes]:
+    while length:
+        start = offset % len(BLOCK)
+        chunk = BLOCK[start : start + length]
+        yield chunk
+        offset, length = offset + len(chunk), length - len(chunk)
+
+
+def _address(environment: dict[str, str], url: str, sha256: str) -> str:
+    """What the API gives out for a part: an address of the store's, signed for this object."""
+    from datetime import timedelta
+
+    from shared.settings import CommonSettings
+    from shared.store.local import LocalStore
+
+    settings = CommonSettings(data_dir=Path(environment["GAMUT_DATA_DIR"]))
+    store = LocalStore(settings.data_dir / "objects", url, settings.url_secret())
+    return store.download_url(f"projects/default/uploads/{sha256}", timedelta(minutes=10))
+
+
+def _download(client: httpx.Client, address: str) -> int:
+    with client.stream("GET", address) as answer:
+        answer.raise_for_status()
+        return sum(len(chunk) for chunk in answer.iter_bytes())

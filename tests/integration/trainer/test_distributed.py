@@ -1,0 +1,185 @@
+"""A training in several processes: by torchrun on one machine, by a TrainJob on a cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load
+
+from services.trainer.errors import NonFiniteLoss
+from services.trainer.remote import told_error
+from services.trainer.train_jobs import TrainJobs, manifest
+from shared.artifacts import Artifact, project_store, scratch_store
+from shared.contracts.jobs import JobState
+from shared.contracts.training import TrainingRequest
+from shared.errors import Reason
+from shared.identity import artifact_id
+from tests.integration.trainer.conftest import Trainer
+from tests.integration.trainer.fake_cluster import Cluster, serving
+from tests.unit.services.trainer import tiny
+
+SMALL = {"epochs": 2, "rows_per_step": 4, "learning_rate": 0.01}
+TEMPLATE = """
+metadata: {labels: {team: studies}}
+spec:
+  runtimeRef: {name: torch-distributed}
+  trainer: {numNodes: 2, image: gamut/trainer}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _children_see_the_same(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The settings that a child process reads are the worker's own."""
+    for name, value in {
+        "DATA_DIR": str(tmp_path),
+        "MODELS": json.dumps(trainer.settings.models),
+        "DEVICE": "cpu",
+        "THREADS": "1",
+    }.items():
+        monkeypatch.setenv(f"GAMUT_{name}", value)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
+    """Nine rows: the last step of an epoch has one, and leaves a process with none."""
+    rows = trainer.dataset("completion", tiny.stories(9))
+    return TrainingRequest.model_validate(
+        {"dataset": rows, "base": "tiny-llama", "settings": {**SMALL, **settings}}
+    )
+
+
+def alone(trainer: Trainer, asked: TrainingRequest) -> Artifact:
+    before, trainer.project = trainer.project, "solo"
+    trainer.dataset("completion", tiny.stories(9))
+    made = trainer.artifact(trainer.run(asked))
+    trainer.project = before
+    return made
+
+
+def assert_equal(found: Artifact, expected: Artifact) -> None:
+    assert found.id == expected.id
+    curves = [[point["loss"] for point in one.json("loss_curve.json")] for one in (found, expected)]
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+    ours, theirs = (load(one.read("adapter_model.safetensors")) for one in (found, expected))
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-3, atol=1e-5)
+    assert found.summary["files"] == expected.summary["files"]
+    assert found.summary["trainable_parameters"] == expected.summary["trainable_parameters"]
+
+
+def test_two_processes_train_what_one_trains(trainer: Trainer) -> None:
+    asked = request(trainer)
+    expected = alone(trainer, asked)
+    trainer.settings = trainer.settings.model_copy(update={"processes": 2})
+    assert_equal(trainer.artifact(trainer.run(asked)), expected)
+
+
+def test_an_error_of_another_process_is_the_job_s_own() -> None:
+    error = NonFiniteLoss(7, ["row-1", "row-2"], float("nan"))
+    told = told_error(error.problem())
+    assert type(told) is NonFiniteLoss
+    assert (told.reason, told.problem()) == (Reason.DIVERGED, error.problem())
+
+
+def test_processes_that_die_without_a_word_are_another_attempt(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(trainer)
+    trainer.settings = trainer.settings.model_copy(update={"processes": 2})
+    monkeypatch.setenv("GAMUT_DEVICE", "no such device")
+    ended = trainer.run(asked)
+    assert (ended.state, ended.reason, ended.attempts) == (JobState.QUEUED, Reason.WORKER_LOST, 1)
+
+
+@pytest.fixture
+def cluster(trainer: Trainer, tmp_path: Path) -> Iterator[Cluster]:
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "token").write_text("a token of the account")
+    (account / "namespace").write_text("studies")
+    (tmp_path / "train-job.yaml").write_text(TEMPLATE)
+    made = Cluster("a token of the account")
+    with serving(made) as address:
+        trainer.settings = trainer.settings.model_copy(
+            update={
+                "train_job_template": tmp_path / "train-job.yaml",
+                "kubernetes_api": address,
+                "kubernetes_account": account,
+            }
+        )
+        yield made
+
+
+def test_a_train_job_is_submitted_under_the_artifact_s_name(trainer: Trainer, cluster: Cluster) -> None:
+    asked = request(trainer)
+    found = trainer.artifact(trainer.run(asked))
+    (job,) = cluster.jobs.values()
+    assert job["metadata"]["name"] == f"gamut-{found.id}"
+    assert len(job["metadata"]["name"]) <= 63
+    assert job["spec"]["trainer"]["numNodes"] == 2
+    assert job["metadata"]["labels"]["team"] == "studies"
+    assert found.summary["steps"] == 6
+    trainer.settings = trainer.settings.model_copy(update={"train_job_template": None})
+    assert_equal(found, alone(trainer, asked))
+
+
+def test_the_next_worker_takes_over_what_runs(trainer: Trainer, cluster: Cluster) -> None:
+    """A dead worker's TrainJob is found by its name and not submitted twice; its result is fetched."""
+    asked = request(trainer)
+    scratch = scratch_store(project_store(trainer.store, trainer.project), artifact_id(asked))
+    scratch.put("remote/request.json", asked.model_dump_json().encode(), "application/json")
+    first = TrainJobs(trainer.settings)
+    first.start(trainer.project, artifact_id(asked), 1)
+    first.leave()
+    assert trainer.run(asked).state is JobState.SUCCEEDED
+    assert len(cluster.jobs) == 1
+    assert "DELETE" not in cluster.asked
+
+
+def test_a_failed_train_job_is_replaced(trainer: Trainer, cluster: Cluster) -> None:
+    asked = request(trainer)
+    cluster.runs = False
+    TrainJobs(trainer.settings).start(trainer.project, artifact_id(asked), 1)
+    cluster.end(f"gamut-{artifact_id(asked)}", "Failed")
+    cluster.runs = True
+    assert trainer.run(asked).state is JobState.SUCCEEDED
+
+
+def test_a_cancelled_training_deletes_its_train_job(trainer: Trainer, cluster: Cluster) -> None:
+    asked = request(trainer)
+    cluster.runs = False
+    job = trainer.submission.submit(trainer.project, asked)
+    before = cluster.create
+
+    def created(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        running = trainer.records.get(job.id)
+        trainer.records.append(running, state=JobState.CANCELLING)
+        return before(body)
+
+    cluster.create = created  # type: ignore[method-assign]
+    trainer.runner().run(job.id)
+    assert trainer.records.get(job.id).state is JobState.CANCELLED
+    assert cluster.jobs == {}
+
+
+def test_a_cluster_that_refuses_says_why(trainer: Trainer, cluster: Cluster) -> None:
+    cluster.token = "another"
+    ended = trainer.run(request(trainer))
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.detail) == (
+        "train_job_refused",
+        "The worker may not GET TrainJobs: Unauthorized",
+    )
+
+
+def test_the_template_stays_as_it_was() -> None:
+    template: dict[str, Any] = {"spec": {"trainer": {"image": "x"}}}
+    made = manifest(template, "p", "model-" + "0" * 32, 3)
+    assert template == {"spec": {"trainer": {"image": "x"}}}
+    command = ["torchrun", "-m", "services.trainer.distributed", "p", "model-" + "0" * 32, "3"]
+    assert made["spec"]["trainer"] == {"image": "x", "command": command}
