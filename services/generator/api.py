@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -15,6 +16,7 @@ from services.generator.reading import read_inputs
 from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
+from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry
 from shared.artifacts import Artifact, find_manifest, project_store
@@ -70,6 +72,8 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
         """A few candidates with the very prompts. Tokens are spent; nothing is kept."""
         stages, _ = await asyncio.to_thread(_stages, plan, registry, store)
         refs = _sources(plan)
+        project = project_store(store, plan.project)
+        await asyncio.to_thread(serve_adapters, registry, refs, partial(Artifact.open, project))
         session = Session(registry.lanes(refs), Places.nowhere(), patience=2.0)
         try:
             async with asyncio.timeout(PREVIEW_SECONDS), session:

@@ -7,7 +7,7 @@ streaming is for servers or proxies that drop silent connections, and a stream w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -41,9 +41,11 @@ class Client:
         self._root = root.rstrip("/")
         self._paths = {api: self._root + path for api, path in PATHS.items()}
 
-    async def ask(self, call: Call) -> Answer:
-        if not tracing.is_on():
-            return await self._ask(call)
+    def ask(self, call: Call) -> Coroutine[Any, Any, Answer]:
+        """The answer to a call."""
+        return self._traced(call) if tracing.is_on() else self._ask(call)
+
+    async def _traced(self, call: Call) -> Answer:
         with tracing.span("source.ask", SpanKind.CLIENT, source=self.name, model=call.model.name) as span:
             answer = await self._ask(call, tracing.carried())
             span.set_attribute("gen_ai.usage.input_tokens", answer.tokens_in)

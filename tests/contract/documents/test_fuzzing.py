@@ -106,7 +106,18 @@ def test_a_service_answers_as_its_document_says(
         command = [
             *(Path(sys.executable).with_name("schemathesis"), "--no-color", "--config-file", CONFIG),
             *("run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {KEY}"),
-            *("--checks", "all", "--max-examples", str(CASES), "--phases", PHASES, "--seed", "1"),
+            *(
+                "--checks",
+                "all",
+                "--request-timeout",
+                "60",
+                "--max-examples",
+                str(CASES),
+                "--phases",
+                PHASES,
+                "--seed",
+                "1",
+            ),
             *("--generation-database", "none", "--warnings", "off", "--continue-on-failure"),
         ]
         ran = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from safetensors.numpy import save
 
 from services.generator.calls import Answer, Call, Message, Model, Params
 from services.generator.ledger import Ledger
@@ -26,13 +21,10 @@ from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from services.generator.sources.transport import open_transport
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
-from shared.artifacts import Artifact, ArtifactWriter
-from shared.contracts.artifacts import Manifest
-from shared.contracts.base import ArtifactKind
 from shared.contracts.generation import SourceRef
-from shared.identity import digest
 from shared.store.local import LocalStore
-from tests.real_vllm import CONTEXT, MODEL, NAME, RealVllm
+from tests.integration.generator.adapters import trained
+from tests.real_vllm import CONTEXT, NAME, RealVllm
 
 pytestmark = pytest.mark.vllm
 
@@ -133,48 +125,6 @@ async def test_calls_that_share_a_context_find_it_computed(vllm: RealVllm) -> No
     whole_blocks = min(answer.tokens_in for answer in answers) // 128 * 128
     assert whole_blocks >= 256
     assert vllm.counter("prefix_cache_hits_total") - hit >= whole_blocks * (len(calls) - 1)
-
-
-def trained(store: LocalStore, scale: float) -> Artifact:
-    """A LoRA adapter of the bundled generator, as the trainer leaves one, with noise for weights."""
-    rng = np.random.default_rng(0)
-    size = json.loads((MODEL / "config.json").read_text())
-    settings = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": NAME,
-        "r": 4,
-        "lora_alpha": 8,
-        "target_modules": ["q_proj", "v_proj"],
-        "bias": "none",
-    }
-    width, weights = size["hidden_size"], {}
-    for layer in range(size["num_hidden_layers"]):
-        for name in ("q_proj", "v_proj"):
-            at = f"base_model.model.model.layers.{layer}.self_attn.{name}"
-            weights[f"{at}.lora_A.weight"] = rng.normal(0, scale, (4, width)).astype(np.float32)
-            weights[f"{at}.lora_B.weight"] = rng.normal(0, scale, (width, 4)).astype(np.float32)
-    artifact_id = f"model-{digest([settings, scale])}"
-    with tempfile.TemporaryDirectory() as folder:
-        writer = ArtifactWriter(store, artifact_id, 1, Path(folder))
-        writer.put("adapter_config.json", json.dumps(settings).encode(), "application/json")
-        writer.put("adapter_model.safetensors", save(weights), "application/octet-stream")
-        writer.commit(
-            Manifest(
-                id=artifact_id,
-                kind=ArtifactKind.MODEL,
-                operation="train",
-                version=1,
-                request={},
-                inputs={},
-                parts=[],
-                summary={"method": "lora"},
-                software={},
-                job="test",
-                created_at=datetime.now(UTC),
-            )
-        )
-    return Artifact.open(store, artifact_id)
 
 
 async def test_an_adapter_of_ours_is_a_source_like_any_other(
