@@ -14,13 +14,6 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 ENDED = {"succeeded", "partially_succeeded", "failed", "cancelled"}
 FORMATS = {".jsonl": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 Json = dict[str, Any]
-PATIENTLY = retry(
-    retry=retry_if_exception_type(httpx.TransportError),
-    wait=wait_fixed(0.5),
-    stop=stop_after_delay(60),
-    reraise=True,
-)
-"""A gateway that is being restarted is back in seconds."""
 
 
 class Refused(Exception):
@@ -33,6 +26,19 @@ class Refused(Exception):
             lines.append(f"  {error['pointer']}{line}: {error['detail']}")
         super().__init__("\n".join(lines))
         self.problem = problem
+
+
+class Unavailable(Refused):
+    """503: what the gateway itself needs does not answer at the moment."""
+
+
+PATIENTLY = retry(
+    retry=retry_if_exception_type((httpx.TransportError, Unavailable)),
+    wait=wait_fixed(0.5),
+    stop=stop_after_delay(60),
+    reraise=True,
+)
+"""A gateway that is being restarted is back in seconds, and so is a store."""
 
 
 class Gateway:
@@ -62,10 +68,10 @@ class Gateway:
         return str(ended["artifact"])
 
     def wait(self, job_id: str) -> Json:
-        """The job, once it has ended."""
+        """The job, once it has ended or waits for a person."""
         while True:
             job: Json = self.get(f"/v1/jobs/{job_id}/wait?timeout=20")
-            if job["state"] in ENDED:
+            if job["state"] in {*ENDED, "paused"}:
                 return job
 
     def events(self, job_id: str) -> Iterator[tuple[str, Json]]:
@@ -103,7 +109,7 @@ class Gateway:
 def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.status_code >= 400:
         answer.read()
-        raise Refused(
+        raise (Unavailable if answer.status_code == 503 else Refused)(
             answer.json() if "json" in answer.headers.get("content-type", "") else {"detail": answer.text}
         )
     return answer

@@ -57,3 +57,9 @@ fi
 
 echo "== tests"
 make test
+
+# Building every image takes ten minutes on two quiet cores and much more on busy ones: only where it is asked for.
+if [ -n "${GAMUT_CI_DOCKER:-}" ]; then
+    echo "== images"
+    make test-docker
+fi
