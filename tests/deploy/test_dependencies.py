@@ -19,7 +19,7 @@ from tests.deploy.processes import SERVICES
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"shared", "services", "standin"}
 OPTIONAL = ["services/metrics/semantic/sentence_model.py"]  # only where torch is: asked for by name
-EXTRAS_OF_THEIR_OWN = {"ray", "lm_eval"}
+EXTRAS_OF_THEIR_OWN = {"ray", "lm-eval"}
 ALSO = {"trainer": ["standin"]}  # the image of the trainer carries the stand-in
 
 
