@@ -68,10 +68,10 @@ class Gateway:
         return str(ended["artifact"])
 
     def wait(self, job_id: str) -> Json:
-        """The job, once it has ended."""
+        """The job, once it has ended or waits for a person."""
         while True:
             job: Json = self.get(f"/v1/jobs/{job_id}/wait?timeout=20")
-            if job["state"] in ENDED:
+            if job["state"] in {*ENDED, "paused"}:
                 return job
 
     def events(self, job_id: str) -> Iterator[tuple[str, Json]]:

@@ -9,6 +9,7 @@ the worker only looks at the TrainJob's conditions (https://www.kubeflow.org/doc
 from __future__ import annotations
 
 import copy
+import json
 import ssl
 from http import HTTPStatus
 from typing import Any
@@ -41,6 +42,7 @@ class TrainJobs:
         assert settings.train_job_template is not None
         self.template: dict[str, Any] = yaml.safe_load(settings.train_job_template.read_text())
         self._account = settings.kubernetes_account
+        self._environment = environment(settings)
         namespace = (self._account / "namespace").read_text().strip()
         self._path = f"/apis/{API}/namespaces/{namespace}/trainjobs"
         authority = self._account / "ca.crt"
@@ -50,7 +52,7 @@ class TrainJobs:
 
     def start(self, project: str, artifact: str, token: int) -> None:
         """Submits it; one of that name that has failed is replaced, any other is taken over."""
-        job = manifest(self.template, project, artifact, token)
+        job = manifest(self.template, project, artifact, token, self._environment)
         self._name = str(job["metadata"]["name"])
         if self._exists() and self.state() == "failed":
             self.stop()
@@ -92,8 +94,22 @@ class TrainJobs:
         return answer
 
 
-def manifest(template: dict[str, Any], project: str, artifact: str, token: int) -> dict[str, Any]:
-    """The template with this training's name, labels and command."""
+def environment(settings: TrainerSettings) -> dict[str, str]:
+    """What the pods share with the worker: where the store is, and what the bases' names mean. No secrets."""
+    return {
+        "GAMUT_STORE": settings.store,
+        "GAMUT_S3_ENDPOINT": settings.s3_endpoint,
+        "GAMUT_S3_BUCKET": settings.s3_bucket,
+        "GAMUT_S3_SECURE": str(settings.s3_secure).lower(),
+        "GAMUT_S3_REGION": settings.s3_region,
+        "GAMUT_MODELS": json.dumps(settings.models),
+    }
+
+
+def manifest(
+    template: dict[str, Any], project: str, artifact: str, token: int, shared: dict[str, str]
+) -> dict[str, Any]:
+    """The template with this training's name, labels, command and, where it sets them not, variables."""
     job = copy.deepcopy(template)
     job["apiVersion"], job["kind"] = API, "TrainJob"
     metadata = job.setdefault("metadata", {})
@@ -102,6 +118,9 @@ def manifest(template: dict[str, Any], project: str, artifact: str, token: int) 
         {"app.kubernetes.io/name": "trainer", "app.kubernetes.io/component": "train-job"}
     )
     trainer = job.setdefault("spec", {}).setdefault("trainer", {})
+    variables = trainer.setdefault("env", [])
+    own = {variable["name"] for variable in variables}
+    variables += [{"name": name, "value": value} for name, value in shared.items() if name not in own]
     trainer["command"] = ["torchrun", "-m", MODULE, project, artifact, str(token)]
     return job
 

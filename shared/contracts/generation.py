@@ -387,6 +387,9 @@ class GenerationRequest(JobRequest):
         for level in self.levels:
             if level.replaced is not None:
                 check_replaced(self.paraphrase, level.replaced)
+        sources = [(source.name, source.adapter) for source in self.sources]
+        if len(set(sources)) < len(sources):
+            raise ValueError("a source is named twice: give it one entry, with a weight")
         names = [level.name for level in self.levels]
         if len(set(names)) < len(names):
             raise ValueError("two levels have the same name")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -55,3 +57,21 @@ def test_names_and_schemas_are_fit_for_generated_clients(built: dict[str, Docume
     assert all(name.isidentifier() and name == name.lower() for name in names)
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_reference_leads_to_a_schema_of_the_document(built: dict[str, Document], service: str) -> None:
+    document = built[service]
+    there = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(_references(document)) <= there
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)

@@ -80,12 +80,12 @@ async def wait_for_job(
     project: Project,
     timeout: Annotated[float, Query(ge=0, le=300, description="Seconds.")] = 30,  # noqa: ASYNC109
 ) -> Job:
-    """The job when it ends, or as it stands after the timeout."""
+    """The job when it ends or is paused, or as it stands after the timeout."""
     async with gateway.events.listen(job_id) as queue:
         record = await anyio.to_thread.run_sync(gateway.job, project, job_id)
         try:
             async with asyncio.timeout(timeout):
-                while not record.state.ended:
+                while not record.state.ended and record.state is not JobState.PAUSED:
                     event = await queue.get()
                     if event.kind == "state":
                         record = JobRecord.model_validate_json(event.data)

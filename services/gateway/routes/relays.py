@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from pydantic import BaseModel
 
 from services.gateway.projects import current_project
 from services.gateway.settings import GatewaySettings
-from shared.contracts.measurement import MeasureTextsRequest
+from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsResponse
 from shared.errors import ServiceUnavailable
 
 SECONDS = 300.0
@@ -55,6 +56,24 @@ class Relay:
     schema: dict[str, Any]
 
 
+def _whole(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema with definitions where it refers to them: the document could not follow those."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def put_in(part: Any) -> Any:
+        if isinstance(part, list):
+            return [put_in(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return put_in(definitions[part["$ref"].rpartition("/")[2]])
+        return {name: put_in(value) for name, value in part.items()}
+
+    whole: dict[str, Any] = put_in(schema)
+    return whole
+
+
 RELAYS = (
     Relay(
         "/v1/measure",
@@ -63,7 +82,7 @@ RELAYS = (
         "Measure texts at once: values as JSON, a page (`Accept: text/html`) or a picture (`image/png`)",
         "measure",
         "application/json",
-        MeasureTextsRequest.model_json_schema(),
+        _whole(MeasureTextsRequest),
     ),
     Relay(
         "/v1/measure/files",
@@ -89,6 +108,7 @@ def make_router(settings: GatewaySettings) -> APIRouter:
             summary=relay.summary,
             dependencies=[Depends(current_project)],
             response_class=Response,
+            responses={200: {"model": MeasureTextsResponse, "description": "What the service answers."}},
             openapi_extra={
                 "requestBody": {"required": True, "content": {relay.media_type: {"schema": relay.schema}}}
             },

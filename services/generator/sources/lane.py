@@ -14,6 +14,8 @@ from services.generator.sources.openai import Client
 FAILURES_TO_OUT = 8
 """Answers that fail in a row (timeouts, cuts, 5xx) after which a source is treated as dead and probed."""
 LONGEST_RETRY_AFTER = 600.0
+RETURNS_TO_STAY_OUT = 4
+"""Times that a source comes back from a probe only to refuse us again, before it is probed no more."""
 
 
 Turns = deque["asyncio.Future[Lane | None]"]
@@ -41,6 +43,8 @@ class Lane:
     wake: asyncio.TimerHandle | None = None
     _failures: int = 0
     _times_out: int = 0
+    _returns: int = 0
+    _refused: bool = False
     _next_slot: float = 0.0
 
     def has_room(self, now: float) -> bool:
@@ -57,7 +61,7 @@ class Lane:
         return slot - now
 
     def succeeded(self, now: float, latency: float) -> None:
-        self._failures = self._times_out = 0
+        self._failures = self._times_out = self._returns = 0
         self.limit.succeeded(now, latency, self.in_flight)
 
     def failed(self, error: SourceError, now: float) -> None:
@@ -70,12 +74,18 @@ class Lane:
                 self.not_before = max(self.not_before, now + min(error.retry_after, LONGEST_RETRY_AFTER))
         elif reason is Reason.DEAD or reason in PERMANENT:
             self.out = error.detail
+            self._refused = reason in PERMANENT
         elif reason is not Reason.BAD_REQUEST:
             self._failures += 1
             if reason is Reason.TIMEOUT:
                 self.limit.refused(now)
             if self._failures >= FAILURES_TO_OUT:
                 self.out = f"{self._failures} failures in a row, the last one: {error.detail}"
+
+    @property
+    def hopeless(self) -> bool:
+        """It answers probes and refuses calls (a wrong key, where anybody may list the models)."""
+        return self._refused and self._returns >= RETURNS_TO_STAY_OUT
 
     def probe_delay(self) -> float:
         """Longer each time the source goes out again without an answer in between (a refused key, say)."""
@@ -84,3 +94,4 @@ class Lane:
 
     def revive(self) -> None:
         self.out, self._failures = "", 0
+        self._returns += 1

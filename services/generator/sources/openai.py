@@ -70,8 +70,11 @@ class Client:
             raise SourceError(Reason.SERVER_ERROR, detail, source=self.name) from error
 
     async def models(self) -> list[str]:
-        """The names the server answers to (`GET /models`); the cheapest sign of life."""
+        """The names the server answers to (`GET /models`), the cheapest sign of life; none when it keeps no
+        list."""
         reply = self._heard(await self._transport.get(f"{self._root}/models"))
+        if reply.status in (404, 405):
+            return []
         if reply.status != 200:
             raise _refused(reply, self.name)
         try:

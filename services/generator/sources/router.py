@@ -275,15 +275,16 @@ class Router:
         """A source is out: its own waiters look for another home, and it is probed until it is back."""
         _look_again(lane.waiters)
         _look_again(lane.leaders)
-        if not any(task.get_name() == f"probe {lane.name}" for task in self._tasks):
+        if not lane.hopeless and not any(task.get_name() == f"probe {lane.name}" for task in self._tasks):
             self._spawn(self._probe(lane, peers), f"probe {lane.name}")
 
     async def _probe(self, lane: Lane, peers: Peers) -> None:
-        """Ask for the model list until it names the model; then the source takes calls again."""
+        """Ask for the model list until it names the model, or there is none to be had; then the source takes
+        calls again."""
 
         async def alive() -> None:
             served = await lane.client.models()
-            if lane.model.name not in served:
+            if served and lane.model.name not in served:
                 raise SourceError(Reason.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
 
         wait = wait_random_exponential(multiplier=0.5, max=15.0)

@@ -20,7 +20,8 @@ from services.metrics.duplicates.minhash import METHOD, minhash_pairs
 from services.metrics.duplicates.shingles import ShingleSets
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.hashing import follow, mix
+from services.metrics.lexical.hashing import GOLDEN, mix
+from services.metrics.lexical.tables import tabulate
 from services.metrics.lexical.tokens import Tokens
 
 THRESHOLD = 0.7
@@ -53,12 +54,26 @@ class NearDuplicates:
 
 @compiled
 def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
-    """One key for each row's tokens, in order; 0 for a row without tokens."""
+    """One key for each row's tokens and their places: a sum, so that no token waits for the one before it; 0
+    for a row without tokens."""
     for row in range(len(offsets) - 1):
-        key = np.uint64(0)
+        key, place = np.uint64(0), np.uint64(0)
         for i in range(offsets[row], offsets[row + 1]):
-            key = mix(follow(key, hashes[i]))
+            place += GOLDEN
+            key += mix(hashes[i] + place)
         keys[row] = key
+
+
+@compiled
+def first_rows(rows_of, found, firsts):  # type: ignore[no-untyped-def]
+    """The first row that has each row's key, for rows numbered by key in order of appearance."""
+    first_of = np.empty(found, np.int64)
+    seen = 0
+    for row in range(len(rows_of)):
+        if rows_of[row] == seen:
+            first_of[seen] = row
+            seen += 1
+        firsts[row] = first_of[rows_of[row]]
 
 
 def near_duplicates(
@@ -79,7 +94,7 @@ def near_duplicates(
         raise LexicalError(f"a shingle has at least one token, not {shingle}")
     shards = [tokens] if isinstance(tokens, Tokens) else list(tokens)
     first = same_tokens(shards)
-    sets = _distinct_sets(ShingleSets.of(shards, shingle, threshold), first)
+    sets = ShingleSets.of(shards, shingle, threshold, first == np.arange(len(first)))
     joined = join(sets, threshold, most_candidates)
     pairs, scores = minhash_pairs(sets, threshold) if joined.stopped else (joined.pairs, joined.scores)
     copies = np.flatnonzero(first != np.arange(len(first)))
@@ -105,13 +120,7 @@ def same_tokens(shards: Sequence[Tokens]) -> NDArray[np.int64]:
     for shard in shards:
         hash_rows(shard.hashes, shard.offsets, keys[begin : begin + len(shard)])
         begin += len(shard)
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return np.where(keys == 0, np.arange(len(keys)), first[inverse]).astype(np.int64)
-
-
-def _distinct_sets(sets: ShingleSets, first: NDArray[np.int64]) -> ShingleSets:
-    """The sets of rows that are the first with their tokens; the others' are emptied."""
-    kept = first == np.arange(len(first))
-    counts = np.diff(sets.starts)
-    starts = np.concatenate([[0], np.cumsum(np.where(kept, counts, 0))])
-    return ShingleSets(sets.sizes, starts, sets.shingles[np.repeat(kept, counts)])
+    rows_of, firsts = np.empty(len(keys), np.uint32), np.empty(len(keys), np.int64)
+    whole = np.array([0, len(keys)], np.int64)
+    first_rows(rows_of, tabulate(keys, whole, np.empty(len(keys), np.uint64), rows_of), firsts)
+    return np.where(keys == 0, np.arange(len(keys)), firsts)

@@ -88,12 +88,17 @@ class ShingleSets:
     shingles: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, shards: Sequence[Tokens], length: int, threshold: float) -> Self:
+    def of(
+        cls, shards: Sequence[Tokens], length: int, threshold: float, among: NDArray[np.bool_] | None = None
+    ) -> Self:
+        """Shingles of `length` tokens. Documents that are not `among` those asked for have none listed."""
         partitioner = Partitioner(shards)
         sizes = np.zeros(partitioner.documents, np.int64)
         holders, commonness = _shared(partitioner, length, sizes)
         shared = np.bincount(holders, minlength=len(sizes)).astype(np.int64)
         kept = sizes - shared < prefix_lengths(sizes, threshold)
+        if among is not None:
+            kept &= among
         starts = np.concatenate([[0], np.cumsum(np.where(kept, shared, 0))])
         order = np.argsort(commonness, kind="stable")
         begins = np.concatenate([[0], np.cumsum(commonness, dtype=np.int64)])

@@ -13,7 +13,7 @@ from services.metrics.lexical.distinct import ead_value
 from services.metrics.lexical.entropy import entropy
 from services.metrics.lexical.heaps import HeapsFit
 from services.metrics.lexical.lengths import QUANTILES, Lengths
-from services.metrics.lexical.richness import DRAW, SHORTEST_MTLD, hdd_of_set
+from services.metrics.lexical.richness import DRAW, SHORTEST_MTLD, RichnessState, hdd_of_set
 from services.metrics.lexical.self_bleu import mean_score, statistics, undefined
 from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.spectrum import Spectrum
@@ -30,6 +30,7 @@ class LexicalValues:
     distinct, ead, entropy    by order
     self_repetition           by formula
     hdd, mtld                 means over the texts long enough, with how many those are
+    richness                  each text's HD-D and MTLD
     words, characters         the lengths of texts in tokens and in code points
     """
 
@@ -47,6 +48,7 @@ class LexicalValues:
     hdd: tuple[Value, int]
     hdd_of_set: Value
     mtld: tuple[Value, int]
+    richness: RichnessState
     words: Lengths
     characters: Lengths
     settings: LexicalSettings
@@ -125,6 +127,7 @@ def lexical_values(summary: Summary, surveys: dict[int, Survey], settings: Lexic
         hdd=summary.richness.mean_hdd(),
         hdd_of_set=hdd_of_set(spectra[1]),
         mtld=summary.richness.mean_mtld(),
+        richness=summary.richness,
         words=summary.words,
         characters=summary.characters,
         settings=settings,

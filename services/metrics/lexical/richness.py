@@ -146,11 +146,19 @@ class RichnessState:
 
     def mean_hdd(self) -> tuple[Value, int]:
         """The mean HD-D of texts of at least 42 tokens, and how many there are."""
-        return _mean(self.hdd[self.lengths >= DRAW], DRAW)
+        return _mean(self.long_hdd(), DRAW)
 
     def mean_mtld(self, shortest: int = SHORTEST_MTLD) -> tuple[Value, int]:
         """The mean MTLD of texts of at least `shortest` tokens, and how many there are."""
-        return _mean(self.mtld[self.lengths >= max(shortest, 1)], shortest)
+        return _mean(self.long_mtld(shortest), shortest)
+
+    def long_hdd(self) -> NDArray[np.float64]:
+        """HD-D of each text that is long enough."""
+        return self.hdd[self.lengths >= DRAW]
+
+    def long_mtld(self, shortest: int = SHORTEST_MTLD) -> NDArray[np.float64]:
+        """MTLD of each text that is long enough."""
+        return self.mtld[self.lengths >= max(shortest, 1)]
 
 
 def hdd_of_set(unigrams: Spectrum) -> Value:

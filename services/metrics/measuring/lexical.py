@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.metrics.intervals.interval import Interval as MeanInterval
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.lexical.compression import BLOCK_LEVEL
 from services.metrics.lexical.contexts import ContextState
@@ -183,9 +184,8 @@ def lengths(subject: Subject) -> Values:
     options, words = subject.options, subject.lengths
     subject.details["lengths"] = {"lengths": words.lengths.tolist(), "texts": words.texts.tolist()}
     data = np.asarray(words.values(), np.float64)
-    interval = mean_interval(data, level=options.level, seed=options.seed) if len(data) > 1 else None
     told: dict[str, Estimator] = {"tokenizer": options.tokenizer, "unit": "tokens"}
-    yield measured("length_mean", words.mean(), told, interval)
+    yield measured("length_mean", words.mean(), told, _of_mean(subject, data))
     yield measured("length_sd", words.standard_deviation(), told)
     names = ("length_p05", "length_median", "length_p95")
     for name, value in zip(names, words.quantiles((0.05, 0.5, 0.95)), strict=True):
@@ -196,13 +196,20 @@ def lengths(subject: Subject) -> Values:
 def hdd(subject: Subject) -> Values:
     value, texts = subject.lexical.hdd
     told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
-    yield measured("hdd", value, {"equation": "HD-D, mean over texts", **told})
+    interval = _of_mean(subject, subject.lexical.richness.long_hdd())
+    yield measured("hdd", value, {"equation": "HD-D, mean over texts", **told}, interval)
 
 
 def mtld(subject: Subject) -> Values:
     value, texts = subject.lexical.mtld
     told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
-    yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told})
+    interval = _of_mean(subject, subject.lexical.richness.long_mtld())
+    yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told}, interval)
+
+
+def _of_mean(subject: Subject, values: NDArray[np.float64]) -> MeanInterval | None:
+    options = subject.options
+    return mean_interval(values, level=options.level, seed=options.seed) if len(values) > 1 else None
 
 
 def jackknife(

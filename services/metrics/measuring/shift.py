@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from scipy.stats import wasserstein_distance
 
 from services.metrics.intervals.interval import Interval
-from services.metrics.intervals.jackknife import GROUPS
 from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
 from services.metrics.measuring.semantic import about
 from services.metrics.measuring.shift_intervals import histogram_intervals, shift_interval, word_intervals
@@ -124,14 +123,6 @@ def frechet(subject: Subject) -> Values:
         "frechet",
         frechet_distance(Moments.of(real), Moments.of(generated)),
         {**_about_both(subject), "equation": "‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁^½ Σ₂ Σ₁^½)^½)"},
-        shift_interval(
-            subject,
-            len(real),
-            len(generated),
-            lambda kept, also: frechet_distance(Moments.of(real[kept]), Moments.of(generated[also])),
-        )
-        if min(len(real), len(generated)) > GROUPS
-        else None,
         moves_with_size=True,
         note="fewer rows than dimensions: biased upwards" if few else "",
     )

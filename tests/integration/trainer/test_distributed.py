@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
+from pydantic import SecretStr
 from safetensors.torch import load
 
 from services.trainer.errors import NonFiniteLoss
 from services.trainer.remote import told_error
-from services.trainer.train_jobs import TrainJobs, manifest
+from services.trainer.settings import TrainerSettings
+from services.trainer.train_jobs import TrainJobs, environment, manifest
 from shared.artifacts import Artifact, project_store, scratch_store
 from shared.contracts.jobs import JobState
 from shared.contracts.training import TrainingRequest
@@ -23,6 +30,7 @@ from tests.integration.trainer.conftest import Trainer
 from tests.integration.trainer.fake_cluster import Cluster, serving
 from tests.unit.services.trainer import tiny
 
+COMPONENT = Path(__file__).parents[3] / "k8s" / "components" / "train-job"
 SMALL = {"epochs": 2, "rows_per_step": 4, "learning_rate": 0.01}
 TEMPLATE = """
 metadata: {labels: {team: studies}}
@@ -177,9 +185,37 @@ def test_a_cluster_that_refuses_says_why(trainer: Trainer, cluster: Cluster) -> 
     )
 
 
-def test_the_template_stays_as_it_was() -> None:
-    template: dict[str, Any] = {"spec": {"trainer": {"image": "x"}}}
-    made = manifest(template, "p", "model-" + "0" * 32, 3)
-    assert template == {"spec": {"trainer": {"image": "x"}}}
+def test_the_manifest_is_the_template_filled_in(trainer: Trainer) -> None:
+    template: dict[str, Any] = yaml.safe_load((COMPONENT / "train-job.yaml").read_text())
+    before = copy.deepcopy(template)
+    settings = trainer.settings.model_copy(update={"s3_secret_key": SecretStr("never in a manifest")})
+    made = manifest(template, "p", "model-" + "0" * 32, 3, environment(settings))
+    assert template == before
     command = ["torchrun", "-m", "services.trainer.distributed", "p", "model-" + "0" * 32, "3"]
-    assert made["spec"]["trainer"] == {"image": "x", "command": command}
+    assert made["spec"]["trainer"]["command"] == command
+    assert made["spec"]["trainer"]["image"] == before["spec"]["trainer"]["image"]
+    names = [variable["name"] for variable in made["spec"]["trainer"]["env"]]
+    assert len(names) == len({*names})
+    assert {name.removeprefix("GAMUT_").lower() for name in names} <= set(TrainerSettings.model_fields)
+    assert "never in a manifest" not in json.dumps(made)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="nothing here renders a kustomization")
+def test_the_component_gives_the_worker_its_template_and_its_right(tmp_path: Path) -> None:
+    folders = [os.path.relpath(path, tmp_path) for path in (COMPONENT.parents[1] / "base", COMPONENT)]
+    overlay = {"resources": folders[:1], "components": folders[1:]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    text = subprocess.run(
+        ["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True
+    ).stdout
+    found = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
+    pod = found["Deployment", "trainer-worker"]["spec"]["template"]["spec"]
+    variables = {one["name"]: one.get("value") for one in pod["containers"][0]["env"]}
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "train-job"]
+    assert variables["GAMUT_TRAIN_JOB_TEMPLATE"] == mount["mountPath"] + "/train-job.yaml"
+    (volume,) = [one for one in pod["volumes"] if one["name"] == "train-job"]
+    assert "train-job.yaml" in found["ConfigMap", volume["configMap"]["name"]]["data"]
+    assert pod["automountServiceAccountToken"]
+    (rule,) = found["Role", pod["serviceAccountName"]]["rules"]
+    assert (rule["apiGroups"], rule["resources"]) == (["trainer.kubeflow.org"], ["trainjobs"])
+    assert set(rule["verbs"]) == {"create", "get", "delete"}

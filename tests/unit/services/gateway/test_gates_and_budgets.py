@@ -156,6 +156,7 @@ def test_resuming_over_http(client: TestClient, suite: SmallSuite) -> None:
     job = client.post("/v1/experiments", json=document).json()
     suite.drain()
     assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "paused"
+    assert client.get(f"/v1/jobs/{job['id']}/wait?timeout=60").json()["state"] == "paused"  # at once
     address = f"/v1/experiments/{job['id']}/resume"
     assert client.post(address, json={}).status_code == 422
     assert client.post(address, json={"budget": None}).json()["state"] == "queued"

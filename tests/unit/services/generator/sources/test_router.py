@@ -210,6 +210,20 @@ async def test_without_any_source_the_job_pauses_and_goes_on_when_one_is_back() 
     assert pauses[1:] == [""]
 
 
+async def test_a_refused_key_ends_patience_though_the_server_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that lists its models to anybody came back from every probe, and the job never ended."""
+    monkeypatch.setattr("services.generator.sources.lane.Lane.probe_delay", lambda lane: 0.01)
+    refused = SourceError(Reason.DENIED, "HTTP 401: no such key", source="a")
+    source = Source("a", lambda n: refused)
+    async with routed(source, patience=0.5) as (router, pauses), asyncio.timeout(20):
+        with pytest.raises(NoSource, match="HTTP 401: no such key"):
+            await router.ask(CALL)
+    assert "HTTP 401: no such key" in pauses[-1]
+    assert len(source.calls) <= 10
+
+
 async def test_patience_ends() -> None:
     source = Source("a")
     source.alive = False

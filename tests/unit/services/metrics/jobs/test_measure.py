@@ -281,7 +281,7 @@ def test_self_bleu_has_both_conventions(
 
 def test_shifts_have_intervals_that_hold_their_values(bench: Any, measuring: Measuring) -> None:
     dataset, reference = bench.dataset(texts(60, 1)), bench.dataset(texts(80, 3))
-    metrics = [Metric.UNIGRAM_SHIFT, Metric.LENGTH_SHIFT, Metric.EMBEDDING_SHIFT, Metric.FRECHET]
+    metrics = [Metric.UNIGRAM_SHIFT, Metric.LENGTH_SHIFT, Metric.EMBEDDING_SHIFT]
     request = MeasurementRequest(dataset=dataset, reference=reference, metrics=metrics, pictures=False)
     values = bench.run(measuring.measure, request).json("measurement.json")["values"]
     for value in values:
@@ -292,3 +292,10 @@ def test_shifts_have_intervals_that_hold_their_values(bench: Any, measuring: Mea
         dataset=dataset, reference=dataset, metrics=metrics[1:3], smoothing=0, pictures=False
     )
     assert bench.run(measuring.measure, unsmoothed).summary["kl_embedding"] == 0
+
+
+def test_richness_has_intervals_over_texts(bench: Any, measuring: Measuring) -> None:
+    dataset = bench.dataset(texts(30, 3, words=60))
+    request = MeasurementRequest(dataset=dataset, metrics=[Metric.HDD, Metric.MTLD], pictures=False)
+    for value in bench.run(measuring.measure, request).json("measurement.json")["values"]:
+        assert value["interval"]["low"] < value["value"] < value["interval"]["high"]
