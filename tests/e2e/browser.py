@@ -51,7 +51,7 @@ class Browser:
         )
         return told["result"].get("value")
 
-    async def until(self, expression: str, seconds: float = 240) -> None:
+    async def until(self, expression: str, seconds: float = 800) -> None:
         """Waits for the page to say so: it changes by itself."""
         async with asyncio.timeout(seconds):
             while True:
