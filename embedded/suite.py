@@ -35,6 +35,8 @@ from embedded.processes import (
 )
 
 READY_SECONDS = 180
+VLLM_READY_SECONDS = 600
+"""A real vLLM takes half a minute on an idle machine with two cores, and minutes on a busy one."""
 
 
 class SuiteError(Exception):
@@ -123,9 +125,11 @@ def status(data_dir: Path) -> str:
 def _wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
     for name, url in suite.ready_urls().items():
         told(name)
+        vllm = name == "source" and suite.source.started_here == "vllm"
+        seconds = VLLM_READY_SECONDS if vllm else READY_SECONDS
         try:
             for attempt in Retrying(
-                stop=stop_after_delay(READY_SECONDS),
+                stop=stop_after_delay(seconds),
                 wait=wait_fixed(0.25),
                 retry=retry_if_exception_type(httpx.HTTPError),
             ):
@@ -133,7 +137,7 @@ def _wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
                     httpx.get(url, timeout=5).raise_for_status()
         except RetryError as late:
             raise SuiteError(
-                f"{name} did not answer within {READY_SECONDS} s; its last lines are in {suite.logs}"
+                f"{name} did not answer within {seconds} s; its last lines are in {suite.logs}"
             ) from late
 
 

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.trainer import corpus, results
+from benchmarks.trainer import results
 from benchmarks.trainer.cases import Case, Options, cases
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -73,7 +73,7 @@ def compare(case: Case, options: Options, repeats: int) -> dict[str, Any]:
     }
     if "peak_bytes" in ours:
         row |= {f"{side}_mib": round(found["peak_bytes"] / 2**20) for side, found in _named(ours, theirs)}
-        row["note"] = f"{ours['rows']} rows, {ours['tokens']} tokens of {corpus.source()}"
+        row["note"] = f"{ours['rows']} rows, {ours['tokens']} tokens of {case.source}"
     else:
         row |= {f"{side}_total_seconds": found["total_seconds"] for side, found in _named(ours, theirs)}
         row["note"] = f"{case.members} adapters in one step, against one adapter's step alone"

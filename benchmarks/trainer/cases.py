@@ -28,6 +28,11 @@ class Case:
     members: int = 1
 
     @property
+    def source(self) -> str:
+        """Whose text the rows are."""
+        return "Dolly" if getattr(self.rows, "func", None) is corpus.instructions else corpus.source()
+
+    @property
     def asked(self) -> TrainingSettings:
         return TrainingSettings.model_validate({"epochs": 1, **self.settings})
 

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from peft import PeftModel
@@ -47,6 +47,8 @@ class Passenger:
     state: MemberState | None
     record: JobRecord | None = None
     signals: Signals | None = None
+    hold: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """On a companion's job; closed as soon as its last step is kept, however long the others go on."""
 
     @property
     def step(self) -> int:
@@ -124,7 +126,7 @@ def _company(
             found = _passenger(settings, leader, record, signals, workspace)
             if found is None or found.step != first.step or found.needs(settings) > room:
                 continue
-            held.push(hold.pop_all())
+            found.hold = held.enter_context(hold.pop_all())
             room, seats = room - found.needs(settings), seats - 1
             yield found
 
@@ -176,7 +178,10 @@ def _train(
         by_name = {one.states.artifact: one for one in passengers}
 
         def keep(one: Member, state: MemberState) -> None:
-            by_name[one.name].states.save(state)
+            passenger = by_name[one.name]
+            passenger.states.save(state)
+            if one.done:
+                passenger.hold.close()
 
         around = Surroundings(
             progress=_teller(passengers, members, workspace, companions), check=workspace.check
@@ -216,7 +221,7 @@ def _teller(
             return
         last = now
         for one, its in zip(passengers, members, strict=True):
-            if one.record is not None and its.wanted():
+            if one.record is not None and its.wanted() and not its.done:
                 companions.tell(one.record.id, len(its.curve), len(its.plan), workspace.job)
 
     return tell

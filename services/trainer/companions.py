@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import redis
@@ -69,7 +69,8 @@ class Companions:
                 log.info("training.joined", job=record.id)
                 yield True
         finally:
-            self.live.release(record.id, holder)
+            with suppress(redis.RedisError):  # then the lease lapses by itself
+                self.live.release(record.id, holder)
             self._hand_back(record.id)
 
     def tell(self, job: str, done: int, total: int, leader: str) -> None:

@@ -98,6 +98,31 @@ def test_a_sweep_costs_one_training_and_ends_as_its_solo_runs(trainer: Trainer) 
         assert_equal(trainer.artifact(ended), solo)
 
 
+def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) -> None:
+    """Once its last step is kept, a companion's job is any worker's again."""
+    requests = sweep(trainer)
+    jobs = submitted(trainer, requests)
+    other = trainer.runner()
+    ended: dict[float, JobState] = {}
+
+    def leads(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+        tell = workspace.progress
+
+        def progress(done: float, *args: Any, **detail: Any) -> None:
+            tell(done, *args, **detail)
+            if done:
+                other.run(jobs[1].id)
+                ended[done] = trainer.records.get(jobs[1].id).state
+
+        workspace.progress = progress  # type: ignore[method-assign]
+        return make_training(trainer.settings, trainer.companions, asked, workspace)
+
+    trainer.runner({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the companion has six
+    assert ended[5] is JobState.QUEUED
+    assert ended[8] is JobState.SUCCEEDED
+    assert trainer.records.get(jobs[2].id).state is JobState.SUCCEEDED
+
+
 def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
     """The leader's process dies at its fifth step; another member leads from there, and the dead one's job is
     taken up last.
