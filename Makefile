@@ -12,7 +12,7 @@ GAMUT := $(RUN) -m embedded
 DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(MODEL),--model $(MODEL)) $(if $(RECIPE),--recipe $(RECIPE))
 
-.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-metrics \
+.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
 	bench-generator bench-trainer openapi clients backup restore collect clean
 
 help: ## Show this list
@@ -65,7 +65,10 @@ models: $(READY) ## Train the bundled stand-in models again (about 30 CPU minute
 vllm-cpu: ## Make .venv-vllm: a real vLLM on the CPU, in an environment of its own
 	scripts/vllm-cpu.sh
 
-bench: bench-metrics bench-generator bench-trainer ## Run every benchmark beside its peers
+bench: bench-gateway bench-metrics bench-generator bench-trainer ## Run every benchmark beside its peers
+
+bench-gateway: $(READY) ## The gateway beside bare FastAPI, Celery chords and plain SSE
+	$(RUN) -m benchmarks.gateway
 
 bench-metrics: $(READY) ## The metrics beside the packages people use today
 	$(RUN) -m benchmarks.metrics
