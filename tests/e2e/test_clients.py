@@ -112,7 +112,7 @@ def test_the_inner_services_clients_read_their_answers(suite: Suite) -> None:
 
     generator = Generator(base_url=f"http://127.0.0.1:{suite.ports.generator}")
     sources: Any = list_sources.sync(client=generator)
-    assert [source.name for source in sources] == ["stories"]
+    assert "stories" in [source.name for source in sources]
     metrics = Metrics(base_url=f"http://127.0.0.1:{suite.ports.metrics}", timeout=60)
     body = MeasureTextsRequest(texts=["a fox slept", "a cat ran far"])
     assert measure_texts.sync(client=metrics, body=body).measured is not None

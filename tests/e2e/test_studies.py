@@ -163,7 +163,7 @@ def test_the_gateway_lists_every_study(gateway: Gateway) -> None:
 
 
 def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
-    gateway: Gateway, inputs: dict[str, str], tmp_path: Path
+    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
     """More topics, more distinct text; and what is recommended is what tests best. No figure is fixed."""
     call = {
@@ -171,12 +171,14 @@ def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
         "sweep": {"level": {"D0": 1, "D1": 3, "D2": 10, "D3": 60}, "seed": [1, 2, 3]},
     }
     quoted = gateway.post(
-        "/v1/experiments/estimate", {"recipe": "diversity-ladder", "inputs": inputs, **call}
+        "/v1/experiments/estimate",
+        {"recipe": "diversity-ladder", "inputs": small_inputs["completion"], **call},
     )
     assert quoted["rows"] == {"low": 1200, "high": 1200}
     for name in ("calls", "tokens", "training_seconds", "wall_seconds"):
         assert 0 < quoted[name]["low"] <= quoted[name]["high"], name
-    report = report_of(gateway, run(gateway, "diversity-ladder", inputs, call), tmp_path)
+    job = run(gateway, "diversity-ladder", small_inputs["completion"], call)
+    report = report_of(gateway, job, tmp_path)
     [answer] = report["answers"]
     doses = {dose["label"]: dose for dose in answer["doses"]}
     assert all(dose["outcome"]["seeds"] == 3 for dose in doses.values())
