@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,10 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from embedded.client import Gateway
 from embedded.demo import DATA, RECIPE, TEST
 from embedded.suite import Suite, start, stop
+from tests.deploy.stack import KeyedGateway
 from tests.e2e.conftest import shrunk
+
+KEY = "gamut_" + secrets.token_urlsafe(32)
 
 
 @pytest.fixture
@@ -22,8 +26,12 @@ def suite_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sui
     if not address:
         pytest.skip("GAMUT_TEST_S3 names no S3 server")
     server = urlsplit(address)
+    keys = tmp_path / "keys.json"
+    digest = "sha256:" + hashlib.sha256(KEY.encode()).hexdigest()
+    keys.write_text(json.dumps([{"digest": digest, "project": "default", "owner": "a test"}]))
     settings = {
         "STORE": "s3",
+        "API_KEYS_FILE": str(keys),
         "S3_ENDPOINT": f"{server.hostname}:{server.port}",
         "S3_ACCESS_KEY": server.username or "",
         "S3_SECRET_KEY": server.password or "",
@@ -41,7 +49,7 @@ def suite_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sui
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_main_job_on_s3(suite_on_s3: Suite, tmp_path: Path) -> None:
-    gateway = Gateway(suite_on_s3.url)
+    gateway = KeyedGateway(suite_on_s3.url, KEY)
     inputs = {"real": gateway.upload(DATA, "completion", {}), "test": gateway.upload(TEST, "completion", {})}
     recipe = shrunk(RECIPE, seed=3) | {"inputs": inputs, "sweep": {"topics": [20], "seed": [3]}}
     job = gateway.wait(gateway.post("/v1/experiments", recipe)["id"])
