@@ -46,7 +46,6 @@ def nowhere(
     with printed.open("w") as stderr, monkeypatch.context() as patched:
         patched.setattr("sys.stderr", stderr)
         configure_logging("DEBUG", "json")
-        structlog.configure(cache_logger_on_first_use=False)  # a logger would keep this test's file
         with caplog.at_level(logging.DEBUG):
             yield
         structlog.reset_defaults()
