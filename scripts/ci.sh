@@ -45,6 +45,10 @@ make setup
 echo "== clients"
 make clients || echo "the clients could not be made: their tests will say that they were skipped"
 
+echo "== types of other projects' Kubernetes kinds"
+npm ci --prefix tests/deploy/kinds --no-audit --no-fund --loglevel=error ||
+    echo "they cannot be had: the tests that need them will say that they were skipped"
+
 if [ -n "${VLLM_BUILD:-}" ]; then
     echo "== vLLM"
     if wait "$VLLM_BUILD"; then

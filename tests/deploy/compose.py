@@ -12,6 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = ("demo", "cpu", "gpu", "own")
+NO_COMPOSE = "no Docker Compose here: `make setup` brings it to Linux on x86-64; elsewhere install its plugin"
 SECRETS = ("REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")
 
 

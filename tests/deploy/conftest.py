@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.manifests import OVERLAYS, Manifest, render, renderer
+from tests.deploy.manifests import NO_RENDERER, OVERLAYS, Manifest, render, renderer
 
 
 @pytest.fixture(params=OVERLAYS)
 def overlay(request: pytest.FixtureRequest) -> str:
     if renderer() is None:
-        pytest.skip("neither kustomize nor kubectl is on this machine")
+        pytest.skip(NO_RENDERER)
     return str(request.param)
 
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = sorted(path.parent.name for path in K8S.glob("overlays/*/kustomization.yaml"))
 Manifest = dict[str, Any]
+NO_RENDERER = "nothing here renders kustomizations: install kubectl 1.27 or newer, or kustomize 5"
 
 
 def renderer() -> list[str] | None:

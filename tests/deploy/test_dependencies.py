@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 import sys
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.deploy.closure import installed
 from tests.deploy.processes import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +31,7 @@ def test_an_extra_brings_whatever_its_code_imports(service: str) -> None:
     for path in files:
         for name in _imported(path):
             providers = {canonicalize_name(d) for d in _providers().get(name, [name])}
-            if not providers & (_installed(service) | EXTRAS_OF_THEIR_OWN):
+            if not providers & (installed(service) | EXTRAS_OF_THEIR_OWN):
                 missing[name] = str(path.relative_to(ROOT))
     assert missing == {}
 
@@ -41,39 +40,13 @@ def test_an_extra_brings_whatever_its_code_imports(service: str) -> None:
 def test_whatever_an_extra_brings_has_one_version(service: str) -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {canonicalize_name(line.split("==")[0]) for line in lines if "==" in line}
-    assert _installed(service) - {"gamut", "setuptools"} <= pinned  # `pip freeze` leaves setuptools out
+    assert installed(service) - {"gamut", "setuptools"} <= pinned  # `pip freeze` leaves setuptools out
 
 
 @cache
 def _providers() -> Mapping[str, list[str]]:
     """Import name → the distributions that have it."""
     return packages_distributions()
-
-
-@cache
-def _installed(service: str) -> frozenset[str]:
-    """The distributions that the extra installs here, with all that they require in turn."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    waiting = [*project["dependencies"], *project["optional-dependencies"][service]]
-    found: set[str] = {"gamut"}
-    seen: set[tuple[str, frozenset[str]]] = set()
-    while waiting:
-        wanted = Requirement(waiting.pop())
-        name, extras = canonicalize_name(wanted.name), frozenset(wanted.extras)
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        try:
-            own = requires(name) or []
-        except PackageNotFoundError:
-            continue  # a requirement of another platform or Python
-        found.add(name)
-        waiting += [r for r in own if _applies(Requirement(r), extras)]
-    return frozenset(found)
-
-
-def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
-    return requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in ("", *extras))
 
 
 def _imported(path: Path) -> set[str]:

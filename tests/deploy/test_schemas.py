@@ -1,9 +1,11 @@
 """Strict validation: an unknown field is an error. Built-in kinds against two Kubernetes versions; kinds of
-other projects against their own definitions, when `GAMUT_CRDS` names a folder that holds them."""
+other projects against their published types, or, where no registry has those, against definitions in a folder
+that `GAMUT_CRDS` names."""
 
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,14 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tests.deploy.manifests import Manifest
+from tests.deploy.custom_kinds import PACKAGES, compiler, faults
+from tests.deploy.manifests import NO_RENDERER, Manifest, render, renderer
 
 VERSIONS = ("1.31", "1.37")
-CUSTOM = {
-    "keda.sh/v1alpha1",
-    "kueue.x-k8s.io/v1beta2",
-    "monitoring.coreos.com/v1",
-}
+UNPUBLISHED = {"kueue.x-k8s.io/v1beta2"}
+CUSTOM = UNPUBLISHED | set(PACKAGES)
+WITH_CUSTOM = ("gpu", "kueue")
+NOT_INSTALLED = "no types of custom kinds here: npm ci --prefix tests/deploy/kinds"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -30,15 +32,46 @@ def test_built_in_kinds_are_valid(manifests: tuple[Manifest, ...], version: str)
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_custom_kinds_are_valid(manifests: tuple[Manifest, ...]) -> None:
+@pytest.mark.parametrize("overlay", WITH_CUSTOM)
+def test_published_kinds_are_valid(overlay: str, tmp_path: Path) -> None:
+    checked = [m for m in _rendered(overlay) if m["apiVersion"] in PACKAGES]
+    assert {m["kind"] for m in checked} >= {"ScaledJob", "ScaledObject", "ServiceMonitor"}
+    if compiler() is None:
+        pytest.skip(NOT_INSTALLED)
+    assert faults(checked, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("pollingInterval", "often"), ("poolingInterval", 5), ("jobTargetRef", {}), ("triggers", {})],
+)
+def test_a_faulty_custom_kind_is_noticed(field: str, value: Any, tmp_path: Path) -> None:
+    job = deepcopy(next(m for m in _rendered("gpu") if m["kind"] == "ScaledJob"))
+    if compiler() is None:
+        pytest.skip(NOT_INSTALLED)
+    job["spec"][field] = value
+    assert "error TS" in faults([job], tmp_path)
+
+
+def test_unpublished_kinds_are_valid() -> None:
+    checked = [m for m in _rendered("kueue") if m["apiVersion"] in UNPUBLISHED]
+    assert {m["kind"] for m in checked} == {"ClusterQueue", "LocalQueue", "ResourceFlavor"}
     folder = os.environ.get("GAMUT_CRDS")
     if folder is None:
-        pytest.skip("GAMUT_CRDS names no folder of custom resource definitions")
+        pytest.skip(
+            "no package has the definitions of kueue.x-k8s.io: put the YAML files of a Kueue release into a "
+            "folder and name it in GAMUT_CRDS"
+        )
     definitions = _definitions(Path(folder))
-    for manifest in manifests:
-        if manifest["apiVersion"] in CUSTOM:
-            schema = definitions[manifest["apiVersion"], manifest["kind"]]
-            Draft202012Validator(_strict(schema)).validate(manifest)
+    for manifest in checked:
+        schema = definitions[manifest["apiVersion"], manifest["kind"]]
+        Draft202012Validator(_strict(schema)).validate(manifest)
+
+
+def _rendered(overlay: str) -> tuple[Manifest, ...]:
+    if renderer() is None:
+        pytest.skip(NO_RENDERER)
+    return render(overlay)
 
 
 def _definitions(folder: Path) -> dict[tuple[str, str], Any]:
