@@ -1,58 +1,88 @@
 """Parquet files that are small on disk and enormous in memory.
 
-A text that stands once in a column's dictionary may be in a million rows; a page of zeros compresses a
-thousandfold. So what the file says of its columns is looked at before any is read, texts stay in their
-dictionary, and only so many rows are unpacked at a time as fit into `SLICE_BYTES`.
+A text that stands once in a column's dictionary may be in a million cells, of a column of texts or deep
+inside lists and structs; a page of zeros compresses a thousandfold; one row may hold a hundred million empty
+values. So what the file says of its columns is looked at before any is read, every text stays in its
+dictionary, and only as many rows are read at a time, and unpacked (`unpacking`), as fit into memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from services.metrics.ingestion.records import Fault, Unreadable
 
 MAX_CHUNK_BYTES = 2**30
+MAX_GROUP_BYTES = 2 * 2**30
 MAX_VALUES_A_ROW = 100_000
-SLICE_BYTES = 64 * 2**20
+MAX_NESTED_VALUES = 2**25
+"""Of a row group's lists together: one row may have all of them, and each takes some 20 bytes while read."""
+MAX_WIDTH = 2**16
+"""Bytes of a value of fixed width: those are not kept in a dictionary."""
+MAX_COLUMNS = 10_000
+BATCH_ROWS = 1024
+BATCH_BYTES = 64 * 2**20
+VALUE_BYTES = 16  # of a number, or of a text's place in its dictionary, with its levels
 
 
 def refuse_bombs(metadata: pq.FileMetaData) -> None:
-    """Raises Unreadable for a column that would not fit into memory once it is unpacked."""
+    """Raises Unreadable for a file that would not fit into memory once it is unpacked."""
+    if metadata.num_columns > MAX_COLUMNS:
+        raise _too_large(f"over {MAX_COLUMNS} columns")
+    nested = set()
+    for column in _columns(metadata):
+        if column.max_repetition_level:
+            nested.add(column.path)
+        if column.length > MAX_WIDTH:
+            raise _too_large(f"values of {column.length} bytes in {column.path}: write them as `binary`")
     for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
-        for chunk in (group.column(number) for number in range(group.num_columns)):
-            if chunk.total_uncompressed_size > MAX_CHUNK_BYTES:
-                size = f"{chunk.total_uncompressed_size / 2**30:.1f} GiB"
+        _refuse_group(group, nested)
+
+
+def _refuse_group(group: pq.RowGroupMetaData, nested: set[str]) -> None:
+    size = values = 0
+    for chunk in (group.column(number) for number in range(group.num_columns)):
+        size += chunk.total_uncompressed_size
+        if chunk.total_uncompressed_size > MAX_CHUNK_BYTES:
+            shown = f"{chunk.total_uncompressed_size / 2**30:.1f} GiB"
+            raise _too_large(f"{shown} of {chunk.path_in_schema} in one row group: write smaller row groups")
+        if chunk.num_values > MAX_VALUES_A_ROW * max(group.num_rows, 1):
+            raise _too_large(f"over {MAX_VALUES_A_ROW} values of {chunk.path_in_schema} in a row")
+        if chunk.path_in_schema in nested:
+            values += chunk.num_values
+            if values > MAX_NESTED_VALUES:
                 raise _too_large(
-                    f"{size} of {chunk.path_in_schema} in one row group: write smaller row groups"
+                    f"over {MAX_NESTED_VALUES} values in the lists of one row group, with "
+                    f"{chunk.path_in_schema}: write smaller row groups"
                 )
-            if chunk.num_values > MAX_VALUES_A_ROW * max(group.num_rows, 1):
-                raise _too_large(f"over {MAX_VALUES_A_ROW} values of {chunk.path_in_schema} in a row")
+    if size > MAX_GROUP_BYTES:
+        raise _too_large(f"{size / 2**30:.1f} GiB in one row group: write smaller row groups")
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Whether values are bytes of any length, which a dictionary can repeat."""
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return any(test(kind) for test in tests)
+def texts(metadata: pq.FileMetaData) -> list[str]:
+    """The columns, however deep, whose values are bytes of any length, which a dictionary can repeat."""
+    return [
+        column.path
+        for column in _columns(metadata)
+        if column.physical_type == "BYTE_ARRAY" and column.logical_type.type != "DECIMAL"
+    ]
 
 
-def small_slices(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """The rows, unpacked a few at a time."""
-    largest = sum(_longest(column) for column in batch.columns)
-    rows = max(1, SLICE_BYTES // max(largest, 1))
-    for start in range(0, batch.num_rows, rows):
-        yield from batch.slice(start, rows).to_pylist()
+def rows_at_a_time(metadata: pq.FileMetaData) -> int:
+    """How many rows are read together, at most `BATCH_ROWS`: as many as take `BATCH_BYTES` on average."""
+    widths = {column.path: VALUE_BYTES + column.length for column in _columns(metadata)}
+    widest = 1.0
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        chunks = (group.column(number) for number in range(group.num_columns))
+        taken = sum(chunk.num_values * widths[chunk.path_in_schema] for chunk in chunks)
+        widest = max(widest, taken / max(group.num_rows, 1))
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / widest)))
 
 
-def _longest(column: pa.Array) -> int:
-    """Bytes of a column's longest text; 0 for what is not a text."""
-    if not pa.types.is_dictionary(column.type) or not len(column.dictionary):
-        return 0
-    return int(pc.max(pc.binary_length(column.dictionary)).as_py() or 0)
+def _columns(metadata: pq.FileMetaData) -> Iterator[pq.ColumnSchema]:
+    return (metadata.schema.column(number) for number in range(metadata.num_columns))
 
 
 def _too_large(what: str) -> Unreadable:

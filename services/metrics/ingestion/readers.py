@@ -12,13 +12,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.metrics.ingestion.bombs import is_text, refuse_bombs, small_slices
+from services.metrics.ingestion.bombs import refuse_bombs, rows_at_a_time, texts
 from services.metrics.ingestion.lines import numbered_lines, undecodable
 from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Record, Unreadable
+from services.metrics.ingestion.unpacking import unpacked
 from shared.contracts.datasets import FileFormat
 
 Reader = Callable[[Path], Iterator[Record | Fault]]
-PARQUET_BATCH = 1024
 
 
 def read_records(path: Path, file_format: FileFormat) -> Iterator[Record | Fault]:
@@ -142,14 +142,13 @@ class _DecodedLines:
 def _parquet(path: Path) -> Iterator[Record | Fault]:
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            refuse_bombs(file.metadata)
-            texts = [field.name for field in file.schema_arrow if is_text(field.type)]
-        with pq.ParquetFile(path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(PARQUET_BATCH):
-                for values in small_slices(batch):
-                    yield Record(number, None, values)
-                    number += 1
+        metadata = pq.read_metadata(path)
+        refuse_bombs(metadata)
+        options = {"read_dictionary": texts(metadata), "arrow_extensions_enabled": False, "pre_buffer": False}
+        with pq.ParquetFile(path, metadata=metadata, **options) as file:
+            for batch in file.iter_batches(rows_at_a_time(metadata), use_threads=False):
+                yield from unpacked(batch, number)
+                number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise Unreadable(Fault(number, None, None, f"not readable as Parquet: {why}")) from error
