@@ -1,9 +1,13 @@
 """What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json.
 
+Names of parts (`posts listening transfer startup coordination`) run those alone and keep the other rows.
+
 * The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
   to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
 * The CPU from the gateway's import to its first answer, beside a bare FastAPI application's.
-* Instructions of a validated POST, beside the same body on a bare FastAPI route (callgrind).
+* Instructions of a POST, beside the same body validated by a bare FastAPI route (callgrind, the
+  application called in its own process, no socket): through all that every request goes through, and for a job
+  that exists.
 * Memory with 1,000 listeners of events, beside sse-starlette alone; and after a large file went up and down.
 
 Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
@@ -20,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +36,7 @@ from benchmarks.gateway import listeners, transfers
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
 TOPICS = tuple(range(1, 50))  # 4 jobs each, and four more: 200 nodes
-POSTS = 100
+POSTS = 40
 TRANSFERRED = int(os.environ.get("GAMUT_BENCH_BYTES", 2 * 2**30))
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -63,26 +68,39 @@ def main() -> None:
             "GAMUT_LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
         }
-        rows = [
-            *_posts(environment),
-            _listening(environment),
-            _transfer(environment),
-            _startup(environment),
-            _coordination(Path(folder), environment),
-        ]
-    RESULT.parent.mkdir(exist_ok=True)
+        parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "posts": lambda: _posts(environment),
+            "listening": lambda: [_listening(environment)],
+            "transfer": lambda: [_transfer(environment)],
+            "startup": lambda: [_startup(environment)],
+            "coordination": lambda: [_coordination(Path(folder), environment)],
+        }
+        asked = sys.argv[1:] or list(parts)
+        made = {name: [row | {"part": name} for row in parts[name]()] for name in asked}
+    before = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
+    made = {name: rows for name, rows in made.items() if rows}
+    kept = [row for row in before if row["part"] in parts and row["part"] not in made]
+    rows = sorted(
+        [*kept, *(row for rows in made.values() for row in rows)], key=lambda row: [*parts].index(row["part"])
+    )
     RESULT.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     print(RESULT.read_text())
 
 
 def _posts(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """Instructions of one request: the slope between two run lengths, so that start-up cancels out."""
+    """Instructions of one request: the slope between two run lengths, so that what is done once cancels out.
+
+    Counting begins after the first requests: start-up runs uninstrumented.
+    """
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: the POSTs are left out")
         return []
     bare, edge, known = (_instructions(side, environment) / 1e6 for side in ("bare", "edge", "known"))
     peer, release = "fastapi, one route", version("fastapi")
-    names = ("a validated POST through the gateway's edge", "a validated POST that finds its job")
+    names = (
+        "POST: a validated body on a route behind the gateway's edge",
+        "POST: a validated body digested, looked up in the store and answered with its job",
+    )
     return [
         _row(name, peer, release, ours, bare, "M instructions")
         for name, ours in zip(names, (edge, known), strict=True)
@@ -92,7 +110,8 @@ def _posts(environment: dict[str, str]) -> list[dict[str, Any]]:
 def _instructions(side: str, environment: dict[str, str]) -> float:
     counts = []
     for requests in (POSTS, 4 * POSTS):
-        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
+        options = ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--instr-atstart=no"]
+        command = ["valgrind", *options, sys.executable]
         program = ["-m", "benchmarks.gateway.posts", side, str(requests)]
         ran = subprocess.run(
             [*command, *program], env=environment | {"PYTHONHASHSEED": "0"}, cwd=ROOT,

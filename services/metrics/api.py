@@ -18,7 +18,7 @@ from services.metrics.ingestion.texts import file_texts
 from services.metrics.jobs.text_sets import Embedders, embedders
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
 from services.metrics.settings import MetricsSettings
-from shared.contracts.measurement import MOST_TEXTS, MeasureTextsRequest, MeasureTextsResponse
+from shared.contracts.measurement import MOST_TEXTS, MeasureTextsRequest, MeasureTextsResponse, Metric
 from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest
 from shared.http.service import make_api
@@ -40,7 +40,18 @@ def create_app(settings: MetricsSettings | None = None) -> FastAPI:
     settings = settings or MetricsSettings()
     configure_logging(settings.log_level, settings.log_format)
     configure_tracing(settings.service, settings.otlp_endpoint)
-    return create_api(embedders(settings.embeddings), settings.max_measure_bytes)
+    find = embedders(settings.embeddings)
+    if settings.prepared:
+        prepare(find)
+    return create_api(find, settings.max_measure_bytes)
+
+
+def prepare(find: Embedders) -> None:
+    """Measure two small sets in every way, so that whatever is compiled at its first use has been."""
+    texts = ["the fox ran far away from the house", "the cat sat by the tree", "the dog ran to the fox"]
+    metrics = sorted(set(Metric) - {Metric.DEFAULT, Metric.CONTAMINATION, Metric.REJECTS})
+    request = MeasureTextsRequest(texts=texts * 3, reference=texts * 2, metrics=metrics)
+    answer(_subject(request, find), None, "application/json")
 
 
 def create_api(find: Embedders, max_body_bytes: int) -> FastAPI:

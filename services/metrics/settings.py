@@ -25,4 +25,7 @@ class MetricsSettings(CommonSettings):
     ray_address: str | None = Field(
         default=None, description="A Ray cluster to measure large datasets on instead (`auto`, `ray://…`)."
     )
+    prepared: bool = Field(
+        default=False, description="Compile before the first request is taken, not while it waits."
+    )
     max_measure_bytes: int = Field(default=32 * 2**20, ge=2**10, description="Body of a synchronous measure.")

@@ -1,10 +1,13 @@
 """The trainer's own small API: what a job would take, before anything runs.
 
 `uvicorn --factory services.trainer.api:create_app`. The plan's modules (torch, transformers) are imported
-with the first plan, so that the process answers health checks at once.
+with the first plan, so that the process answers health checks at once; with `GAMUT_PREPARED` before it
+serves, so that no request waits for them.
 """
 
 from __future__ import annotations
+
+import importlib
 
 from fastapi import FastAPI
 
@@ -45,4 +48,6 @@ def _ask(_answer: object) -> None:
 def create_app() -> FastAPI:
     """The app as a process serves it, from `GAMUT_*` settings."""
     settings = TrainerSettings()
+    if settings.prepared:
+        importlib.import_module("services.trainer.pricing")
     return create_api(settings, connect(settings))

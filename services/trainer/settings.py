@@ -12,6 +12,9 @@ from shared.settings import CommonSettings
 
 class TrainerSettings(CommonSettings):
     service: ClassVar[str] = "trainer"
+    prepared: bool = Field(
+        default=False, description="Load the libraries before the first request is taken, not while it waits."
+    )
     models: dict[str, str] = Field(
         default={},
         description="The allow-list of bases: name -> folder, or hub id `<owner>/<model>[@<revision>]`.",

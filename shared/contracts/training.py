@@ -390,7 +390,7 @@ class Range(Contract):
 class PlanRequest(Contract):
     """A training or an evaluation to be priced, in the project that holds its dataset."""
 
-    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
+    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     training: TrainingRequest | None = None
     evaluation: EvaluationRequest | None = None
 

@@ -94,3 +94,10 @@ def test_an_unknown_base_is_answered_with_the_known_ones(client: TestClient, tra
     answer = client.post("/v1/plan", json=body(dataset, base="gpt-5"))
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_model")
     assert "tiny-gpt2, tiny-llama" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("project", [".", "..", ".hidden", "a/b", ""])
+def test_a_project_whose_name_is_no_name_is_refused(client: TestClient, project: str) -> None:
+    answer = client.post("/v1/plan", json=body("dataset-" + "0" * 32) | {"project": project})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/project"

@@ -43,6 +43,32 @@ def test_the_process_is_light() -> None:
     assert found.stdout.strip() == "[]"
 
 
+def test_a_prepared_process_compiles_nothing_more() -> None:
+    program = """
+import gc, json, sys
+from fastapi.testclient import TestClient
+from numba.core.dispatcher import Dispatcher
+from services.metrics.api import create_app
+from services.metrics.settings import MetricsSettings
+
+def compiled():
+    kernels = [kernel for kernel in gc.get_objects() if isinstance(kernel, Dispatcher) and kernel.signatures]
+    return {kernel.py_func.__qualname__ for kernel in kernels if "services" in kernel.py_func.__module__}
+
+client = TestClient(create_app(MetricsSettings(prepared=True)))
+before = compiled()
+assert client.post("/v1/measure", json=json.loads(sys.argv[1])).status_code == 200
+print(len(before), sorted(compiled() - before))
+"""
+    body = json.dumps({"texts": OTHERS, "reference": TEXTS, "metrics": ["default"]})
+    ran = subprocess.run(
+        [sys.executable, "-c", program, body], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    count, _, more = ran.stdout.strip().partition(" ")
+    assert int(count) > 10
+    assert more == "[]"
+
+
 def test_health_and_readiness(client: TestClient) -> None:
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/ready").status_code == 200
