@@ -5,9 +5,9 @@ Names of parts (`posts listening transfer startup coordination`) run those alone
 * The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
   to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
 * The CPU from the gateway's import to its first answer, beside a bare FastAPI application's.
-* Instructions of a POST, beside the same body validated by a bare FastAPI route (callgrind, the
-  application called in its own process, no socket): through all that every request goes through, and for a job
-  that exists.
+* Instructions of a POST, beside the same body validated by a bare FastAPI route (callgrind; the application
+  is called in its own process, no socket): through all that every request goes through, and for a job that is
+  there already.
 * Memory with 1,000 listeners of events, beside sse-starlette alone; and after a large file went up and down.
 
 Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
