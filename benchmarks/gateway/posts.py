@@ -1,9 +1,10 @@
-"""One side of the POST comparison, run under callgrind: `python -m benchmarks.gateway.posts SIDE REQUESTS`.
+"""The POST comparison: `python -m benchmarks.gateway.posts`, under callgrind, dumps its counters six times.
 
-Sides: `bare`, a FastAPI application with one validated route; `edge`, the same route behind all that every
-request of ours goes through (body limit, origin check, problem+json, counters); `known`, the gateway's own
-POST of a request whose artifact exists: validated, digested, found in the store, answered with its job. The
-application is called as a server calls it, without a socket. Prints how many answers had the right status.
+Sides, all in one process: `bare`, a FastAPI application with one validated route; `edge`, the same route
+behind all that each request of ours goes through (body limit, origin check, problem+json, counters); `known`,
+the gateway's own POST of a request whose artifact exists: validated, digested, found in the store, answered
+with its job. The application is called as a server calls it, without a socket. Start-up is not counted, and
+what costs the same for any number of requests cancels out between two numbers of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from shared.contracts.jobs import Job
 from shared.contracts.measurement import MeasurementRequest
 
 DATASET = "dataset-" + "a" * 32
-WARMING = 5
+WARMING = 3
+RUNS = (10, 40)
 BODY = json.dumps({"dataset": DATASET, "metrics": ["distinct", "entropy", "self_bleu"], "seed": 7}).encode()
 JOB = Job.model_validate(
     {
@@ -99,13 +100,21 @@ async def drive(app: FastAPI, requests: int) -> int:
     return answered
 
 
-def counted(app: FastAPI, requests: int) -> int:
-    """As many requests with valgrind counting, after a few without: what is done once is not counted."""
+def counted(app: FastAPI) -> None:
+    """Dumps of the counters around as many requests as each of `RUNS` says, after a few that are in none."""
     asyncio.run(drive(app, WARMING))
-    subprocess.run(["callgrind_control", "-i", "on", str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
-    return asyncio.run(drive(app, requests))
+    _callgrind("--zero")
+    for requests in RUNS:
+        assert asyncio.run(drive(app, requests)) == requests
+        _callgrind("--dump")
+
+
+def _callgrind(*command: str) -> None:
+    subprocess.run(["callgrind_control", *command, str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
-    make = {"bare": bare, "edge": edge, "known": known}[sys.argv[1]]
-    print(counted(make(), int(sys.argv[2])))
+    apps = [make() for make in (bare, edge, known)]
+    _callgrind("--instr=on")
+    for app in apps:
+        counted(app)
