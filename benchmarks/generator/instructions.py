@@ -34,7 +34,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     for name, peer in chosen.items():
         openai = peer == "openai_sdk"
         python = peers.python("openai") if openai else sys.executable
-        theirs = instructions_per_request(peer, python)
+        theirs = instructions_per_request(peer if openai else f"plain_{peer}", python)
         yield row(
             name,
             "the OpenAI SDK" if openai else peer,

@@ -37,6 +37,7 @@ from shared.store.base import ObjectStore
 
 log = structlog.get_logger(__name__)
 BACKOFF_SECONDS = (1, 5, 20, 60)
+OUTAGE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class JobRunner:
         except Cancelled:
             self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
         except Draining:
-            self._requeue(record, "worker_draining", delay=0)
+            self._requeue(record, "worker_draining", delay=0, counts=False)
         except StaleRecord:
             raise
         except GamutError as error:
@@ -205,13 +206,25 @@ class JobRunner:
         )
 
     def _fail(self, record: JobRecord, error: GamutError) -> None:
-        if error.reason in RETRIED and record.attempts < self._max_attempts:
+        if error.reason is Reason.STORE_UNAVAILABLE:
+            # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
+            self._requeue(record, error.reason, OUTAGE_SECONDS, error, counts=False)
+        elif error.reason in RETRIED and record.attempts < self._max_attempts:
             delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
             self._requeue(record, error.reason, delay, error)
         else:
             self._end(record, JobState.FAILED, reason=error.reason, error=error)
 
-    def _requeue(self, record: JobRecord, reason: str, delay: float, error: GamutError | None = None) -> None:
+    def _requeue(
+        self,
+        record: JobRecord,
+        reason: str,
+        delay: float,
+        error: GamutError | None = None,
+        *,
+        counts: bool = True,
+    ) -> None:
+        """Put the job back on the queue; an attempt that `counts` brings it nearer to its last."""
         later = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
         current = self._records.get(record.id)
         if current.state is JobState.CANCELLING:
@@ -223,9 +236,7 @@ class JobRunner:
             reason=reason,
             not_before=later,
             error=error.problem() if error else None,
-            attempts=record.attempts
-            if delay
-            else record.attempts - 1,  # a drained attempt is not a failed one
+            attempts=record.attempts if counts else record.attempts - 1,
         )
         self._live.publish_state(queued)
         if not delay:

@@ -11,7 +11,7 @@ import redis
 from shared.artifacts import Artifact, project_store
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.jobs import JobState
-from shared.errors import InputMissing, InvalidData, SourceUnavailable
+from shared.errors import InputMissing, InvalidData, SourceUnavailable, StoreUnavailable
 from shared.jobs.live import LiveJobs
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
@@ -159,6 +159,28 @@ def test_a_source_that_is_away_is_tried_again_up_to_the_limit(
     assert waiting.state is JobState.QUEUED
     assert waiting.not_before is not None
     assert waiting.resubmissions == 1
+
+
+def test_an_outage_of_the_store_costs_no_attempt(
+    local_store: LocalStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
+    failures = iter([True, True, True, False])
+
+    def while_the_store_fails(request: Count, workspace: Workspace) -> dict[str, Any]:
+        if next(failures):
+            raise StoreUnavailable
+        return count(request, workspace)
+
+    suite = Suite(local_store, redis_url, while_the_store_fails, max_attempts=1)
+    job = suite.submission.submit("p", Count(upto=2))
+    for _ in range(3):
+        suite.runner.run(job.id)
+        waiting = suite.records.get(job.id)
+        assert (waiting.state, waiting.reason) == (JobState.QUEUED, "store_unavailable")
+    assert suite.sent == [job.id] * 4
+    suite.runner.run(job.id)
+    assert suite.records.get(job.id).state is JobState.SUCCEEDED
 
 
 def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Suite) -> None:
