@@ -181,7 +181,7 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     """Measure one dataset: its diversity and quality and, beside a reference, its shift from that."""
 
     operation: ClassVar[str] = "measure"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -209,7 +209,7 @@ class ComparisonRequest(JobRequest, MeasureOptions):
     maximum."""
 
     operation: ClassVar[str] = "compare"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -284,8 +284,17 @@ class MeasuredInterval(Contract):
     low: float
     high: float
     level: float
-    method: str
-    replicates: int | None = None
+    method: str = Field(description="How it was made: the method that is right for this measure.")
+    standard_error: float | None = None
+    bias: float | None = Field(
+        default=None,
+        description="The jackknife's estimate of how far this size shifts the value, of first order; it is "
+        "not taken off the value or the limits.",
+    )
+    replicates: int | None = Field(
+        default=None, description="Resamples, or groups that were left out in turn; unset for a formula."
+    )
+    seed: int | None = Field(default=None, description="Of the draws, where the method draws.")
 
 
 class MeasuredValue(Contract):
@@ -294,6 +303,9 @@ class MeasuredValue(Contract):
     name: str
     value: float | None
     interval: MeasuredInterval | None = None
+    interval_note: str = Field(
+        default="", description="Why there is no interval, or what the one there is leaves out."
+    )
     estimator: dict[str, str | int | float | bool | None] = Field(
         default={},
         description="Formula, tokenizer, embedding, smoothing, seed: all that this value depends on.",

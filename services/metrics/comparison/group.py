@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from shared.contracts.measurement import MeasuredValue
+from shared.contracts.measurement import MeasuredInterval, MeasuredValue
 
 
 def mean_over_draws(draws: Sequence[Sequence[MeasuredValue]]) -> list[MeasuredValue]:
     """One value for each measure of a dataset that was cut several times.
 
     The value is the mean over the cuts; `estimator` gains their number and their standard deviation (how
-    much it matters which rows were drawn). A single draw keeps its own interval; several have none,
-    because their spread is of cuts of one dataset and not of datasets.
+    much it matters which rows were drawn). Its interval is the mean of the cuts' own: each cut is as random a
+    sample of that size as a whole dataset is, and the mean of several varies no more than one. (The spread
+    of the cuts themselves would be no interval: they are cuts of one dataset, and not datasets.)
     """
     first = list(draws[0])
     if len(draws) == 1:
         return first
-    return [_mean(value, [_named(draw, value.name) for draw in draws]) for value in first]
+    return [_mean([_named(draw, value.name) for draw in draws]) for value in first]
 
 
 def relative_to_maximum(
@@ -31,24 +32,40 @@ def relative_to_maximum(
     names = list(dict.fromkeys(value.name for values in group.values() for value in values))
     relative: dict[str, dict[str, float]] = {}
     for name in names:
-        found = {dataset: _named(values, name) for dataset, values in group.items()}
+        found = {dataset: _named(values, name).value for dataset, values in group.items()}
         known = {dataset: value for dataset, value in found.items() if value is not None}
         if known and max(known.values()) > 0:
             relative[name] = {dataset: value / max(known.values()) for dataset, value in known.items()}
     return relative
 
 
-def _mean(value: MeasuredValue, drawn: Sequence[float | None]) -> MeasuredValue:
-    known = [number for number in drawn if number is not None]
+def _mean(drawn: Sequence[MeasuredValue]) -> MeasuredValue:
+    known = [one.value for one in drawn if one.value is not None]
     spread = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return value.model_copy(
+    return drawn[0].model_copy(
         update={
             "value": math.fsum(known) / len(known) if known else None,
-            "interval": None,
-            "estimator": {**value.estimator, "draws": len(known), "sd_over_draws": spread},
+            "interval": _mean_interval([one.interval for one in drawn if one.value is not None]),
+            "estimator": {**drawn[0].estimator, "draws": len(known), "sd_over_draws": spread},
         }
     )
 
 
-def _named(values: Sequence[MeasuredValue], name: str) -> float | None:
-    return next((value.value for value in values if value.name == name), None)
+def _mean_interval(drawn: Sequence[MeasuredInterval | None]) -> MeasuredInterval | None:
+    """The mean of the limits, errors and biases; none where a cut has none."""
+    known = [one for one in drawn if one is not None]
+    if not known or len(known) < len(drawn):
+        return None
+    means: dict[str, float | None] = {}
+    for name in ("low", "high", "standard_error", "bias"):
+        values = [value for one in known if (value := getattr(one, name)) is not None]
+        means[name] = math.fsum(values) / len(values) if len(values) == len(known) else None
+    return known[0].model_copy(update={**means, "method": f"mean over cuts of {known[0].method}"})
+
+
+def _named(values: Sequence[MeasuredValue], name: str) -> MeasuredValue:
+    """That measure's value; one without a value where it is missing."""
+    return next(
+        (value for value in values if value.name == name),
+        MeasuredValue(name=name, value=None, note="not measured"),
+    )

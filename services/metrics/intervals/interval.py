@@ -9,13 +9,26 @@ from scipy.stats import norm
 
 from services.metrics.problems import Unmeasurable
 
-Method = Literal["influence", "bootstrap", "jackknife", "student_t", "delong"]
+Method = Literal[
+    "influence",
+    "bootstrap",
+    "jackknife",
+    "delete_one_jackknife",
+    "student_t",
+    "delong",
+    "exact_binomial",
+    "order_statistics",
+]
 
 
 @dataclass(frozen=True)
 class Interval:
     """[low, high] at confidence `level`. It covers the chance of which rows were drawn, not any bias of the
-    measure at this size. `replicates` and `seed` are set by methods that draw."""
+    measure at this size. `replicates` and `seed` are set by methods that draw.
+
+    `bias` is the jackknife's estimate of E[value] − its limit, to first order in 1/rows: told, not taken
+    off. `note` says what the interval leaves out.
+    """
 
     low: float
     high: float
@@ -24,16 +37,38 @@ class Interval:
     standard_error: float
     replicates: int | None = None
     seed: int | None = None
+    bias: float | None = None
+    note: str = ""
 
     def scaled(self, factor: float) -> Interval:
         """The interval of `factor` times what this one is for."""
         return replace(
-            self, low=self.low * factor, high=self.high * factor, standard_error=self.standard_error * factor
+            self,
+            low=self.low * factor,
+            high=self.high * factor,
+            standard_error=self.standard_error * factor,
+            bias=None if self.bias is None else self.bias * factor,
         )
 
     def at_least(self, least: float) -> Interval:
         """The interval without what the measure cannot be."""
-        return replace(self, low=max(least, self.low), high=max(least, self.high))
+        return self.within(least, float("inf"))
+
+    def within(self, least: float, most: float) -> Interval:
+        """The same inside the measure's range."""
+        low, high = (min(max(limit, least), most) for limit in (self.low, self.high))
+        return replace(self, low=low, high=high)
+
+    def noting(self, note: str) -> Interval:
+        """The same, saying what it leaves out."""
+        return replace(self, note="; ".join(part for part in (self.note, note) if part))
+
+
+@dataclass(frozen=True)
+class NoInterval:
+    """Why a value has no interval."""
+
+    reason: str
 
 
 def normal_quantile(level: float) -> float:

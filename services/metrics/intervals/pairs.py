@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.interval import Interval, normal_quantile
 from services.metrics.problems import require_rows
@@ -14,19 +15,21 @@ from services.metrics.semantic.vectors import Vectors
 def mean_cosine_interval(vectors: Vectors, *, level: float = 0.95) -> Interval:
     """The interval of `mean_cosine_distance` of n × d unit rows, n ≥ 3, in two passes.
 
-    The rows' own means over the others, h_i = 1 − (x_i·Σx − 1)/(n − 1), are not independent of each other,
-    but the U-statistic is within O(1/n) of a mean of 2h_i − U (Hoeffding 1948): se = 2·sd(h)/√n.
+    The rows' own means over the others are h_i = 1 − (x_i·Σx − 1)/(n − 1).
     """
     count = len(vectors)
     require_rows(count, 3, "The interval of the mean pairwise distance")
-    z = normal_quantile(level)
     own = 1 - (vectors @ sum_of_rows(vectors) - 1) / (count - 1)
-    error = 2 * float(np.std(own, ddof=1)) / np.sqrt(count)
-    value = mean_cosine_distance(vectors)
-    return Interval(
-        max(0.0, value - z * error),
-        min(2.0, value + z * error),
-        level=level,
-        method="influence",
-        standard_error=float(error),
-    )
+    return pair_mean_interval(own, mean_cosine_distance(vectors), level=level).within(0, 2)
+
+
+def pair_mean_interval(own: NDArray[np.float64], value: float, *, level: float = 0.95) -> Interval:
+    """The interval of a mean over pairs from each row's own mean over the others, h, n ≥ 3.
+
+    They are not independent of each other, but the U-statistic is within O(1/n) of a mean of 2h_i − U
+    (Hoeffding 1948): se = 2·sd(h)/√n.
+    """
+    require_rows(len(own), 3, "The interval of a mean over pairs")
+    error = 2 * float(np.std(own, ddof=1)) / float(np.sqrt(len(own)))
+    half = normal_quantile(level) * error
+    return Interval(value - half, value + half, level=level, method="influence", standard_error=error)

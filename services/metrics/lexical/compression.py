@@ -121,6 +121,15 @@ class CompressionState:
         return Value(self.raw / (self.packed + sum(_packed(edge) for edge in (self.head, self.tail) if edge)))
 
 
+def block_ratio(texts: Texts) -> Value:
+    """The compression ratio of the texts as one block, wherever blocks would end."""
+    buffer = text_buffer(texts)
+    if not len(buffer):
+        return Value.none(NO_TEXTS)
+    block = _joined(buffer, 0, len(buffer))
+    return Value(len(block) / _packed(block))
+
+
 def _bounds(ends: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
     return zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.metrics.intervals.interval import Interval as MeanInterval
+from services.metrics.intervals.interval import NoInterval
 from services.metrics.intervals.means import mean_interval, student_interval
+from services.metrics.intervals.shares import deviation_interval, quantile_interval
 from services.metrics.lexical.compression import BLOCK_LEVEL
 from services.metrics.lexical.contexts import ContextState
 from services.metrics.lexical.distinct import GPT2_VOCABULARY
@@ -16,7 +19,13 @@ from services.metrics.lexical.intervals import LeftOut
 from services.metrics.lexical.jackknife import Interval
 from services.metrics.lexical.repetition import ORDER as REPETITION_ORDER
 from services.metrics.lexical.self_bleu import LONGEST
-from services.metrics.measuring.subject import Subject
+from services.metrics.measuring.lexical_intervals import (
+    compression_interval,
+    repetition_interval,
+    self_bleu_interval,
+    vocabulary_interval,
+)
+from services.metrics.measuring.subject import MOST_JACKKNIFED, Subject
 from services.metrics.measuring.values import Estimator, measured
 from shared.contracts.measurement import MeasuredValue
 
@@ -26,6 +35,9 @@ CONVENTIONS = {
     "nltk": "nltk sentence_bleu, uniform weights, smoothing method 1; 0 to 1",
     "sacrebleu": "sacrebleu sentence BLEU, effective order, exponential smoothing; 0 to 100",
 }
+ONE_CONTEXT = NoInterval("contexts are what is drawn, and there is one")
+ONE_TEXT = NoInterval("one text alone says nothing of how others would differ")
+TOO_MANY = NoInterval(f"above {MOST_JACKKNIFED:,} tokens there is no interval")
 HIGHER_IS_LESS = "higher is less diverse"
 
 
@@ -57,7 +69,7 @@ def _distinct_by_context(subject: Subject, contexts: Sequence[str]) -> Values:
             state = shard if state is None else state.merge(shard)
         assert state is not None
         ratios = [value.value for value in state.by_context().values() if value.value is not None]
-        spread = student_interval(ratios, level=subject.options.level) if len(ratios) > 1 else None
+        spread = student_interval(ratios, level=subject.options.level) if len(ratios) > 1 else ONE_CONTEXT
         yield measured(
             f"distinct_{order}",
             state.value(),
@@ -66,7 +78,7 @@ def _distinct_by_context(subject: Subject, contexts: Sequence[str]) -> Values:
                 "equation": "sum over contexts of different / all n-grams (2506.19262 eq. 5)",
                 "contexts": len(state.labels),
             },
-            None if spread is None else spread.scaled(len(ratios)),
+            spread if isinstance(spread, NoInterval) else spread.scaled(len(ratios)),
             moves_with_size=True,
             note="grows with the number of contexts: compare sets over the same contexts",
         )
@@ -124,6 +136,7 @@ def bleu(subject: Subject) -> Values:
             "equation": "mean BLEU of each text against all others",
             "convention": CONVENTIONS[subject.options.self_bleu],
         },
+        self_bleu_interval(subject, subject.lexical.self_bleu),
         moves_with_size=True,
         note=HIGHER_IS_LESS,
     )
@@ -134,6 +147,7 @@ def compression(subject: Subject) -> Values:
         "compression_ratio",
         subject.lexical.compression,
         {"equation": "bytes / gzip bytes, once, in blocks of about 1 MiB", "level": BLOCK_LEVEL},
+        compression_interval(subject, subject.lexical.compression),
         moves_with_size=True,
         note=HIGHER_IS_LESS,
     )
@@ -141,10 +155,12 @@ def compression(subject: Subject) -> Values:
 
 def repetition(subject: Subject) -> Values:
     for formula, name in (("paper", "self_repetition"), ("package", "self_repetition_package")):
+        value = subject.lexical.self_repetition[formula]
         yield measured(
             name,
-            subject.lexical.self_repetition[formula],
+            value,
             {**_ngrams(subject, REPETITION_ORDER), "equation": f"the {formula}'s formula (2403.00553)"},
+            repetition_interval(subject, value, formula),
             moves_with_size=True,
             note=HIGHER_IS_LESS,
         )
@@ -153,10 +169,14 @@ def repetition(subject: Subject) -> Values:
 def vocabulary(subject: Subject) -> Values:
     found = subject.lexical.vocabulary
     told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer}
-    yield measured("vocabulary", float(found.types), told, moves_with_size=True)
-    yield measured("type_token_ratio", found.type_token_ratio, told, moves_with_size=True)
-    yield measured("hapax_share", found.hapax_share, told, moves_with_size=True)
-    yield measured("yule_k", found.yule, told)
+    types = jackknife(subject, 1, lambda left_out: left_out.distinct.astype(np.float64))
+    ratio = jackknife(subject, 1, LeftOut.distinct_n, most=1)
+    hapaxes = vocabulary_interval(subject, found.hapax_share, lambda one: one.hapax_share)
+    yule = vocabulary_interval(subject, found.yule, lambda one: one.yule)
+    yield measured("vocabulary", float(found.types), told, types, moves_with_size=True)
+    yield measured("type_token_ratio", found.type_token_ratio, told, ratio, moves_with_size=True)
+    yield measured("hapax_share", found.hapax_share, told, hapaxes, moves_with_size=True)
+    yield measured("yule_k", found.yule, told, yule)
 
 
 def heaps(subject: Subject) -> Values:
@@ -186,11 +206,14 @@ def lengths(subject: Subject) -> Values:
     data = np.asarray(words.values(), np.float64)
     told: dict[str, Estimator] = {"tokenizer": options.tokenizer, "unit": "tokens"}
     yield measured("length_mean", words.mean(), told, _of_mean(subject, data))
-    yield measured("length_sd", words.standard_deviation(), told)
-    names = ("length_p05", "length_median", "length_p95")
-    for name, value in zip(names, words.quantiles((0.05, 0.5, 0.95)), strict=True):
-        yield measured(name, value, told)
-    yield measured("characters_mean", subject.lexical.characters.mean(), {"unit": "Unicode code points"})
+    spread = deviation_interval(data, level=options.level)
+    yield measured("length_sd", words.standard_deviation(), told, spread)
+    for name, at in {"length_p05": 0.05, "length_median": 0.5, "length_p95": 0.95}.items():
+        yield measured(name, words.quantiles([at])[0], told, quantile_interval(data, at, level=options.level))
+    characters = subject.lexical.characters
+    unit: dict[str, Estimator] = {"unit": "Unicode code points"}
+    many = _of_mean(subject, np.asarray(characters.values(), np.float64))
+    yield measured("characters_mean", characters.mean(), unit, many)
 
 
 def hdd(subject: Subject) -> Values:
@@ -207,9 +230,9 @@ def mtld(subject: Subject) -> Values:
     yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told}, interval)
 
 
-def _of_mean(subject: Subject, values: NDArray[np.float64]) -> MeanInterval | None:
+def _of_mean(subject: Subject, values: NDArray[np.float64]) -> MeanInterval | NoInterval:
     options = subject.options
-    return mean_interval(values, level=options.level, seed=options.seed) if len(values) > 1 else None
+    return mean_interval(values, level=options.level, seed=options.seed) if len(values) > 1 else ONE_TEXT
 
 
 def jackknife(
@@ -218,15 +241,16 @@ def jackknife(
     measure: Callable[[LeftOut], NDArray[np.float64]],
     *,
     most: float = np.inf,
-) -> Interval | None:
+) -> Interval | NoInterval:
     """The interval of a measure of n-grams from its values without one group of texts at a time.
 
     None for a single text, and above 20 million tokens.
     """
     left_out = subject.left_out(order)
     if left_out is None:
-        return None
-    return left_out.interval(measure(left_out), subject.options.level).clipped(0, most)
+        return ONE_TEXT if len(subject.dataset) < 2 else TOO_MANY
+    found = left_out.interval(measure(left_out), subject.options.level).clipped(0, most)
+    return replace(found, detail={**found.detail, "seed": subject.options.seed})
 
 
 def _ngrams(subject: Subject, order: int) -> dict[str, Estimator]:

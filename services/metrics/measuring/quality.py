@@ -11,6 +11,8 @@ import numpy as np
 from services.metrics.duplicates import Contamination, HeldOutIndex
 from services.metrics.duplicates import exact_duplicates as find_equal
 from services.metrics.duplicates import near_duplicates as find_near
+from services.metrics.intervals.interval import NoInterval
+from services.metrics.intervals.shares import repeated_interval, share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.measuring.subject import Subject, TextSet
 from services.metrics.measuring.values import Estimator, measured
@@ -30,6 +32,8 @@ def exact_duplicates(subject: Subject) -> Values:
         "duplicate_share",
         groups.duplicates / len(subject.dataset),
         {"equation": "rows equal to an earlier row / rows", "rows": groups.duplicates},
+        repeated_interval(groups.first, level=subject.options.level),
+        moves_with_size=True,
     )
 
 
@@ -52,6 +56,8 @@ def near_duplicates(subject: Subject) -> Values:
             "tokenizer": options.tokenizer,
             "method": found.method,
         },
+        repeated_interval(found.groups.first, level=options.level),
+        moves_with_size=True,
         note=""
         if found.exact
         else "too many candidates: pairs were looked for by MinHash, some may be missed",
@@ -90,11 +96,14 @@ def contamination(subject: Subject) -> Values:
         "contamination_share",
         len(rows) / len(subject.dataset),
         {**told, "equation": "rows that hold from_share of a test row's n-grams / rows", "rows": len(rows)},
+        share_interval(len(rows), len(subject.dataset), level=options.level),
     )
+    held = sum(share >= options.contamination_share for share in checked)
     yield measured(
         "contaminated_test_share",
-        float(np.mean([share >= options.contamination_share for share in checked])),
+        held / len(checked),
         {**told, "equation": "test rows of whose n-grams the dataset holds from_share / test rows checked"},
+        share_interval(held, len(checked), level=options.level),
     )
 
 
@@ -107,6 +116,7 @@ def rejects(subject: Subject) -> Values:
         "reject_share",
         refused / (refused + len(subject.dataset)),
         {"equation": "refused / (refused + kept)", "rows": refused},
+        NoInterval("counted, not estimated: rows may have been refused because of one another"),
     )
 
 

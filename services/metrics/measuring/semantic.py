@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
-from services.metrics.intervals.pairs import mean_cosine_interval
+from services.metrics.intervals.clusters import cluster_intervals, count_intervals
+from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.jackknife import delete_one_interval
+from services.metrics.intervals.pairs import mean_cosine_interval, pair_mean_interval
 from services.metrics.intervals.vendi import vendi_interval
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.semantic.clusters import cluster_spread
-from services.metrics.semantic.dcscore import dcscore
-from services.metrics.semantic.pairwise import chamfer, mean_cosine_distance, remote_clique
+from services.metrics.semantic.dcscore import dcscore, dcscore_without_each
+from services.metrics.semantic.pairwise import (
+    chamfer,
+    chamfer_without_each,
+    distances_to_others,
+    mean_cosine_distance,
+)
 from services.metrics.semantic.vendi import vendi
 from services.metrics.shift.quantised import default_clusters
 from shared.contracts.measurement import MeasuredValue
 
 Values = Iterator[MeasuredValue]
+TOO_FEW = NoInterval("an interval of a measure of pairs needs 3 rows")
 
 
 def vendi_scores(subject: Subject) -> Values:
@@ -24,7 +34,13 @@ def vendi_scores(subject: Subject) -> Values:
     vectors, options = (subject.embedded.vectors, subject.options)
     for asked in options.vendi_orders:
         order = math.inf if asked == "inf" else float(asked)
-        interval = vendi_interval(vectors, order, level=options.level) if len(vectors) > 1 and order else None
+        interval: Interval | NoInterval
+        if order == 0:
+            interval = NoInterval("of order 0 the score counts dimensions")
+        elif len(vectors) < 2:
+            interval = NoInterval("an interval of a Vendi score needs 2 rows")
+        else:
+            interval = vendi_interval(vectors, order, level=options.level)
         yield measured(
             "vendi"
             if order == 1
@@ -43,22 +59,25 @@ def vendi_scores(subject: Subject) -> Values:
 
 
 def dcscores(subject: Subject) -> Values:
-    temperature = subject.options.dcscore_temperature
+    vectors, temperature = subject.embedded.vectors, subject.options.dcscore_temperature
+    value = dcscore(vectors, temperature)
     yield measured(
         "dcscore",
-        dcscore(subject.embedded.vectors, temperature),
+        value,
         {
             **about(subject),
             "equation": "Σ softmax(EEᵀ/τ)ᵢᵢ, rows of E normalised (2502.08512)",
             "temperature": temperature,
         },
+        _dcscore_interval(subject, value),
         moves_with_size=True,
     )
 
 
 def cosine_distance(subject: Subject) -> Values:
     vectors = subject.embedded.vectors
-    interval = mean_cosine_interval(vectors, level=subject.options.level) if len(vectors) > 2 else None
+    level = subject.options.level
+    interval = mean_cosine_interval(vectors, level=level) if len(vectors) > 2 else TOO_FEW
     yield measured(
         "cosine_distance",
         mean_cosine_distance(vectors),
@@ -68,21 +87,26 @@ def cosine_distance(subject: Subject) -> Values:
 
 
 def cliques(subject: Subject) -> Values:
+    own = distances_to_others(subject.embedded.vectors)
+    value, level = float(own.mean()), subject.options.level
     yield measured(
         "remote_clique",
-        remote_clique(subject.embedded.vectors),
+        value,
         {**about(subject), "equation": "mean angular distance to the other texts (2101.06030); 0 to 1"},
+        pair_mean_interval(own, value, level=level).within(0, 1) if len(own) > 2 else TOO_FEW,
     )
 
 
 def chamfers(subject: Subject) -> Values:
+    value = chamfer(subject.embedded.vectors)
     yield measured(
         "chamfer",
-        chamfer(subject.embedded.vectors),
+        value,
         {
             **about(subject),
             "equation": "mean angular distance to the nearest other text (2101.06030); 0 to 1",
         },
+        _chamfer_interval(subject, value),
         moves_with_size=True,
     )
 
@@ -90,7 +114,9 @@ def chamfers(subject: Subject) -> Values:
 def clusters(subject: Subject) -> Values:
     vectors, options = (subject.embedded.vectors, subject.options)
     spread = cluster_spread(vectors, options.clusters or default_clusters(len(vectors)), seed=options.seed)
+    intervals = cluster_intervals(spread, options.level)
     subject.details["cluster_counts"] = list(spread.counts)
+    subject.details["cluster_share_intervals"] = count_intervals(spread.counts, level=options.level)
     for name, value in {
         "cluster_entropy": spread.entropy,
         "cluster_evenness": spread.evenness,
@@ -106,8 +132,27 @@ def clusters(subject: Subject) -> Values:
                 "clusters": spread.k,
                 "seed": options.seed,
             },
+            intervals[name],
             moves_with_size=True,
         )
+
+
+def _dcscore_interval(subject: Subject, value: float) -> Interval | NoInterval:
+    vectors, options = subject.embedded.vectors, subject.options
+    if len(vectors) < 3:
+        return TOO_FEW
+    without = dcscore_without_each(vectors, options.dcscore_temperature)
+    return delete_one_interval(value, without, level=options.level).within(1, len(vectors))
+
+
+def _chamfer_interval(subject: Subject, value: float) -> Interval | NoInterval:
+    """On the wide side, by up to twice: nearest neighbours are not smooth in the rows. Its bias falls too
+    slowly with rows for the jackknife to tell."""
+    vectors = subject.embedded.vectors
+    if len(vectors) < 3:
+        return TOO_FEW
+    found = delete_one_interval(value, chamfer_without_each(vectors), level=subject.options.level)
+    return replace(found.within(0, 1), bias=None)
 
 
 def about(subject: Subject) -> dict[str, Estimator]:

@@ -7,10 +7,18 @@ from collections.abc import Iterator, Mapping
 
 from scipy.stats import wasserstein_distance
 
-from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.frechet import frechet_interval
+from services.metrics.intervals.interval import NoInterval
 from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
 from services.metrics.measuring.semantic import about
-from services.metrics.measuring.shift_intervals import histogram_intervals, shift_interval, word_intervals
+from services.metrics.measuring.shift_intervals import (
+    Spread,
+    histogram_intervals,
+    mauve_interval,
+    mmd_interval,
+    shift_interval,
+    word_intervals,
+)
 from services.metrics.measuring.subject import Subject, ngram_counts
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.semantic.moments import Moments
@@ -26,6 +34,7 @@ from shared.contracts.measurement import MeasuredValue
 Values = Iterator[MeasuredValue]
 DIRECTION = "real ‖ generated"
 EXCERPT = 300
+A_P_VALUE = NoInterval("a p-value has none: it is itself about the chance of which rows were drawn")
 
 
 def unigrams(subject: Subject) -> Values:
@@ -111,9 +120,13 @@ def discrepancy(subject: Subject) -> Values:
     }
     note = "unbiased, so it may be below 0 where there is no shift"
     yield measured(
-        "mmd", found.squared, {**told, "equation": "unbiased MMD² (Gretton 2012, eq. 3)"}, note=note
+        "mmd",
+        found.squared,
+        {**told, "equation": "unbiased MMD² (Gretton 2012, eq. 3)"},
+        mmd_interval(subject, found),
+        note=note,
     )
-    yield measured("mmd_p_value", found.p_value, {**told, "equation": "permutation test"})
+    yield measured("mmd_p_value", found.p_value, {**told, "equation": "permutation test"}, A_P_VALUE)
 
 
 def frechet(subject: Subject) -> Values:
@@ -123,6 +136,7 @@ def frechet(subject: Subject) -> Values:
         "frechet",
         frechet_distance(Moments.of(real), Moments.of(generated)),
         {**_about_both(subject), "equation": "‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁^½ Σ₂ Σ₁^½)^½)"},
+        frechet_interval(real, generated, level=subject.options.level, seed=subject.options.seed),
         moves_with_size=True,
         note="fewer rows than dimensions: biased upwards" if few else "",
     )
@@ -141,6 +155,7 @@ def mauves(subject: Subject) -> Values:
         "mauve",
         found.value,
         {**told, "equation": "area under the divergence curve (2102.01454)"},
+        mauve_interval(subject, found),
         moves_with_size=True,
         note="fewer than 1,000 texts a side: use it to rank equal-sized sets only" if found.small else "",
     )
@@ -181,7 +196,7 @@ def _excerpt(subject: Subject, side: str, place: int) -> str:
 
 
 def _divergences(
-    over: str, found: Divergence, told: dict[str, Estimator], intervals: Mapping[str, Interval | None]
+    over: str, found: Divergence, told: dict[str, Estimator], intervals: Mapping[str, Spread]
 ) -> Values:
     """KL and JS under their names."""
     common: dict[str, Estimator] = {"unit": "nats", "occupied_bins": found.bins, **told}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.interval import Interval, NoInterval
 from services.metrics.lexical import Value
 from services.metrics.lexical.jackknife import Interval as LexicalInterval
 from shared.contracts.measurement import MeasuredInterval, MeasuredValue
@@ -13,11 +13,15 @@ from shared.contracts.measurement import MeasuredInterval, MeasuredValue
 Estimator = str | int | float | bool | None
 
 
+Spread = Interval | LexicalInterval | NoInterval | None
+"""An interval, or why there is none; None says nothing of it."""
+
+
 def measured(
     name: str,
     value: Value | float,
     estimator: Mapping[str, Estimator],
-    interval: Interval | LexicalInterval | None = None,
+    interval: Spread = None,
     *,
     moves_with_size: bool = False,
     note: str = "",
@@ -27,10 +31,12 @@ def measured(
     reason = (value.reason or "") if isinstance(value, Value) else ""
     if number is not None and not math.isfinite(number):
         number, reason = None, "the value is not a finite number"
+    limits, left_out = (None, "") if number is None else told(interval)
     return MeasuredValue(
         name=name,
         value=number,
-        interval=None if number is None else told(interval),
+        interval=limits,
+        interval_note=left_out,
         estimator=dict(estimator),
         moves_with_size=moves_with_size,
         note="; ".join(part for part in (reason, note) if part),
@@ -42,18 +48,33 @@ def undefined(name: str, reason: str) -> MeasuredValue:
     return MeasuredValue(name=name, value=None, note=reason)
 
 
-def told(interval: Interval | LexicalInterval | None) -> MeasuredInterval | None:
-    """The interval as the API tells it; None where there is none."""
-    if interval is None or interval.low is None or interval.high is None:
-        return None
+def told(interval: Spread) -> tuple[MeasuredInterval | None, str]:
+    """The interval as the API tells it, and what there is to say of it; None where there is none."""
+    if interval is None:
+        return None, ""
+    if isinstance(interval, NoInterval):
+        return None, interval.reason
+    if interval.low is None or interval.high is None:
+        return None, interval.reason or "" if isinstance(interval, LexicalInterval) else ""
+    if not math.isfinite(interval.low) or not math.isfinite(interval.high):
+        return None, "its limits are not finite numbers"
     if isinstance(interval, LexicalInterval):
         return MeasuredInterval(
-            low=interval.low, high=interval.high, level=interval.confidence, method=interval.method
-        )
+            low=interval.low,
+            high=interval.high,
+            level=interval.confidence,
+            method=interval.method,
+            standard_error=interval.standard_error,
+            replicates=interval.detail.get("groups"),
+            seed=interval.detail.get("seed"),
+        ), ""
     return MeasuredInterval(
         low=interval.low,
         high=interval.high,
         level=interval.level,
         method=interval.method,
+        standard_error=interval.standard_error,
+        bias=interval.bias,
         replicates=interval.replicates,
-    )
+        seed=interval.seed,
+    ), interval.note

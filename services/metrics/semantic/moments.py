@@ -34,6 +34,10 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.count + other.count, self.total + other.total, self.second + other.second)
 
+    def __sub__(self, part: Moments) -> Moments:
+        """The state without some of its rows."""
+        return Moments(self.count - part.count, self.total - part.total, self.second - part.second)
+
     @property
     def mean(self) -> NDArray[np.float64]:
         """Σx/n, shape d."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.problems import Unmeasurable, require_rows
 from services.metrics.semantic.moments import Moments, sum_of_rows
@@ -48,11 +49,17 @@ def remote_clique(vectors: Vectors, distance: Distance = "angular") -> float:
 
     Cox et al., "Directed Diversity" (2101.06030). By cosine it equals `mean_cosine_distance`.
     """
+    return float(distances_to_others(vectors, distance).mean())
+
+
+def distances_to_others(vectors: Vectors, distance: Distance = "angular") -> NDArray[np.float64]:
+    """Each row's mean distance to the others, (n,). Needs two rows."""
     count = len(vectors)
     require_rows(count, 2, "Remote-clique")
-    total = sum(float(block.sum(dtype=np.float64)) for block in _distances(vectors, distance, diagonal=0.0))
-    require_finite(vectors, np.asarray(total))
-    return total / (count * (count - 1))
+    sums = [block.sum(axis=1, dtype=np.float64) for block in _distances(vectors, distance, diagonal=0.0)]
+    own = np.concatenate(sums) / (count - 1)
+    require_finite(vectors, own)
+    return own
 
 
 def chamfer(vectors: Vectors, distance: Distance = "angular") -> float:
@@ -64,6 +71,27 @@ def chamfer(vectors: Vectors, distance: Distance = "angular") -> float:
     )
     require_finite(vectors, np.asarray(total))
     return total / len(vectors)
+
+
+def chamfer_without_each(vectors: Vectors, distance: Distance = "angular") -> NDArray[np.float64]:
+    """The Chamfer distance of the rows without row j, for each j: (n,). Needs three rows.
+
+    Without j its own distance is gone, and rows whose nearest it was have their second nearest.
+    """
+    count = len(vectors)
+    require_rows(count, 3, "The Chamfer distance without each row")
+    own, change = np.zeros(count), np.zeros(count)
+    start = 0
+    for block in _distances(vectors, distance, diagonal=9.0):
+        rows = np.arange(start, start + len(block))
+        two = np.argpartition(block, 1, axis=1)[:, :2]
+        ends = np.take_along_axis(block, two, axis=1).astype(np.float64)
+        nearest = ends.argmin(axis=1)
+        own[rows] = ends.min(axis=1)
+        np.add.at(change, two[np.arange(len(block)), nearest], np.ptp(ends, axis=1))
+        start += len(block)
+    require_finite(vectors, own)
+    return np.asarray((own.sum() - own + change) / (count - 1))
 
 
 def _distances(vectors: Vectors, distance: Distance, diagonal: float) -> Iterator[Vectors]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,11 +29,33 @@ def frechet_distance(real: Moments, generated: Moments) -> float:
             f"The reference's embeddings have {len(real.total)} dimensions and the dataset's "
             f"{len(generated.total)}: embed both with one model.",
         )
-    first, second = real.covariance, generated.covariance
-    root = _root(first)
-    overlap = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
-    apart = real.mean - generated.mean
-    return max(0.0, float(apart @ apart + np.trace(first) + np.trace(second) - 2 * overlap))
+    return distance(Gaussian.of(real), Gaussian.of(generated))
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The Gaussian of some moments; its covariance's root is taken when it is first needed."""
+
+    moments: Moments
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, moments: Moments) -> Gaussian:
+        return cls(moments, moments.mean, moments.covariance)
+
+    @cached_property
+    def root(self) -> NDArray[np.float64]:
+        return _root(self.covariance)
+
+
+def distance(first: Gaussian, second: Gaussian) -> float:
+    """The distance, from the root of the first: symmetric in the two but for rounding."""
+    product = first.root @ second.covariance @ first.root
+    overlap = np.sqrt(np.maximum(np.linalg.eigvalsh(product), 0)).sum()
+    apart = first.mean - second.mean
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    return max(0.0, float(apart @ apart + traces - 2 * overlap))
 
 
 def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

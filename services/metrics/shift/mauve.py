@@ -31,7 +31,10 @@ VARIANCE = 0.9
 
 @dataclass(frozen=True)
 class Mauve:
-    """`value` is the area; `curve` its points; `small` is true when the paper's advice on size is not met."""
+    """`value` is the area; `curve` its points; `small` is true when the paper's advice on size is not met.
+
+    `real_labels` and `generated_labels` hold the cluster of each text.
+    """
 
     value: float
     clusters: int
@@ -39,6 +42,8 @@ class Mauve:
     curve: tuple[tuple[float, float], ...]
     small: bool
     seed: int
+    real_labels: NDArray[np.int64]
+    generated_labels: NDArray[np.int64]
 
 
 def mauve(real: Vectors, generated: Vectors, *, clusters: int | None = None, seed: int) -> Mauve:
@@ -52,9 +57,9 @@ def mauve(real: Vectors, generated: Vectors, *, clusters: int | None = None, see
     require_like(real, generated)
     pooled = _reduced(np.concatenate([real, generated]))
     k = min(clusters or max(2, round(min(len(real), len(generated)) / 10)), len(np.unique(pooled, axis=0)))
-    labels = KMeans(k, n_init=1, random_state=seed).fit_predict(pooled)
-    p, q = (np.bincount(side, minlength=k) / len(side) for side in (labels[: len(real)], labels[len(real) :]))
-    curve = divergence_curve(p, q)
+    labels = KMeans(k, n_init=1, random_state=seed).fit_predict(pooled).astype(np.int64)
+    sides = labels[: len(real)], labels[len(real) :]
+    curve = curve_of_labels(*sides, k)
     return Mauve(
         value=area_under(curve),
         clusters=k,
@@ -62,7 +67,17 @@ def mauve(real: Vectors, generated: Vectors, *, clusters: int | None = None, see
         curve=tuple((float(x), float(y)) for x, y in curve),
         small=min(len(real), len(generated)) < 1000,
         seed=seed,
+        real_labels=sides[0],
+        generated_labels=sides[1],
     )
+
+
+def curve_of_labels(
+    real: NDArray[np.int64], generated: NDArray[np.int64], clusters: int
+) -> NDArray[np.float64]:
+    """The curve of two sets of texts by the cluster of each."""
+    p, q = (np.bincount(side, minlength=clusters) / len(side) for side in (real, generated))
+    return divergence_curve(p, q)
 
 
 def divergence_curve(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:

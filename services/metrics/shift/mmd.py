@@ -25,6 +25,9 @@ class MeanDiscrepancy:
     real_rows: int
     generated_rows: int
     seed: int
+    without_real: NDArray[np.float64]
+    """`squared` without each real row, of the same kernel; (real_rows,)."""
+    without_generated: NDArray[np.float64]
 
 
 def mmd(
@@ -56,6 +59,7 @@ def mmd(
     for column in range(1, permutations + 1):
         labels[random.permutation(len(labels))[: len(x)], column] = 1
     values = _statistics(kernel, labels)
+    without_real, without_generated = _without_each(kernel, len(x))
     reached = int((values[1:] >= values[0] - 1e-12).sum())  # twins tie exactly but for rounding
     return MeanDiscrepancy(
         squared=float(values[0]),
@@ -65,6 +69,8 @@ def mmd(
         real_rows=len(x),
         generated_rows=len(y),
         seed=seed,
+        without_real=without_real,
+        without_generated=without_generated,
     )
 
 
@@ -101,6 +107,27 @@ def _statistics(kernel: NDArray[np.float64], labels: NDArray[np.float64]) -> NDA
     n = len(labels) - m
     values: NDArray[np.float64] = within_x / (m * (m - 1)) + within_y / (n * (n - 1)) - 2 * between / (m * n)
     return values
+
+
+def _without_each(kernel: NDArray[np.float64], real: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """MMD² without each row of the first `real`, and without each of the others; empty for sides of two."""
+    sides = kernel[:real, :real], kernel[real:, real:]
+    between = kernel[:real, real:]
+    crossing = between.sum(axis=1), between.sum(axis=0)
+    counts = real, len(kernel) - real
+    means = [side.sum() / (n * (n - 1)) for side, n in zip(sides, counts, strict=True)]
+    found = []
+    for side, crosses, n, other, others in (
+        (sides[0], crossing[0], counts[0], means[1], counts[1]),
+        (sides[1], crossing[1], counts[1], means[0], counts[0]),
+    ):
+        if n < 3:
+            found.append(np.zeros(0))
+            continue
+        within = (side.sum() - 2 * side.sum(axis=1)) / ((n - 1) * (n - 2))
+        across = (between.sum() - crosses) / ((n - 1) * others)
+        found.append(within + other - 2 * across)
+    return found[0], found[1]
 
 
 def _sample(vectors: Vectors, most_rows: int, random: np.random.Generator) -> Vectors:

@@ -135,6 +135,7 @@ def test_odd_texts_are_measured_without_a_nan(client: TestClient, texts: list[st
     json.loads(answer.text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
     for value in answer.json()["measured"]["values"]:
         assert value["value"] is not None or value["note"], value["name"]
+        assert value["interval"] or value["interval_note"] or value["value"] is None, value["name"]
 
 
 ALL_MEASURES = [

@@ -9,12 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.comparison.group import relative_to_maximum
+from services.metrics.comparison.group import mean_over_draws, relative_to_maximum
 from services.metrics.comparison.sizes import equal_size
 from services.metrics.jobs.compare import Comparing
 from services.metrics.jobs.text_sets import embedders
+from services.metrics.lexical.distinct import distinct_n
+from services.metrics.lexical.intervals import distinct_interval
+from services.metrics.lexical.tokens import Tokens
+from services.metrics.measuring.values import told
 from services.metrics.problems import Unmeasurable
-from shared.contracts.measurement import ComparisonRequest, MeasuredValue, Metric
+from shared.contracts.measurement import ComparisonRequest, MeasuredInterval, MeasuredValue, Metric
 
 lengths = st.lists(st.integers(1, 30), min_size=1, max_size=40)
 
@@ -50,6 +54,47 @@ def test_values_are_relative_to_the_largest() -> None:
     assert relative_to_maximum({"a": [value(0.0)], "b": [value(-1.0)]}) == {}
 
 
+def cut(value: float, low: float | None, **more: Any) -> list[MeasuredValue]:
+    interval = (
+        None if low is None else MeasuredInterval(low=low, high=value + 1, level=0.9, method="m", **more)
+    )
+    return [MeasuredValue(name="x", value=value, interval=interval)]
+
+
+def test_the_mean_over_cuts_has_the_mean_of_their_intervals() -> None:
+    (mean,) = mean_over_draws([cut(2, 1, standard_error=1, seed=4), cut(4, 2, standard_error=3, seed=4)])
+    assert mean.value == 3
+    assert mean.interval == MeasuredInterval(
+        low=1.5, high=4, level=0.9, method="mean over cuts of m", standard_error=2, seed=4
+    )
+    (single,) = mean_over_draws([cut(2, 1)])
+    assert single == cut(2, 1)[0]
+    (lacking,) = mean_over_draws([cut(2, 1), cut(4, None)])
+    assert lacking.interval is None
+
+
+def test_intervals_of_cuts_hold_the_mean_of_datasets_of_that_size() -> None:
+    """Distinct-1 of 40 rows from one law: cuts of 120 rows say as much of it as 40 rows do, and more."""
+
+    def measured(tokens: Tokens) -> list[MeasuredValue]:
+        value, interval = distinct_n(tokens, 1), distinct_interval(tokens, 1)
+        return [MeasuredValue(name="x", value=value.value, interval=told(interval)[0])]
+
+    def drawn(count: int, seed: int) -> Tokens:
+        words = np.random.default_rng(seed).integers(0, 60, (count, 9))
+        return Tokens.of([" ".join(f"w{word}" for word in row) for row in words])
+
+    centre = np.mean([distinct_n(drawn(40, 1000 + seed), 1).value or 0 for seed in range(40)])
+    covered = 0
+    for seed in range(40):
+        tokens = drawn(120, seed)
+        cuts = [np.sort(np.random.default_rng(draw).permutation(120)[:40]) for draw in range(3)]
+        (mean,) = mean_over_draws([measured(tokens.take(kept)) for kept in cuts])
+        assert mean.interval is not None
+        covered += mean.interval.low <= centre <= mean.interval.high
+    assert covered >= 36
+
+
 def rows(count: int, words: int) -> list[dict[str, Any]]:
     random = np.random.default_rng(count)
     return [{"text": " ".join(f"w{n}" for n in random.integers(0, words, 9))} for _ in range(count)]
@@ -66,6 +111,9 @@ def test_a_larger_dataset_is_cut_and_it_is_said(bench: Any) -> None:
     large = {value["name"]: value for value in whole["datasets"]["large"]["values"]}
     assert large["distinct_2"]["estimator"]["draws"] == 5
     assert large["distinct_2"]["estimator"]["sd_over_draws"] > 0
+    interval = large["distinct_2"]["interval"]
+    assert interval["low"] < large["distinct_2"]["value"] < interval["high"]
+    assert interval["method"] == "mean over cuts of delete-a-group jackknife"
     assert max(whole["relative_to_maximum"]["distinct_2"].values()) == 1
     same = made.summary["datasets"]
     unequal = ComparisonRequest(datasets=datasets, metrics=metrics, equal="none", pictures=False)
