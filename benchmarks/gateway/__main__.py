@@ -1,4 +1,5 @@
-"""What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json.
+"""What the gateway itself costs: `python -m benchmarks.gateway` writes benchmarks/results/gateway.json; with
+names (`coordination`, `posts`, …) it runs those only and keeps the other rows.
 
 * The coordinator's CPU for each node of a 200-node experiment whose jobs do nothing, beside Celery's own way
   to run the same work, a chord for each stage, whose CPU is that of the worker that runs its no-op tasks.
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,13 +65,18 @@ def main() -> None:
             "GAMUT_LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
         }
-        rows = [
-            *_posts(environment),
-            _listening(environment),
-            _transfer(environment),
-            _startup(environment),
-            _coordination(Path(folder), environment),
-        ]
+        measured: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "posts": lambda: _posts(environment),
+            "listening": lambda: [_listening(environment)],
+            "transfers": lambda: [_transfer(environment)],
+            "startup": lambda: [_startup(environment)],
+            "coordination": lambda: [_coordination(Path(folder), environment)],
+        }
+        asked = sys.argv[1:] or list(measured)
+        rows = [row for name in asked for row in measured[name]()]
+    if sys.argv[1:] and RESULT.exists():
+        again = {row["name"] for row in rows}
+        rows += [row for row in json.loads(RESULT.read_text())["rows"] if row["name"] not in again]
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=1) + "\n")
     print(RESULT.read_text())
