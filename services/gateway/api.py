@@ -12,6 +12,8 @@ from fastapi.openapi.utils import get_openapi
 from services.gateway.catalogue import Operations
 from services.gateway.context import Gateway, make_gateway
 from services.gateway.origins import SameOrigin
+from services.gateway.pages.problems import tell_people
+from services.gateway.pages.rendering import Pages
 from services.gateway.routes import (
     artifacts,
     audit,
@@ -63,6 +65,7 @@ def create_app(
     if isinstance(gateway.platform.store, LocalStore):
         api.include_router(objects.make_router(gateway.platform.store))
     api.include_router(pages.make_router(settings))
+    tell_people(api, Pages("'self'"))
     api.mount("/static", pages.static)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     return api

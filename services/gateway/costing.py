@@ -1,4 +1,5 @@
-"""What each job of a plan would take, as the services themselves say it before anything runs.
+"""What each job of a plan would take, before anything runs: as the services themselves say it of generating
+and training, and as a model of ours says it of measuring (`measuring_cost`).
 
 A training whose rows do not exist yet is priced on the real rows that the recipe starts from, in proportion
 to the rows it will have; sweeps are much alike, so what differs in its seed only is asked about once.
@@ -13,11 +14,11 @@ from typing import Any
 
 import httpx
 
-from services.gateway.experiments.counting import rows_asked
+from services.gateway.experiments.amounts import Amounts
+from services.gateway.measuring_cost import measuring_seconds
 from shared.artifacts import find_manifest
-from shared.contracts.base import ArtifactKind, JobRequest
+from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.generation import GenerationPlan, GenerationRequest, TopicsRequest
-from shared.contracts.mixture import MixtureRequest, SampleRequest
 from shared.contracts.training import EvaluationRequest, PlanRequest, TrainingRequest
 from shared.identity import artifact_id, digest
 from shared.store.base import ObjectStore
@@ -56,14 +57,19 @@ class Costing:
         """What each of `requests` takes, where it can be told. `known`: every request of the plan by the
         artifact it makes, those that exist among them."""
         found: dict[str, Taken] = {}
+        amounts = Amounts(self._store, known)
         with httpx.Client() as client:
             for name, request in requests.items():
                 if isinstance(request, GenerationRequest | TopicsRequest):
                     said = self._generation(client, request)
                     told = _generation_taken(said) if said else None
                 elif isinstance(request, TrainingRequest | EvaluationRequest):
-                    said, factor = self._training(client, request, known)
+                    said, factor = self._training(client, request, known, amounts)
                     told = _training_taken(said, factor) if said else None
+                elif request.queue is Queue.MEASURE:
+                    if (seconds := measuring_seconds(request, amounts.of)) is not None:
+                        found[name] = Taken(seconds)
+                    continue
                 else:
                     continue
                 self.details[name] = said or {"unavailable": "the service did not say"}
@@ -75,7 +81,7 @@ class Costing:
         self, client: httpx.Client, request: GenerationRequest | TopicsRequest
     ) -> dict[str, Any] | None:
         read = [name for name in request.inputs().values() if name.startswith("dataset-")]
-        if any(self._rows(name) is None for name in read):
+        if any(self._summary(name) is None for name in read):
             return None
         field_name = "topics" if isinstance(request, TopicsRequest) else "generation"
         plain = _without_adapters(request.model_copy(update={"seed": 0}))
@@ -87,15 +93,16 @@ class Costing:
         client: httpx.Client,
         request: TrainingRequest | EvaluationRequest,
         known: Mapping[str, JobRequest],
+        amounts: Amounts,
     ) -> tuple[dict[str, Any] | None, float]:
         changes: dict[str, Any] = {}
         factor = 1.0
-        if self._rows(request.dataset) is None:
-            stand_in = self._real_rows(known)
+        if self._summary(request.dataset) is None:
+            stand_in = amounts.largest
             if stand_in is None:
                 return None, 1.0
             changes["dataset"] = stand_in
-            coming, there = planned_rows(request.dataset, known, self._rows), self._rows(stand_in)
+            coming, there = amounts.rows(request.dataset), amounts.rows(stand_in)
             factor = coming / there if coming and there else 1.0
         if isinstance(request, TrainingRequest):
             changes |= {"seed": 0, "test": None}
@@ -133,16 +140,6 @@ class Costing:
         manifest = find_manifest(self._store, artifact)
         return manifest.summary if manifest else None
 
-    def _rows(self, artifact: str) -> int | None:
-        summary = self._summary(artifact)
-        return None if summary is None else int(summary.get("rows", 0))
-
-    def _real_rows(self, known: Mapping[str, JobRequest]) -> str | None:
-        """A dataset that exists already and that the plan reads: the largest, so that none is a test set."""
-        names = {name for request in known.values() for name in request.inputs().values()}
-        sized = [(rows, name) for name in names if name.startswith("dataset-") and (rows := self._rows(name))]
-        return max(sized)[1] if sized else None
-
 
 def _without_adapters(request: GenerationRequest | TopicsRequest) -> GenerationRequest | TopicsRequest:
     """An adapter that is still to be trained costs what its base does."""
@@ -150,24 +147,6 @@ def _without_adapters(request: GenerationRequest | TopicsRequest) -> GenerationR
         return request.model_copy(update={"source": request.source.model_copy(update={"adapter": None})})
     sources = [ref.model_copy(update={"adapter": None}) for ref in request.sources]
     return request.model_copy(update={"sources": sources})
-
-
-def planned_rows(dataset: str, known: Mapping[str, JobRequest], rows_of: Any) -> int | None:
-    """Rows that a dataset of the plan will have; None where its request does not say."""
-    there: int | None = rows_of(dataset)
-    if there is not None:
-        return there
-    request = known.get(dataset)
-    if isinstance(request, GenerationRequest):
-        return rows_asked(request)
-    if isinstance(request, SampleRequest) and request.unit == "rows":
-        return request.size
-    if isinstance(request, MixtureRequest) and request.unit == "rows":
-        size = request.size or planned_rows(request.real, known, rows_of)
-        if size is None:
-            return None
-        return round(size / (1 - request.rho)) if request.mode == "additive" else size
-    return None
 
 
 def by_artifact(requests: Mapping[str, JobRequest]) -> dict[str, JobRequest]:

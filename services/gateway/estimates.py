@@ -1,27 +1,26 @@
 """What a request would take, from what is known before anything runs: nothing here is guessed.
 
-Counts follow from the requests; tokens, money and seconds are the services' to say, and are null when one of
-them does not. Wall time is what the coordinator's own order takes on the workers that the settings name.
+Counts follow from the requests; tokens, money and seconds of generating and training are the services' to
+say, and are null when one of them does not; seconds of measuring are a model's (`measuring_cost`). Wall time
+is what the coordinator's own order takes on the workers that the settings name, every job of the plan in it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.gateway.context import Gateway
 from services.gateway.costing import Costing, Taken, by_artifact
 from services.gateway.experiments.counting import calls_range, rows_asked
 from services.gateway.experiments.plan import Plan
 from services.gateway.experiments.scheduling import makespan
+from services.gateway.measuring_cost import STARTING
 from services.gateway.views import Count, Estimate, MoneyRange
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest, Queue
 from shared.contracts.generation import GenerationRequest
 from shared.identity import artifact_id
-
-_PRICED = (Queue.GENERATE, Queue.TRAIN)
-"""Measuring takes CPU seconds that nobody prices; instruments say their calls only."""
 
 
 def estimate_request(gateway: Gateway, project: str, request: JobRequest) -> Estimate:
@@ -44,20 +43,25 @@ def _estimate(
     settings = gateway.settings
     costing = Costing(project, store, settings.generator_url, settings.trainer_url)
     taken = costing.taken(new, by_artifact(requests))
-    priced = [name for name, request in new.items() if request.queue in _PRICED]
-    whole = len(taken) == len(priced)
+
+    def told(*queues: Queue) -> list[Taken] | None:
+        """What the jobs of these queues take; None when one of them cannot be told."""
+        asked = [name for name, request in new.items() if request.queue in queues]
+        return [taken[name] for name in asked] if all(name in taken for name in asked) else None
+
+    calling, training, measuring = told(Queue.GENERATE), told(Queue.TRAIN), told(Queue.MEASURE)
+    whole = calling is not None and training is not None and measuring is not None
     return Estimate(
         jobs=len(requests),
         reused=len(requests) - len(new),
         by_operation=dict(Counter(request.operation for request in new.values())),
         rows=_rows(new.values()),
         calls=_calls(new.values()),
-        tokens=_sum(cost.tokens for cost in taken.values()) if whole else None,
-        training_seconds=_sum(cost.seconds for name, cost in taken.items() if new[name].queue is Queue.TRAIN)
-        if whole
-        else None,
-        money=_money(taken) if whole else None,
-        wall_seconds=_wall(plan, taken, settings.workers) if whole and plan else None,
+        tokens=None if calling is None else _sum(cost.tokens for cost in calling),
+        training_seconds=None if training is None else _sum(cost.seconds for cost in training),
+        measuring_seconds=None if measuring is None else _measuring(measuring),
+        money=None if calling is None else _money(calling),
+        wall_seconds=_wall(plan, taken, new, settings.workers) if whole and plan else None,
         details=costing.details,
     )
 
@@ -90,9 +94,13 @@ def _sum(ranges: Iterable[tuple[float, float]]) -> Count:
     return Count(low=round(low), high=round(high))
 
 
-def _money(taken: Mapping[str, Taken]) -> dict[str, MoneyRange]:
+def _measuring(taken: Sequence[Taken]) -> Count:
+    return _sum([*(cost.seconds for cost in taken), *([(0.0, STARTING)] if taken else [])])
+
+
+def _money(taken: Iterable[Taken]) -> dict[str, MoneyRange]:
     found: dict[str, list[tuple[float, float]]] = {}
-    for cost in taken.values():
+    for cost in taken:
         for currency, amount in cost.money.items():
             found.setdefault(currency, []).append(amount)
     return {
@@ -101,8 +109,11 @@ def _money(taken: Mapping[str, Taken]) -> dict[str, MoneyRange]:
     }
 
 
-def _wall(plan: Plan, taken: Mapping[str, Taken], workers: Mapping[str, int]) -> Count:
+def _wall(
+    plan: Plan, taken: Mapping[str, Taken], new: Mapping[str, JobRequest], workers: Mapping[str, int]
+) -> Count:
     low, high = (
         makespan(plan, {name: cost.seconds[end] for name, cost in taken.items()}, workers) for end in (0, 1)
     )
-    return Count(low=round(low), high=round(high))
+    starting = STARTING if any(request.queue is Queue.MEASURE for request in new.values()) else 0.0
+    return Count(low=round(low), high=round(high + starting))

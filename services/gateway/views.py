@@ -156,9 +156,16 @@ class Estimate(Contract):
     calls: Count | None = Field(description="Calls to sources.")
     tokens: Count | None = Field(description="Of generation: prompts and answers together.")
     training_seconds: Count | None = Field(description="Of the trainer's devices, over all its jobs.")
+    measuring_seconds: Count | None = Field(
+        default=None,
+        description="CPU seconds of measuring, comparing, mixing and reporting, by a model of short English "
+        "rows on one core: the range is for other machines, other texts and a worker that has yet to start.",
+    )
     money: dict[str, MoneyRange] | None = Field(description="Of sources, by currency.")
     wall_seconds: Count | None = Field(
-        default=None, description="Of a whole plan, on the workers in GAMUT_WORKERS; measuring left out."
+        default=None,
+        description="Of a whole plan, every job in it, on the workers in GAMUT_WORKERS. Null when one of its "
+        "jobs cannot be told: those that ask language models to measure are not.",
     )
     details: dict[str, Any] = Field(description="What the services themselves say of their jobs, by node.")
 

@@ -55,7 +55,7 @@ class ProposalRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "propose"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
 

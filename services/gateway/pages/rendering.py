@@ -50,6 +50,9 @@ _environment = Environment(
 _environment.filters |= {"ago": ago, "short": short, "number": number, "as_json": as_json}
 
 
+_environment.tests["contains"] = lambda text, part: part in text
+
+
 class Pages:
     """`frames`: the origins that reports and pictures are loaded from, beside the gateway's own."""
 

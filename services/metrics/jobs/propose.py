@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.metrics.jobs.select import make_mixture
-from services.metrics.proposing import Point, Space, Tried, propose
+from services.metrics.proposing import Point, Space, Tried, propose, ranked
 from shared.contracts.advice import ProposalRequest, TriedMixture
 from shared.contracts.mixture import MixtureRequest
 from shared.errors import InvalidData
@@ -34,26 +35,28 @@ def make_proposal(request: ProposalRequest, workspace: Workspace) -> dict[str, A
         seed=request.seed,
     )
     summary = make_mixture(mixture, workspace)
-    told = sorted(
-        (_told(entry, found) for entry, found in tried), key=lambda trial: (-trial["rung"], trial["value"])
-    )
-    workspace.output.put_json(TRIALS, told)
+    workspace.output.put_json(TRIALS, _trials(request, latest, workspace))
     return summary | {
         "pool": point.pool,
         "pool_dataset": request.pools[point.pool],
         "planned_rho": point.rho,
-        "trials": len(told),
+        "trials": len(tried),
     }
 
 
 def _tried(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) -> Tried | None:
-    if entry.evaluation is None:
+    point = _point(entry, request, workspace)
+    if entry.evaluation is None or point is None:
         return None
-    made = workspace.input(entry.mixture).summary
     value = workspace.input(entry.evaluation).summary.get(request.figure)
-    if not isinstance(value, int | float) or made.get("pool") not in request.pools:
+    return Tried(point, float(value)) if isinstance(value, int | float) else None
+
+
+def _point(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) -> Point | None:
+    made = workspace.input(entry.mixture).summary
+    if made.get("pool") not in request.pools:
         return None
-    return Tried(Point(str(made["pool"]), float(made["planned_rho"])), float(value))
+    return Point(str(made["pool"]), float(made["planned_rho"]))
 
 
 def _rung(entry: TriedMixture) -> int:
@@ -61,12 +64,29 @@ def _rung(entry: TriedMixture) -> int:
     return int(entry.axes.get("rung", 0))
 
 
-def _told(entry: TriedMixture, found: Tried) -> dict[str, Any]:
-    return {
-        "pool": found.point.pool,
-        "rho": found.point.rho,
-        "value": found.value,
-        "rung": _rung(entry),
-        "mixture": entry.mixture,
-        "evaluation": entry.evaluation,
-    }
+def _trials(request: ProposalRequest, latest: Sequence[Tried], workspace: Workspace) -> list[dict[str, Any]]:
+    """Every mixture that was tried, the last rung first and in it the best first.
+
+    `outcome`: `kept` when the next rung tried it again (in the last rung: when this one keeps it), `pruned`
+    when it did not, `failed` when there is no figure of it.
+    """
+    points = [(entry, _point(entry, request, workspace)) for entry in request.history]
+    went_on = {(_rung(entry) - 1, point) for entry, point in points}
+    last = max((_rung(entry) for entry in request.history), default=0)
+    went_on |= {(last, survivor.point) for survivor in ranked(latest)[: request.keep]}
+    told = []
+    for entry, point in points:
+        found = _tried(entry, request, workspace)
+        kept = (_rung(entry), point) in went_on
+        told.append(
+            {
+                "pool": point.pool if point else None,
+                "rho": point.rho if point else None,
+                "value": found.value if found else None,
+                "rung": _rung(entry),
+                "outcome": ("kept" if kept else "pruned") if found else "failed",
+                "mixture": entry.mixture,
+                "evaluation": entry.evaluation,
+            }
+        )
+    return sorted(told, key=lambda t: (-t["rung"], t["value"] is None, t["value"] or 0.0))

@@ -12,7 +12,7 @@ from services.metrics.jobs.measure import put_picture
 from services.metrics.jobs.propose import TRIALS
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
-from services.metrics.reporting.findings import tell
+from services.metrics.reporting.findings import mixture_found, tell
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
 from services.metrics.reporting.runs import Run
@@ -37,12 +37,15 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
     )
     table = make_table(runs, request.columns, request.baseline, request.y)
     found = answers(runs, question)
+    searched = workspace.input(request.trials) if request.trials else None
+    trials = searched.json(TRIALS) if searched else []
     said = tell(found, question)
+    if searched:
+        said.recommendation.insert(1, mixture_found(searched.summary, trials))
     pictures = report_pictures(runs, found, question, request.series)
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
-    trials = workspace.input(request.trials).json(TRIALS) if request.trials else []
     page = render_page(
         title=request.title,
         question=question,

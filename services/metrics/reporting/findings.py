@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from services.metrics.reporting.answer import Answer, Avoid, Dose, Question
 from services.metrics.reporting.correlations import Coefficient, Correlation
@@ -60,6 +61,19 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
         )
     said.append(_covered(best))
     return [_within(answer) + sentence for sentence in said]
+
+
+def mixture_found(mixture: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
+    """What a search over mixtures ended with, from the summary of its last proposal."""
+    pruned = sum(trial["outcome"] == "pruned" for trial in trials)
+    failed = sum(trial["outcome"] == "failed" for trial in trials)
+    rungs = len({trial["rung"] for trial in trials})
+    lost = f", {failed} failed" if failed else ""
+    return (
+        f"The search's mixture is {mixture['real']:,.0f} real rows and {mixture['generated']:,.0f} of the "
+        f"pool {mixture['pool']} (ρ = {mixture['rho']:.2g}); of {len(trials)} trials in {rungs} rungs "
+        f"{pruned} were pruned{lost}."
+    )
 
 
 def warnings(answer: Answer, question: Question) -> list[str]:

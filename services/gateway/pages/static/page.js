@@ -12,7 +12,12 @@ function keepLive(part) {
     const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } }).catch(() => null);
     if (!answer || !answer.ok) return;
     const focused = part.contains(document.activeElement) ? document.activeElement.id : null;
+    const folded = new Map([...part.querySelectorAll("details[id]")].map((one) => [one.id, one.open]));
     part.innerHTML = await answer.text();
+    for (const [id, open] of folded) {
+      const again = document.getElementById(id);
+      if (again) again.open = open;
+    }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
@@ -43,6 +48,16 @@ function keepLive(part) {
 }
 
 document.querySelectorAll("[data-live]").forEach(keepLive);
+
+function unfold() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target && target.closest("details:not([open])");
+  if (!folded) return;
+  folded.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+unfold();
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-post]");

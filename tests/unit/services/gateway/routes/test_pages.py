@@ -124,6 +124,31 @@ def test_a_page_that_is_not_there_is_a_problem(client: TestClient, path: str) ->
     assert client.get(path).status_code in (404, 422)
 
 
+@pytest.mark.parametrize("path", ["/jobs/job-" + "0" * 32, "/nothing", "/datasets/not-an-id"])
+def test_a_person_is_told_so_on_a_page(client: TestClient, path: str) -> None:
+    page = client.get(path, headers={"Accept": "text/html,*/*"})
+    assert page.status_code in (404, 422)
+    assert page.headers["content-type"].startswith("text/html")
+    assert 'href="/"' in page.text
+    assert "<script>" not in client.get("/<script>", headers={"Accept": "text/html"}).text
+    told = client.get("/v1" + path, headers={"Accept": "text/html,*/*"})
+    assert told.headers["content-type"] == "application/problem+json"  # the API stays the API
+
+
+def test_what_could_not_start_is_folded_under_what_failed(client: TestClient, suite: SmallSuite) -> None:
+    def refuse(request: JobRequest, workspace: Workspace) -> None:
+        raise InvalidData("the source wrote nothing")
+
+    suite.behaviour["topics"] = refuse
+    job = client.post("/v1/experiments", json=small()).json()["id"]
+    suite.drain()
+    page = client.get(f"/experiments/{job}").text
+    failed, folded = page.split('<details id="blocked">')
+    assert "pool failed: the source wrote nothing" in failed
+    assert " blocked: it needs " not in failed
+    assert "8 more could not start for that" in folded
+
+
 def test_another_sites_page_cannot_act(client: TestClient, suite: SmallSuite) -> None:
     job = client.post("/v1/topics", json={}).json()["id"]
     for site in ("cross-site", "same-site"):

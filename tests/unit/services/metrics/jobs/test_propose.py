@@ -59,7 +59,9 @@ def test_a_rung_is_tried_and_its_best_goes_on_at_full_size(bench: Any, given: di
         first[1].summary["planned_rho"],
         20,
     )
-    assert [trial["value"] for trial in best.json("trials.json")] == [1.0, 2.0, 3.0, 4.0]
+    trials = best.json("trials.json")
+    assert [trial["value"] for trial in trials] == [1.0, 2.0, 3.0, 4.0]
+    assert [trial["outcome"] for trial in trials] == ["kept", "pruned", "pruned", "pruned"]
     small = {row["id"] for row in first[1].rows()}
     assert small <= {
         row["id"] for row in best.rows()
@@ -82,6 +84,29 @@ def test_losses_of_different_rungs_are_never_compared(bench: Any, given: dict[st
     assert best.summary["planned_rho"] == second.summary["planned_rho"]
     assert best.summary["pool"] == second.summary["pool"]
     assert [trial["rung"] for trial in best.json("trials.json")] == [1, 0]
+
+
+def test_every_trial_says_what_became_of_it(bench: Any, given: dict[str, Any]) -> None:
+    """Also one that could not be evaluated, and one of an early rung that the next rung tried again."""
+    points = [bench.run(make_proposal, ProposalRequest(**given, slot=slot)) for slot in range(3)]
+    again = bench.run(make_proposal, ProposalRequest(**given | {"size": 15}, slot=0, keep=1, history=[
+        TriedMixture(name=str(n), axes={"rung": 0}, mixture=made.id, evaluation=bench.run(
+            evaluate, Evaluated(loss=float(n), of=made.id)).id)
+        for n, made in enumerate(points)
+    ]))  # fmt: skip
+    history = [
+        TriedMixture(name="a", axes={"rung": 0}, mixture=points[0].id,
+                     evaluation=bench.run(evaluate, Evaluated(loss=0.0, of=points[0].id)).id),
+        TriedMixture(name="b", axes={"rung": 0}, mixture=points[1].id,
+                     evaluation=bench.run(evaluate, Evaluated(loss=1.0, of=points[1].id)).id),
+        TriedMixture(name="c", axes={"rung": 0}, mixture=points[2].id),
+        TriedMixture(name="d", axes={"rung": 1}, mixture=again.id,
+                     evaluation=bench.run(evaluate, Evaluated(loss=7.0, of=again.id)).id),
+    ]  # fmt: skip
+    best = bench.run(make_proposal, ProposalRequest(**given, slot=0, keep=1, history=history))
+    told = [(trial["rung"], trial["outcome"]) for trial in best.json("trials.json")]
+    assert told == [(1, "kept"), (0, "kept"), (0, "pruned"), (0, "failed")]
+    assert best.summary["trials"] == 3
 
 
 def test_a_rung_in_which_nothing_was_evaluated_is_refused(bench: Any, given: dict[str, Any]) -> None:

@@ -138,6 +138,39 @@ def test_a_level_run_cannot_be_told_from_the_baseline(bench: Any) -> None:
     assert {answer["recommended"]["name"], *answer["ties"]} == {"real", "same"}
 
 
+class Proposed(JobRequest):
+    """Stands for a search's last proposal."""
+
+    operation: ClassVar[str] = "propose"
+    version: ClassVar[int] = 2
+    produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
+    queue: ClassVar[Queue] = Queue.MEASURE
+
+
+def proposed(request: Proposed, workspace: Any) -> dict[str, Any]:
+    trials = [
+        {"pool": "D5", "rho": 0.2, "value": 1.0, "rung": 1, "outcome": "kept", "mixture": "dataset-a"},
+        {"pool": "D5", "rho": 0.2, "value": 2.0, "rung": 0, "outcome": "kept", "mixture": "dataset-b"},
+        {"pool": "<i>D1", "rho": 0.6, "value": 3.0, "rung": 0, "outcome": "pruned", "mixture": "dataset-c"},
+        {"pool": None, "rho": None, "value": None, "rung": 0, "outcome": "failed", "mixture": "dataset-d"},
+    ]
+    workspace.output.put_json("trials.json", trials)
+    return {"kind": "text", "rows": 30, "real": 24, "generated": 6, "pool": "D5", "rho": 0.2}
+
+
+def test_a_search_is_told_with_its_mixture_and_every_trial(bench: Any, request_of: ReportRequest) -> None:
+    trials = bench.run(proposed, Proposed()).id
+    made = bench.run(make_report, request_of.model_copy(update={"trials": trials}))
+    report = made.json("report.json")
+    assert report["findings"][1] == (
+        "The search's mixture is 24 real rows and 6 of the pool D5 (ρ = 0.2); of 4 trials in 2 rungs 1 were "
+        "pruned, 1 failed."
+    )
+    page = made.read("report.html").decode()
+    assert [page.count(f"<td>{outcome}</td>") for outcome in ("kept", "pruned", "failed")] == [2, 1, 1]
+    assert "<i>D1" not in page
+
+
 def test_two_runs_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two runs are named 'a'"):
         ReportRequest(runs=[ReportRun(name="a"), ReportRun(name="a")])
