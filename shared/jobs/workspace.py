@@ -55,7 +55,8 @@ class Workspace:
 
     `store` is the project's corner of the object store; `scratch` holds what attempts hand on to each
     other (journals, checkpoints) and survives them; `folder` is a temporary directory that does not.
-    `token` numbers the attempt: a later attempt has a higher one.
+    `token` numbers the attempt: a later one has a higher number, also where `attempts` starts again (a job
+    taken up again) or does not count (a drained worker, an outage of the store).
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class Workspace:
         self.key = record.key
         self.tokens = 0
         self.artifact_id = artifact_id
-        self.token = record.attempts
+        self.token = record.sequence
         self.store = store
         self.folder = folder
         self.scratch: ObjectStore = scratch_store(store, artifact_id)
-        self.output = ArtifactWriter(store, artifact_id, record.attempts, folder)
+        self.output = ArtifactWriter(store, artifact_id, self.token, folder)
         self.log = structlog.get_logger("job")
         self._live = live
         self._signals = signals

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_NUMBER = rb"[0-9]{1,15}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?"
 _LINE = re.compile(
-    rb"^vllm:(num_requests_running|num_requests_waiting)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE
+    rb"^vllm:(num_requests_running|num_requests_waiting)(?:\{[^}]*\})? (" + _NUMBER + rb")$", re.MULTILINE
 )
 
 

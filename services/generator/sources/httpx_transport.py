@@ -3,18 +3,20 @@ tests."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import urljoin
 
 import httpx
 
 from services.generator.sources.errors import Reason, SourceError
-from services.generator.sources.transport import Reply
+from services.generator.sources.transport import LONGEST_ANSWER, MAX_ANSWER_BYTES, Reply
 
 
 class HttpxTransport:
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+        self._timeout = timeout
         self._client = httpx.AsyncClient(
             base_url=urljoin(url, "/"),
             headers={**headers, "content-type": "application/json"},
@@ -32,16 +34,30 @@ class HttpxTransport:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
     ) -> Reply:
         try:
-            response = await self._client.request(method, path, content=body, headers=headers)
+            async with (
+                asyncio.timeout(LONGEST_ANSWER * self._timeout),
+                self._client.stream(method, path, content=body, headers=headers) as response,
+            ):
+                return await _whole(response)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise SourceError(Reason.DEAD, f"cannot connect: {error}") from error
-        except httpx.TimeoutException as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise SourceError(Reason.TIMEOUT, f"no answer in time: {error}") from error
         except httpx.HTTPError as error:
             raise SourceError(Reason.CUT, f"the connection broke: {error}") from error
-        return Reply(
-            response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content
-        )
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+async def _whole(response: httpx.Response) -> Reply:
+    """Raises `SourceError` for an answer that does not end (unpacked, where it is packed)."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            raise SourceError(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, headers, b"".join(chunks))

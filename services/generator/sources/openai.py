@@ -8,7 +8,10 @@ streaming is for servers or proxies that drop silent connections, and a stream w
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Literal
 
 import orjson
@@ -21,6 +24,10 @@ from services.generator.sources.transport import Reply, Transport
 from shared import tracing
 
 Api = Literal["completions", "chat"]
+ROUNDING = 1e-3
+"""How far above 0 a log-probability may lie: single precision has its errors."""
+NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+"""OpenAI's codes for a 429 that waiting does not cure."""
 PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completions"}
 
 
@@ -65,7 +72,7 @@ class Client:
         try:
             streamed = reply.headers.get("content-type", "").startswith("text/event-stream")
             return _from_stream(reply.body, self.name) if streamed else _from_body(reply.body, self.name)
-        except (KeyError, IndexError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             detail = f"the answer is not what the protocol says ({error!r}): {reply.body[:200]!r}"
             raise SourceError(Reason.SERVER_ERROR, detail, source=self.name) from error
 
@@ -134,20 +141,36 @@ def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> byte
 def _from_body(body: bytes, source: str) -> Answer:
     data = orjson.loads(body)
     choice = data["choices"][0]
-    usage = data.get("usage") or {}
     text = choice["text"] if "text" in choice else choice["message"]["content"]
     return Answer(
-        text or "",
-        choice.get("finish_reason") or "unknown",
-        usage.get("prompt_tokens") or 0,
-        usage.get("completion_tokens") or 0,
+        _words(text),
+        _words(choice.get("finish_reason")) or "unknown",
+        *_usage(data.get("usage")),
         source,
         _first_token(choice.get("logprobs")),
     )
 
 
+def _words(value: Any) -> str:
+    """A text, or what stands for none (a call of a tool has no content). Raises TypeError for anything
+    else."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise TypeError(f"a text was expected, not {type(value).__name__}")
+
+
+def _usage(usage: Mapping[str, Any] | None) -> tuple[int, int]:
+    """Prompt and completion tokens as the server counted them. Raises TypeError for what is no count."""
+    counts = [(usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens")]
+    for count in counts:
+        if type(count) is not int or count < 0:
+            raise TypeError(f"a count of tokens was expected, not {count!r}")
+    return counts[0], counts[1]
+
+
 def _from_stream(body: bytes, source: str) -> Answer:
-    """Join a server-sent event stream; without `[DONE]` or a finish reason it was cut."""
+    """Join a server-sent event stream; without `[DONE]` or a finish reason it was cut. One choice was asked
+    for: of several, the first is the answer."""
     texts: list[str] = []
     usage: dict[str, int] = {}
     finish, logprobs, done = None, None, False
@@ -163,51 +186,74 @@ def _from_stream(body: bytes, source: str) -> Answer:
             raise SourceError(Reason.SERVER_ERROR, f"mid-stream: {event['error']}", source=source)
         usage = event.get("usage") or usage
         for choice in event.get("choices", ()):
+            if choice.get("index"):
+                continue
             delta = choice.get("delta") or {}
-            texts.append(choice.get("text") or delta.get("content") or "")
+            texts.append(_words(choice.get("text") or delta.get("content")))
             finish = choice.get("finish_reason") or finish
             logprobs = logprobs or _first_token(choice.get("logprobs"))
     if not done or finish is None:
         raise SourceError(Reason.CUT, "the stream ended before its end mark", source=source)
-    tokens_in, tokens_out = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
-    return Answer("".join(texts), finish, tokens_in, tokens_out, source, logprobs)
+    return Answer("".join(texts), _words(finish), *_usage(usage), source, logprobs)
 
 
 def _first_token(logprobs: Mapping[str, Any] | None) -> dict[str, float] | None:
-    """Alternatives of the first generated token, in either protocol's shape."""
+    """Alternatives of the first generated token, in either protocol's shape. Raises ValueError for a value
+    that is the logarithm of no probability."""
     if not logprobs:
         return None
+    found: dict[str, float] | None = None
     if logprobs.get("content"):  # chat
-        return {top["token"]: top["logprob"] for top in logprobs["content"][0]["top_logprobs"]}
-    if logprobs.get("top_logprobs"):  # completions
-        return dict(logprobs["top_logprobs"][0] or {})
-    return None
+        found = {top["token"]: top["logprob"] for top in logprobs["content"][0]["top_logprobs"]}
+    elif logprobs.get("top_logprobs"):  # completions
+        found = dict(logprobs["top_logprobs"][0] or {})
+    for token, value in (found or {}).items():
+        if not isinstance(token, str) or not isfinite(value) or value > ROUNDING:
+            raise ValueError(f"{value!r} is no log-probability")
+    return found
 
 
 def _refused(reply: Reply, source: str) -> SourceError:
     wish = retry_after_seconds(reply.headers)
-    detail = f"HTTP {reply.status}: {_message(reply.body)}"
-    return SourceError(
-        reason_of_status(reply.status, retry_after=wish is not None), detail, source=source, retry_after=wish
-    )
+    message, code = _said(reply.body)
+    reason = reason_of_status(reply.status, retry_after=wish is not None)
+    if reason is Reason.RATE_LIMITED and code in NO_MONEY:
+        reason, wish = Reason.DENIED, None
+    return SourceError(reason, f"HTTP {reply.status}: {message}", source=source, retry_after=wish)
 
 
-def _message(body: bytes) -> str:
-    """The server's own words: OpenAI's `error.message`, else the start of the body."""
+def _said(body: bytes) -> tuple[str, str]:
+    """The server's own words (OpenAI's `error.message`, else the start of the body), and its `error.code`."""
+    message, code = None, ""
     try:
         error = orjson.loads(body).get("error")
         message = error.get("message") if isinstance(error, dict) else error
+        code = str(error.get("code") or error.get("type")) if isinstance(error, dict) else ""
     except (orjson.JSONDecodeError, AttributeError):
-        message = None
-    return str(message or body[:200].decode(errors="replace"))[:500]
+        pass
+    return str(message or body[:200].decode(errors="replace"))[:500], code
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds, or OpenAI's `retry-after-ms`; dates are rare enough to be read as
-    "unstated"."""
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """The wait that the server asks for: `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), or
+    OpenAI's `retry-after-ms`; None when it states none. A date is read against the server's own `Date`
+    where it gives one, so that clocks need not agree; else against `now`."""
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) * unit)
+            seconds = float(headers[name]) * unit
         except (KeyError, ValueError):
             continue
-    return None
+        if isfinite(seconds):
+            return max(0.0, seconds)
+    until = _date(headers.get("retry-after"))
+    if until is None:
+        return None
+    return max(0.0, (until - (_date(headers.get("date")) or now or datetime.now(UTC))).total_seconds())
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date

@@ -16,11 +16,10 @@ from urllib.parse import urlsplit
 import httptools
 
 from services.generator.sources.errors import Reason, SourceError
-from services.generator.sources.transport import Reply
+from services.generator.sources.transport import LONGEST_ANSWER, MAX_ANSWER_BYTES, Reply
 
 CONNECT_SECONDS = 10.0
 SWEEP_SECONDS = 0.25
-MAX_BODY_BYTES = 256 << 20
 
 
 class _Connection(asyncio.Protocol):
@@ -30,6 +29,7 @@ class _Connection(asyncio.Protocol):
         self.closed = False
         self.deadline = 0.0
         self.patience = 0.0
+        self.end = 0.0
         self._answer: asyncio.Future[Reply] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,11 +49,12 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower().decode("latin-1")] = value.decode("latin-1")
 
+    def on_message_begin(self) -> None:
+        if self._answer is None:  # more than was asked for: what follows it would be taken for another answer
+            self.close()
+
     def on_body(self, body: bytes) -> None:
         self._chunks.append(body)
-        self._size += len(body)
-        if self._size > MAX_BODY_BYTES:
-            self.fail(Reason.SERVER_ERROR, f"the answer is larger than {MAX_BODY_BYTES} bytes")
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= 200:
@@ -65,7 +66,11 @@ class _Connection(asyncio.Protocol):
         if self._answer is None:  # nothing was asked: the connection is of no use any more
             self._transport.close()
             return
-        self.deadline = self._loop.time() + self.patience
+        self.deadline = min(self._loop.time() + self.patience, self.end)
+        self._size += len(data)
+        if self._size > MAX_ANSWER_BYTES:
+            self.fail(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -111,7 +116,7 @@ class Pool:
     """Connections to one origin (scheme, host and port of `url`; paths come with each request).
 
     `timeout` is the longest silence, in seconds: a streamed answer that keeps coming does not run out of
-    time.
+    time, unless it never ends (`LONGEST_ANSWER`).
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float) -> None:
@@ -147,7 +152,8 @@ class Pool:
         loop = asyncio.get_running_loop()
         connection = self._take() or await self._connect(loop)
         connection.patience = self._timeout
-        connection.deadline = loop.time() + self._timeout
+        now = loop.time()
+        connection.deadline, connection.end = now + self._timeout, now + LONGEST_ANSWER * self._timeout
         if self._sweeper is None:
             self._sweeper = loop.create_task(self._sweep())
         answer: asyncio.Future[Reply] = loop.create_future()
@@ -187,7 +193,10 @@ class Pool:
             await asyncio.sleep(SWEEP_SECONDS)
             now = loop.time()
             for connection in [c for c in self._busy if c.deadline < now]:
-                connection.fail(Reason.TIMEOUT, f"not a byte for {self._timeout:g} s")
+                late = connection.end < now
+                taken = LONGEST_ANSWER * self._timeout if late else self._timeout
+                why = f"not whole after {taken:g} s" if late else f"not a byte for {taken:g} s"
+                connection.fail(Reason.TIMEOUT, why)
 
     async def close(self) -> None:
         if self._sweeper is not None:

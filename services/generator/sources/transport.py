@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+MAX_ANSWER_BYTES = 64 << 20
+"""Head and body: a hundred times the longest answer with its log-probabilities."""
+LONGEST_ANSWER = 24
+"""An answer may take this many times the longest silence (2 hours at 300 s), however it trickles in."""
+
 
 @dataclass(slots=True)
 class Reply:

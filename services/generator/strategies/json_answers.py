@@ -18,7 +18,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-_FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.S)
+_FENCED = re.compile(r"```(?:json)?(.*?)```", re.S)
 
 
 def json_in(text: str) -> Any:

@@ -10,9 +10,7 @@ _END = re.compile(rf"(?:(?<=[.!?…])|(?<=[.!?…]{_CLOSING}))\s+(?={_OPENING})"
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
 )
-_PAIR = re.compile(
-    r"\s*(?:question|q)\s*:\s*(?P<question>.+?)\s*\n\s*(?:answer|a)\s*:\s*(?P<answer>.+)", re.I | re.S
-)
+_PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
 _BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s*")
 _QUOTED = re.compile(r"^(?:\*\*|[\"“‘'])(.*?)(?:\*\*|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
@@ -60,11 +58,18 @@ def completion_row(text: str, count: int) -> dict[str, str]:
 
 
 def pair_row(text: str, context_id: str) -> dict[str, str]:
-    """Kind `qa`: `Question: …` and `Answer: …`, each once."""
-    found = _PAIR.fullmatch(text.strip())
+    """Kind `qa`: `Question: …` and `Answer: …`, each once.
+
+    Blanks are made single first: a weak model may write nothing but them up to its limit, and a pattern that
+    has a choice in how to divide them takes hours over it.
+    """
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    found = _PAIR.fullmatch("\n".join(line for line in lines if line))
     if not found:
         raise Unparsable("no “Question: …” followed by “Answer: …”")
     question, answer = (" ".join(found[name].split()) for name in ("question", "answer"))
+    if not question or not answer:
+        raise Unparsable("the question or the answer is empty")
     if re.search(r"(?:^|\s)question\s*:", answer, re.I):
         raise Unparsable("more than one question")
     return {"context_id": context_id, "question": question, "answer": answer}

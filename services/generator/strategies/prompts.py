@@ -1,25 +1,24 @@
 """Prompt templates: Jinja files of our own, or the caller's text, in a sandbox that can do nothing but write.
 
 A caller's template may read the variables of its strategy, loop over them, branch on them and use the
-filters listed here. It may not call anything, reach into objects, or multiply strings: so it cannot read
-what is not its own and cannot be made to fill the memory. A variable that the strategy does not have is
-refused before anything is paid for.
+filters listed here. It may not call anything or reach into objects: so it cannot read what is not its own.
+What it loops over, joins, replaces and writes is counted (`metering`): so it cannot be made to run for ever
+or to fill the memory. A variable that the strategy does not have is refused before anything is paid for.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
-from jinja2.exceptions import SecurityError
+from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.generator.calls import Message
+from services.generator.strategies.metering import METERED, computed, metered, metering
 
 FOLDER = Path(__file__).parent.parent / "templates"
 FILTERS = (
@@ -27,7 +26,6 @@ FILTERS = (
     "sort", "string", "title", "tojson", "trim", "unique", "upper", "wordcount",
 )  # fmt: skip
 MAX_PROMPT_CHARACTERS = 2_000_000
-MAX_NUMBER = 10**12
 
 
 class BadTemplate(ValueError):
@@ -35,7 +33,7 @@ class BadTemplate(ValueError):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Fields of mappings, and what Jinja's own `loop` shows; no methods, no inner life of objects."""
@@ -45,15 +43,17 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return False
 
     def call_binop(self, context: Any, operator_name: str, left: Any, right: Any) -> Any:
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if not numbers or max(abs(left), abs(right)) > MAX_NUMBER or operator_name == "**":
-            raise SecurityError(f"templates may not compute with {operator_name} here")
-        return operator.mul(left, right)
+        return computed(operator_name, left, right)
 
 
-@lru_cache(maxsize=1)
-def _environment() -> _Sandbox:
-    environment = _Sandbox(
+class _Metered(_Sandbox):
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return metered(super()._parse(source, name, filename))
+
+
+@lru_cache(maxsize=2)
+def _environment(*, trusted: bool) -> _Sandbox:
+    environment = (_Sandbox if trusted else _Metered)(
         undefined=StrictUndefined,
         autoescape=False,
         trim_blocks=True,
@@ -62,12 +62,14 @@ def _environment() -> _Sandbox:
     )
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS}
+    if not trusted:
+        environment.filters |= METERED
     return environment
 
 
-def compile_template(text: str, variables: frozenset[str], what: str) -> Template:
-    """The template, checked. Raises `BadTemplate`."""
-    environment = _environment()
+def compile_template(text: str, variables: frozenset[str], what: str, *, trusted: bool = False) -> Template:
+    """The template, checked; of one that is `trusted` (ours) nothing is counted. Raises `BadTemplate`."""
+    environment = _environment(trusted=trusted)
     try:
         unknown = meta.find_undeclared_variables(environment.parse(text)) - variables
         if unknown:
@@ -75,10 +77,11 @@ def compile_template(text: str, variables: frozenset[str], what: str) -> Templat
                 f"the {what} template uses {', '.join(sorted(unknown))}, which this strategy does not have; "
                 f"it has {', '.join(sorted(variables))}"
             )
-        template = environment.from_string(text)
+        with metering():  # what is constant is computed now
+            template = environment.from_string(text)
         template.globals = {}  # there are none, and looking through them costs every rendering
         return template
-    except TemplateError as error:
+    except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:  # such as a thousand brackets
         raise BadTemplate(f"the {what} template cannot be read: {error}") from error
 
 
@@ -92,9 +95,10 @@ class Prompts:
     def render(self, variables: Mapping[str, Any], *, chat: bool) -> str | tuple[Message, ...]:
         """For a chat server messages, for a completions server one text. Raises `BadTemplate`."""
         try:
-            system = self.system.render(variables) if self.system else ""
-            user = self.user.render(variables)
-        except (TemplateError, TypeError, ArithmeticError, ValueError) as error:
+            with metering():
+                system = self.system.render(variables) if self.system else ""
+                user = self.user.render(variables)
+        except (TemplateError, TypeError, LookupError, ArithmeticError, ValueError) as error:
             raise BadTemplate(f"the template cannot be rendered: {error}") from error
         if len(system) + len(user) > MAX_PROMPT_CHARACTERS:
             raise BadTemplate(f"the prompt has more than {MAX_PROMPT_CHARACTERS} characters")
@@ -121,8 +125,8 @@ def load_prompts(
         raise BadTemplate(f"the format {format_name} has no template for {name}: send one with the request")
     head = system if system is not None else _file(format_name, f"{name}.system.j2")
     return Prompts(
-        compile_template(head, variables, "system") if head else None,
-        compile_template(user, variables, "prompt"),
+        compile_template(head, variables, "system", trusted=system is None) if head else None,
+        compile_template(user, variables, "prompt", trusted=prompt is None),
     )
 
 

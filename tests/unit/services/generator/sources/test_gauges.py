@@ -21,3 +21,9 @@ def test_engines_are_added_up() -> None:
 def test_other_pages_have_no_queue() -> None:
     assert read_queue(b"process_cpu_seconds_total 3.0\n") is None
     assert read_queue(b"") is None
+
+
+def test_gauges_that_are_no_numbers_are_none() -> None:
+    for value in (b"e+-", b"1e999", b"9" * 400, b"NaN", b"-1"):
+        page = b"vllm:num_requests_running %b\nvllm:num_requests_waiting 1\n" % value
+        assert read_queue(page) is None

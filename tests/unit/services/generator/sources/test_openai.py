@@ -148,6 +148,53 @@ async def test_what_is_not_the_protocol_is_an_error_of_the_server(body: Any) -> 
     assert await reason(body) is Reason.SERVER_ERROR
 
 
+def choice(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"text": "a", "finish_reason": "stop", **fields}], "usage": USAGE}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        choice(text=["a"]),
+        choice(text={"a": 1}),
+        choice(text=7),
+        choice(finish_reason=["stop"]),
+        {**choice(), "usage": {"prompt_tokens": "nine"}},
+        {**choice(), "usage": {"completion_tokens": -4}},
+        {**choice(), "usage": {"completion_tokens": 1e30}},
+        {**choice(), "usage": [9, 4]},
+        {"choices": {"0": {"text": "a"}}},
+        choice(logprobs={"top_logprobs": [{"A": None}]}),
+        choice(logprobs={"top_logprobs": [{"A": "-0.1"}]}),
+        choice(logprobs={"top_logprobs": [{"A": 800.0}]}),
+        b'{"choices":[{"text":"a","logprobs":{"top_logprobs":[{"A":NaN}]}}]}',
+        b'{"choices":[{"text":"\xff\xfe"}]}',
+        b'{"choices":[{"text":"\\ud800"}]}',
+        b"[" * 100_000,
+    ],
+)
+async def test_a_hostile_answer_is_an_error_of_the_server(body: Any) -> None:
+    assert await reason(body) is Reason.SERVER_ERROR
+
+
+async def test_a_tool_call_in_place_of_words_is_no_text() -> None:
+    message = {"role": "assistant", "content": None, "tool_calls": [{"id": "x"}]}
+    answer = await ask({"choices": [{"message": message, "finish_reason": "tool_calls"}]}, call=CHAT)
+    assert (answer.text, answer.finish_reason, answer.tokens_out) == ("", "tool_calls", 0)
+
+
+async def test_of_more_choices_than_were_asked_for_the_first_counts() -> None:
+    several = [{"text": word, "index": i, "finish_reason": "stop"} for i, word in enumerate(("one", "two"))]
+    assert (await ask({"choices": several})).text == "one"
+    streamed = sse(*({"choices": [choice]} for choice in several))
+    assert (await ask(streamed, **{"content-type": "text/event-stream"})).text == "one"
+
+
+async def test_a_429_that_waiting_does_not_cure_is_no_storm() -> None:
+    body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    assert await reason(body, status=429, **{"retry-after": "3"}) is Reason.DENIED
+
+
 async def test_refusals_carry_the_servers_words_and_wishes() -> None:
     with pytest.raises(SourceError) as raised:
         await ask({"error": {"message": "slow down"}}, status=429, **{"retry-after": "3"})

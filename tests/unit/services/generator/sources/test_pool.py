@@ -174,3 +174,52 @@ async def test_a_proxy_in_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         made = open_transport(url, {}, timeout=1)
         assert isinstance(made, kind)
         await made.close()
+
+
+@pytest.mark.parametrize("kind", [Pool, HttpxTransport])
+@pytest.mark.parametrize("module", ["pool", "httpx_transport"])
+async def test_an_answer_that_does_not_end_is_given_up(
+    kind: type[Pool] | type[HttpxTransport], module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In size and in time: a server that sends a byte now and then for ever keeps no call waiting."""
+    monkeypatch.setattr(f"services.generator.sources.{module}.LONGEST_ANSWER", 3)
+    monkeypatch.setattr(f"services.generator.sources.{module}.MAX_ANSWER_BYTES", 10_000)
+    if kind.__module__.rpartition(".")[2] != module:
+        pytest.skip("the other transport's limits")
+    flood = asyncio.Event()
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x" * (4_000 if flood.is_set() else 1))
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return
+            await asyncio.sleep(0.05)
+
+    listening = await asyncio.start_server(endless, "127.0.0.1", 0)
+    made = kind(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", {}, timeout=0.3)
+    assert await refused(made) is Reason.TIMEOUT
+    flood.set()
+    assert await refused(made) is Reason.SERVER_ERROR
+    await made.close()
+    listening.close()
+
+
+async def test_endless_headers_are_too_large(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.generator.sources.pool.MAX_ANSWER_BYTES", 10_000)
+    pool = Pool(server.url, {}, timeout=5)
+    server.replies = [b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n"]
+    assert await refused(pool) is Reason.SERVER_ERROR
+    await pool.close()
+
+
+async def test_what_comes_after_an_answer_is_not_the_next_one(server: Server) -> None:
+    pool = Pool(server.url, {}, timeout=5)
+    server.replies = [OK + b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", OK]
+    assert (await pool.post("/x", b"{}")).body == b"{}"
+    assert (await pool.post("/x", b"{}")).body == b"{}"
+    assert server.connections == 2
+    await pool.close()

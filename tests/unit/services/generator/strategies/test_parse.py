@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.generator.strategies.json_answers import json_in
 from services.generator.strategies.parse import (
     Unparsable,
     completion_row,
@@ -95,3 +96,13 @@ def test_lists_lose_their_bullets() -> None:
         "x-rays",
         "last",
     ]
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\n \n", "\t\n", "a \n"])
+def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -> None:
+    """Backtracking took hours over these: a test that does not end is how it would fail."""
+    for text in (f"Question: {blank * 30_000}z", f"Question: x\nAnswer{blank * 30_000}z"):
+        with pytest.raises(Unparsable):
+            pair_row(text, "c1")
+    with pytest.raises(Unparsable):
+        json_in("```" + blank * 30_000)

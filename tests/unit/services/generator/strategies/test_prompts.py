@@ -88,6 +88,69 @@ def test_a_template_cannot_leave_the_sandbox(template: str) -> None:
         prompts.render({"topic": "t", "examples": [{"text": "x"}]}, chat=False)
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for a in topic %}{% for b in topic %}{% for c in topic %}{% endfor %}{% endfor %}{% endfor %}",
+        "{% for a in topic %}" + "fixed words " * 500 + "{% endfor %}",
+        "{% for a in topic %}{{ topic }}{% endfor %}",
+        "{% for a in topic %}{% if topic in topic %}{% endif %}{% endfor %}",
+        "{% for a in topic %}{% if topic is in('abc') %}{% endif %}{% endfor %}",
+        "{% for a in topic %}{% set b = topic | sort | last %}{% endfor %}",
+        "{% set a = topic %}" + "{% set a = a ~ a %}" * 60,
+        "{% set a = topic %}" + "{% set a = a + a %}" * 60,
+        "{% set a = topic %}" + "{% set a = a | replace('a', a) %}" * 60,
+        "{% set a = topic %}" + "{% set a = a | join(a) %}" * 60,
+        "{{ topic | join(topic) | join(topic) }}",
+        "{{ '%999999999d' % 1 }}",
+        "{{ 1.5 | round(999999999) }}",
+        "{{ 5 | round(-999999999) }}",
+        "{{ examples | tojson(indent=999999999) }}",
+        "{{ examples }}",
+        "{{ examples + examples }}",
+        "{% for a in topic recursive %}{{ loop(topic) }}{% endfor %}",
+    ],
+)
+def test_a_template_that_would_work_for_ever_or_fill_the_memory_is_stopped(template: str) -> None:
+    prompts = Prompts(None, compile_template(template, NAMES, "prompt"))
+    with pytest.raises(BadTemplate, match="cannot be rendered"):
+        prompts.render({"topic": "a" * 3_000, "examples": [{"text": "x" * 3_000}] * 3}, chat=False)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set a %}{{ topic }}{{ topic }}{% endset %}",
+        "{% filter upper %}{{ topic }}{% endfilter %}",
+        "{% macro m() %}{{ topic }}{% endmacro %}",
+        "{% set a = [topic, topic] %}",
+        "{% set a = {'a': topic} %}",
+        "{{ topic | trim(topic) }}",
+        "{{ 1.5 | round(2, 'ceil') }}{% block b %}{% endblock %}",
+        "{{ " + "(" * 5_000 + "topic" + ")" * 5_000 + " }}",
+        "{% for a in topic %}" * 60 + "{% endfor %}" * 60,
+    ],
+)
+def test_what_cannot_be_counted_is_refused(template: str) -> None:
+    with pytest.raises(BadTemplate, match="cannot be read"):
+        compile_template(template, NAMES, "prompt")
+
+
+def test_what_people_write_is_written_as_jinja_does() -> None:
+    text = (
+        "{% set name = topic | trim | title %}{{ name ~ '!' }} {{ 1 + 2 * 3 }} {{ 7 % 4 }}"
+        " {{ 2.567 | round(1) }}"
+        "{% if topic in ['a boat', 'a fox'] and topic is defined %} {{ 'x' + 'y' }}{% endif %}"
+        "{% for e in examples if e.text != 'b' %} {{ loop.index }}/{{ loop.length }}:{{ e['text'] | upper }}"
+        "{% else %}none{% endfor %} {{ examples | join(', ', attribute='text') }}"
+        "{{ ' long' if topic | length > 3 else '' }} {{ examples | tojson }}"
+    )
+    prompts = Prompts(None, compile_template(text, NAMES, "prompt"))
+    assert prompts.render({"topic": "a boat", "examples": [{"text": "a"}, {"text": "b"}]}, chat=False) == (
+        'A Boat! 7 3 2.6 xy 1/1:A a, b long [{"text": "a"}, {"text": "b"}]'
+    )
+
+
 def test_a_template_may_loop_branch_and_filter() -> None:
     text = (
         "{% for e in examples %}{{ loop.index * 2 }}:{{ e.text | upper }}"

@@ -1,0 +1,54 @@
+"""A job that is taken up again (its source was away, it was cancelled, its worker was drained): an attempt
+never writes over what an earlier one paid for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.generator.simulation.server import MODEL, SimulatedServer
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.jobs import JobState
+from tests.integration.generator.conftest import Service, simulated_server
+
+SOURCE = SourceRef(name="small", model=MODEL, revision="1")
+ROWS = 120
+
+
+class Mortal(SimulatedServer):
+    """Dies for good when it has had so many requests."""
+
+    last = 10**9
+
+    @property
+    def _dead(self) -> bool:
+        return self.counts.requests >= self.last
+
+
+@pytest.mark.parametrize("deaths", [[40], [90, 100]])
+def test_every_attempt_goes_on_where_the_one_before_stopped(
+    deaths: list[int], local_store: Any, redis_url: str
+) -> None:
+    with simulated_server(kind=Mortal) as endpoint:
+        server = endpoint.server
+        assert isinstance(server, Mortal)
+        worker = Service(local_store, redis_url, {"small": endpoint.source(max_concurrency=8)})
+        topics = worker.run(TopicsRequest(source=SOURCE, count=60)).artifact
+        before = server.counts.requests, server.counts.answered["200"]
+        request = GenerationRequest(kind=DatasetKind.TEXT, topics=topics, rows=ROWS, sources=[SOURCE])
+        worker.patience = 0.2
+        for death in deaths:
+            server.last = before[0] + death
+            assert worker.run(request).reason == "source_unavailable"
+        server.last = Mortal.last
+        ended = worker.run(request)
+        assert ended.state is JobState.SUCCEEDED, ended.error
+        artifact = worker.artifact(ended)
+        ids = [row["id"] for row in artifact.rows()]
+        assert len(ids) == len(set(ids)) == ROWS
+        assert ids == sorted(ids)
+        spent = artifact.summary["ledger"]["sources"]["small"]
+        assert spent["answered"] == server.counts.answered["200"] - before[1], "no attempt's account is lost"
+        assert spent["answered"] == artifact.summary["candidates"], "no answer was paid for twice"
