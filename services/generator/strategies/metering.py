@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
@@ -186,7 +186,7 @@ class _Metering(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         fixed = sum(len(data.data) for data in node.find_all(nodes.TemplateData))
         self.generic_visit(node)
-        node.iter = _through(node.iter, "metered_each", fixed)
+        node.iter = _through(cast(nodes.Expr, node.iter), "metered_each", fixed)
         return node
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
@@ -227,6 +227,7 @@ class _Metering(NodeTransformer):
             each = (
                 LABORIOUS if node.name in ("sort", "unique", "select", "reject", "title", "wordcount") else 1
             )
-            long = each + sum(len(str(argument.value)) for argument in arguments)  # type: ignore[attr-defined]
+            constants = [argument for argument in arguments if isinstance(argument, nodes.Const)]
+            long = each + sum(len(str(constant.value)) for constant in constants)
             node.node = _through(node.node, "metered_read", long)
         return node

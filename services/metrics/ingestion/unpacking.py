@@ -59,7 +59,7 @@ def weights(column: pa.Array) -> Bytes:
         return _plain(column) + _summed(column)
     if pa.types.is_fixed_size_list(kind):
         inner = weights(column.values)[column.offset * kind.list_size :][: len(column) * kind.list_size]
-        return _plain(column) + inner.reshape(len(column), kind.list_size).sum(axis=1)
+        return np.asarray(_plain(column) + inner.reshape(len(column), kind.list_size).sum(axis=1))
     if _is_text(kind):
         return _plain(column) + _lengths(column)
     return _plain(column) + (kind.byte_width if pa.types.is_fixed_size_binary(kind) else 0)
