@@ -136,4 +136,6 @@ def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
         return Embedded(rows, vectors, embedder.description)
 
     reference = None if request.reference is None else TextSet.of(request.reference)
-    return Subject(TextSet.of(request.texts), request, embed, reference=reference)
+    test = None if request.test is None else TextSet.of(request.test)
+    texts = TextSet.of(request.texts, request.contexts)
+    return Subject(texts, request, embed, reference=reference, test=test)

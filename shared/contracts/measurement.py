@@ -338,13 +338,25 @@ class MeasureTextsRequest(MeasureOptions):
     reference: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
         default=None, max_length=MOST_TEXTS, description="Real texts that shift is measured from."
     )
+    test: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
+        default=None, max_length=MOST_TEXTS, description="Test texts that must not be found in the texts."
+    )
+    contexts: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
+        default=None,
+        max_length=MOST_TEXTS,
+        description="The name of each text's context: Distinct-n is then also summed over contexts.",
+    )
     picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 
     @model_validator(mode="after")
     def _has_what_its_metrics_need(self) -> Self:
-        self.require(reference=self.reference is not None, test=False)
+        self.require(reference=self.reference is not None, test=self.test is not None)
+        if self.contexts is not None and len(self.contexts) != len(self.texts):
+            raise ValueError(
+                f"contexts names {len(self.contexts)} contexts of {len(self.texts)} texts: one a text"
+            )
         return self
 
 
