@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -14,8 +15,9 @@ from rich.markup import escape
 from embedded import demo as main_job
 from embedded import display
 from embedded.client import Gateway, Refused
+from embedded.probing import probe
 from embedded.processes import Source
-from embedded.suite import Suite, SuiteError, running, start, status, stop
+from embedded.suite import Suite, SuiteError, running, start, status, stop, wait_until_ready
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
@@ -87,7 +89,7 @@ def demo(
                     recipe,
                     suite.data_dir / "demo",
                     told,
-                    main_job.INSTRUCTED if suite.source.started_here is None else None,
+                    main_job.INSTRUCTED if suite.source.api == "chat" else None,
                 )
             display.show(console, outcome)
         finally:
@@ -105,6 +107,8 @@ def _running_or_started(data_dir: Path, source: Source | None, port: int | None)
             suite.source.started_here,
         ):
             raise SuiteError("a suite with another source is running: `make down` stops it; then try again")
+        with console.status("Waiting for the suite …") as line:  # it may only be starting
+            wait_until_ready(suite, lambda name: line.update(f"Waiting for the suite: {name} …"))
         return suite, False
     with console.status("Starting the suite …") as line:
         suite = start(data_dir, source, port, lambda name: line.update(f"Starting the suite: {name} …"))
@@ -118,7 +122,7 @@ def _source(source: str | None, model: str | None) -> Source | None:
         return Source("", model or "story-generator", "vllm")
     if model is None:
         raise typer.BadParameter("name the model that the source serves: MODEL=…")
-    return Source(source, model, None)
+    return Source(source, model, None, probe(source, model))
 
 
 @contextmanager
@@ -128,6 +132,10 @@ def _messages() -> Iterator[None]:
         yield
     except (Refused, SuiteError) as error:
         console.print(f"[bold red]{escape(str(error))}[/]", highlight=False)
+        raise typer.Exit(1) from None
+    except httpx.TransportError as error:
+        said = f"the suite does not answer any more ({error}): `make status` shows its processes"
+        console.print(f"[bold red]{escape(said)}[/]", highlight=False)
         raise typer.Exit(1) from None
 
 

@@ -33,6 +33,7 @@ class Source:
     base_url: str
     model: str
     started_here: Literal["stand-in", "vllm"] | None
+    api: Literal["completions", "chat"] = "completions"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | Non
 def _registered(data_dir: Path, source: Source) -> dict[str, str]:
     """The source as the registry knows it. A server that was started here reads this machine's files, so it
     can be given adapters."""
-    told = {"base_url": source.base_url, "model": source.model}
+    told = {"base_url": source.base_url, "model": source.model, "api": source.api}
     return told | ({"adapters_dir": str(data_dir / "adapters")} if source.started_here else {})
 
 

@@ -34,9 +34,10 @@ from embedded.processes import (
     settings,
 )
 
-READY_SECONDS = 180
+READY_SECONDS = 420
 VLLM_READY_SECONDS = 600
-"""A real vLLM takes half a minute on an idle machine with two cores, and minutes on a busy one."""
+"""The suite takes half a minute on an idle machine with two cores, as a real vLLM does; on a busy one both
+take minutes."""
 
 
 class SuiteError(Exception):
@@ -104,7 +105,7 @@ def start(
     launched = subprocess.run(command, env=environment, capture_output=True, text=True)
     if launched.returncode != 0:
         raise SuiteError(f"supervisord did not start: {launched.stderr.strip() or launched.stdout.strip()}")
-    _wait_until_ready(suite, told)
+    wait_until_ready(suite, told)
     return suite
 
 
@@ -122,7 +123,8 @@ def status(data_dir: Path) -> str:
     return _control(data_dir, "status").stdout
 
 
-def _wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
+def wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
+    """Until each of its services answers. Raises `SuiteError`, with where to look, when one does not."""
     for name, url in suite.ready_urls().items():
         told(name)
         vllm = name == "source" and suite.source.started_here == "vllm"
@@ -137,7 +139,8 @@ def _wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
                     httpx.get(url, timeout=5).raise_for_status()
         except RetryError as late:
             raise SuiteError(
-                f"{name} did not answer within {seconds} s; its last lines are in {suite.logs}"
+                f"{name} did not answer within {seconds} s; its last lines are in {suite.logs}. What was "
+                "started goes on starting: give the same command again, or stop it with `make down`."
             ) from late
 
 

@@ -16,7 +16,7 @@ from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentBudget
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
-from shared.identity import job_id
+from shared.identity import artifact_id, job_id
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
 from shared.jobs.running import Ended, Paused, Waiting
@@ -25,6 +25,8 @@ from shared.jobs.workspace import Workspace
 
 READ_SECONDS = 4.0
 """After so long every job under way is read, in case the wake-up of one was lost."""
+PAYING = "paying/"
+"""In the experiment's scratch, an object for each job that its budget is charged with."""
 NODES_TOLD = 300
 """A larger experiment tells its progress by step only."""
 
@@ -135,6 +137,7 @@ class Look:
         if job in self.memory.submitted and (known := self.records.find(job)):
             self._settle(node.key, known)
             return
+        self._will_pay(job, request)
         try:
             record = self.submission.submit(self.workspace.project, request, self.workspace.key)
         except GamutError as error:
@@ -146,6 +149,19 @@ class Look:
         if not record.state.ended:
             self.memory.paid.add(job)
         self._settle(node.key, record)
+
+    def _will_pay(self, job: str, request: JobRequest) -> None:
+        """Under a budget, noted before the job is sent: this process may die right after, and the job end
+        before another looks. What such a job takes is charged all the same."""
+        if self.budget is None or job in self.memory.paid:
+            return
+        known = self.records.find(job)
+        if known is None and find_manifest(self.workspace.store, artifact_id(request)) is not None:
+            return
+        if known is not None and known.state is JobState.SUCCEEDED:
+            return
+        self.workspace.scratch.put(f"{PAYING}{job}", b"", "application/octet-stream")
+        self.memory.paid.add(job)
 
     def _settle(self, key: str, record: JobRecord) -> None:
         standing = self.memory.standing

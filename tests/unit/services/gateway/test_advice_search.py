@@ -61,7 +61,7 @@ class Searching(SmallSuite):
 def loss(mixture: dict[str, Any]) -> float:
     if "planned_rho" not in mixture:
         return 9.0
-    return (mixture["planned_rho"] - BEST_RHO) ** 2 + (mixture["pool"] == "far") + 1
+    return float((mixture["planned_rho"] - BEST_RHO) ** 2 + (mixture["pool"] == "far") + 1)
 
 
 def give_rows(store: LocalStore, artifact: str, count: int) -> None:
@@ -147,7 +147,7 @@ def test_a_coordinator_that_is_killed_while_it_submits_recommends_the_same(
         record = submit(project, request, key)
         submitted += 1
         if submitted == after:
-            local_store.put = dead  # type: ignore[method-assign]  # a dead process notes nothing either
+            local_store.put = dead  # type: ignore[method-assign, assignment]  # a dead process notes nothing either
             raise Killed
         return record
 

@@ -137,6 +137,50 @@ def test_what_was_spent_is_known_to_another_coordinator(suite: SmallSuite) -> No
     assert Counter(r.operation for r in suite.records.all())["generate"] < 3 + 1
 
 
+class Killed(BaseException):
+    """The process is gone: nothing of it is caught or cleaned up."""
+
+
+def test_what_a_killed_coordinator_had_just_sent_is_charged(
+    suite: SmallSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies after each generation's message and before any note of its own, and the job ends meanwhile."""
+    suite.summaries = ledger
+    request = budgeted(tokens=150)
+    job = suite.post(request)
+    submit, put = suite.submission.submit, suite.store.put
+
+    def dead(*_: object) -> None:
+        raise Killed
+
+    def die(project: str, request: JobRequest, key: str | None = None) -> JobRecord:
+        record = submit(project, request, key)
+        if record.operation == "generate" and not record.state.ended:
+            monkeypatch.setattr(suite.store, "put", dead)
+            raise Killed
+        return record
+
+    monkeypatch.setattr(suite.submission, "submit", die)
+    deaths = 0
+    while True:
+        try:
+            suite.drain()
+            break
+        except Killed:
+            deaths += 1
+            monkeypatch.setattr(suite.store, "put", put)
+            suite.redis.delete(*suite.redis.keys("gamut:lease:*"), f"gamut:sent:{job.id}")
+            suite.restart()
+            while suite.wire:  # what was sent is done before anybody looks at the experiment again
+                if (message := suite.wire.popleft()) != job.id:
+                    suite.runner.run(message)
+            suite.sender.send(suite.records.get(job.id))
+    paused = suite.records.get(job.id)
+    assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
+    assert deaths == 2
+    assert Counter(r.operation for r in suite.records.all())["generate"] == 2
+
+
 def test_a_paused_experiment_can_be_cancelled_and_not_resumed_then(
     suite: SmallSuite, settings: GatewaySettings
 ) -> None:
