@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.generator.engine.stage import Stage
-from services.generator.errors import SourceRefused
+from services.generator.errors import BadPromptTemplate, SourceRefused
 from services.generator.estimates import estimate
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
@@ -18,7 +18,8 @@ from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
-from services.generator.sources.registry import Registry
+from services.generator.sources.registry import Registry, name_of
+from services.generator.strategies.prompts import BadTemplate
 from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.generation import (
     Estimate,
@@ -80,6 +81,8 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
                 return await preview(stages, session, plan.samples)
         except Refusing as error:
             raise SourceRefused(str(error)) from error
+        except BadTemplate as error:
+            raise BadPromptTemplate(str(error)) from error
         except (NoSource, TimeoutError) as error:
             raise SourceUnavailable(str(error) or f"no answer within {PREVIEW_SECONDS:g} s") from error
 
@@ -87,8 +90,11 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
     async def estimate_generation(plan: GenerationPlan) -> Estimate:
         """Calls, tokens, seconds and money, with ranges. Nothing is spent."""
         stages, seeds = await asyncio.to_thread(_stages, plan, registry, store, assume=True)
-        specs = {ref.name: registry.spec(ref) for ref in _sources(plan)}
-        return await asyncio.to_thread(estimate, stages, specs, seeds, plan.request.max_tokens)
+        specs = {name_of(ref): registry.spec(ref) for ref in _sources(plan)}
+        try:
+            return await asyncio.to_thread(estimate, stages, specs, seeds, plan.request.max_tokens)
+        except BadTemplate as error:
+            raise BadPromptTemplate(str(error)) from error
 
     return api
 

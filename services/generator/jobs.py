@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import uvloop
 
 from services.generator.engine.record import Record
-from services.generator.errors import SourceRefused
+from services.generator.errors import BadPromptTemplate, SourceRefused
 from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.strategies.common import Target
+from services.generator.strategies.prompts import BadTemplate
 from shared.contracts.generation import SourceRef
 from shared.errors import SourceUnavailable
 from shared.jobs.workspace import Workspace
@@ -49,7 +50,9 @@ class GenerationJob:
         self._registry = settings.registry()
         self._sources = sources
         self.targets: list[Target] = self._registry.targets(sources)
-        self._scope = call_scope([target.model for target in self.targets], seed, operation)
+        models = [target.model for target in self.targets]
+        self._scope = call_scope(models, seed, operation)
+        self._shelves = [call_scope([model], seed, operation) for model in models]
         self.total = 0
         self.unit = "rows"
         self._checked = 0.0
@@ -57,7 +60,8 @@ class GenerationJob:
 
     def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
-        back, `SourceRefused` when one refuses every call."""
+        back, `SourceRefused` when one refuses every call, `BadPromptTemplate` when a prompt cannot be
+        made."""
         serve_adapters(self._registry, self._sources, self.workspace.input)
         try:
             return run_on_loop(self._run(work))
@@ -65,6 +69,8 @@ class GenerationJob:
             raise SourceRefused(str(error)) from error
         except NoSource as error:
             raise SourceUnavailable(str(error)) from error
+        except BadTemplate as error:
+            raise BadPromptTemplate(str(error)) from error
 
     async def _run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         session = Session(
@@ -78,17 +84,28 @@ class GenerationJob:
             return await work(session)
 
     def _places(self) -> Places:
-        """Calls are kept where other artifacts of the same models and seed find them; decisions in
-        scratch."""
-        store, own = self.workspace.store, self.workspace.artifact_id
-        folder = f"calls/{self._scope}"
-        others = {info.key.split("/")[2] for info in store.list(f"{folder}/")} - {own}
+        """Calls are kept where other artifacts of the same seed that ask any of these models find them;
+        decisions in scratch."""
+        store = self.workspace.store
+        own = f"calls/{self._scope}/{self.workspace.artifact_id}"
         return Places(
-            calls=StoreParts(store, f"{folder}/{own}"),
+            calls=StoreParts(store, own),
             records=StoreParts(self.workspace.scratch, "records"),
             writer=f"{self.workspace.token:06d}",
-            archives=[StoreParts(store, f"{folder}/{other}") for other in sorted(others)],
+            archives=[StoreParts(store, folder) for folder in sorted(self._others() - {own})],
         )
+
+    def _others(self) -> set[str]:
+        """Folders of journals that may hold calls like ours. `calls/by-model/<model>/<scope>` says which
+        sets of models had this one among them, so that adding a source pays for its own calls only."""
+        store = self.workspace.store
+        scopes = {self._scope}
+        for shelf in self._shelves:
+            store.put(f"calls/by-model/{shelf}/{self._scope}", b"", "text/plain")
+            scopes |= {info.key.rpartition("/")[2] for info in store.list(f"calls/by-model/{shelf}/")}
+        return {
+            "/".join(info.key.split("/")[:3]) for scope in scopes for info in store.list(f"calls/{scope}/")
+        }
 
     def _tell(self, session: Session) -> None:
         now = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -72,9 +72,14 @@ class Recipe:
             return request.rows or len(self.inputs.contexts) * request.paraphrase.per_context
         return request.rows or len(self.inputs.prompts)
 
-    @property
+    @cached_property
     def seed_lengths(self) -> list[int]:
         return [self.count(example["text"]) for example in self.inputs.examples]
+
+    @cached_property
+    def _held_out(self) -> list[Filter]:
+        size = self.request.acceptance.held_out_words
+        return [Contamination(self.inputs.held_out, size)] if self.inputs.held_out else []
 
     def params(self) -> Params:
         request = self.request
@@ -101,8 +106,9 @@ class Recipe:
     def max_candidates(self, wanted: int) -> int:
         return self.request.max_candidates or 4 * wanted + 100
 
-    def filters(self, wanted: int) -> list[Filter]:
-        """Cheapest first; near-duplicates last, so that only rows that pass all else are compared."""
+    def filters(self, wanted: int, generated: str | None = None) -> list[Filter]:
+        """Cheapest first; near-duplicates last, so that only rows that pass all else are compared.
+        `generated` is the column that the model wrote (of pairs the answer, if not stated)."""
         rule = self.request.acceptance
         filters: list[Filter] = []
         lengths = self.seed_lengths if rule.length.match is not LengthMatch.OFF else []
@@ -113,9 +119,9 @@ class Recipe:
                 LengthDistribution(lengths, wanted, rule.length.bins, rule.length.slack, self.count)
             )
         if rule.refusals:
-            filters.append(Refusals("answer" if self.request.kind is DatasetKind.QA else None))
-        if self.inputs.held_out:
-            filters.append(Contamination(self.inputs.held_out, rule.held_out_words))
+            pairs = self.request.kind is DatasetKind.QA
+            filters.append(Refusals(generated or ("answer" if pairs else None)))
+        filters += self._held_out
         if rule.near_duplicate is not None:
             filters.append(NearDuplicates(rule.near_duplicate))
         return filters
@@ -193,6 +199,12 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         raise InvalidRequest(
             "strategy paraphrase judges each context by itself: length.match must be range or off"
         )
+    most = len(inputs.contexts) * rule.per_context
+    if recipe.wanted > most:
+        raise InvalidRequest(
+            f"rows is {recipe.wanted}, and {len(inputs.contexts)} contexts with per_context "
+            f"{rule.per_context} make {most}: ask for fewer rows, or for more of each context"
+        )
     contexts = dict(list(inputs.contexts.items())[: -(-recipe.wanted // rule.per_context)])
     replaced = rule.replaced if level.replaced is None else level.replaced
     settings = ParaphraseSettings(
@@ -210,6 +222,11 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         text_of=partial(row_text, request.kind),
         count_words=recipe.count,
         filters=lambda: recipe.filters(rule.per_context),
+        question_filters=[
+            judge
+            for judge in recipe.filters(rule.per_context, "question")
+            if not isinstance(judge, NearDuplicates)  # paraphrases are alike by their nature
+        ],
         extra=_level_column(level),
     )
     own = request.templates
@@ -232,6 +249,8 @@ def _answers(recipe: Recipe, level: Level) -> Stage:
     wanted = recipe.wanted
     if wanted > len(inputs.prompts):
         raise InvalidRequest(f"rows is {wanted}, and there are {len(inputs.prompts)} prompts to answer")
+    if not wanted:
+        raise InvalidRequest("the dataset of prompts has no rows: there is nothing to answer")
     rule = request.answers
     settings = AnswerSettings(request.seed, request.kind, rule.assign, rule.keep_cut, _level_column(level))
     system = request.templates.system or rule.system

@@ -231,6 +231,13 @@ class StyleRule(Contract):
         default=True, description="Whether the server is made to keep to the JSON schema (vLLM, OpenAI)."
     )
 
+    @model_validator(mode="after")
+    def _passages_are_a_range(self) -> Self:
+        fewest, most = self.passages
+        if not 1 <= fewest <= most <= 100:
+            raise ValueError(f"passages ({fewest} to {most}) must be a range within 1 to 100")
+        return self
+
 
 class Level(Contract):
     """One dose of diversity. What is left out is the request's own value."""
@@ -296,7 +303,11 @@ class GenerationRequest(JobRequest):
         "context, `answers` one for each prompt. With `levels`: for each of them.",
     )  # fmt: skip
     max_candidates: int | None = Field(
-        default=None, ge=1, le=10**9, description="Candidates tried at most; null: 4 × rows + 100."
+        default=None,
+        ge=1,
+        le=10**9,
+        description="Candidates tried at most; null: 4 × rows + 100. "
+        "`answers` and `paraphrase` have no such limit: each prompt or pair is tried 4 times.",
     )
     task: str = Field(
         default="short stories",
@@ -380,6 +391,8 @@ class GenerationRequest(JobRequest):
             raise ValueError("strategy answers makes prompts with answers: kind must be completion or qa")
         if self.strategy is Strategy.STYLES and self.kind is not DatasetKind.TEXT:
             raise ValueError("strategy styles makes passages: kind must be text")
+        if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
+            raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
         if self.dial is not None and self.levels:
             raise ValueError(
                 "dial and levels exclude each other: the dial finds one dose, levels state several"

@@ -8,7 +8,7 @@ and the portions' results again, until `kept` are left. Then one sentence for ea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -79,8 +79,10 @@ class CriteriaStage(Stage):
         shown: int,
         max_characters: int,
         seed: int,
+        spent: Callable[[], str] = lambda: "",
     ) -> None:
         self.wanted = runs
+        self._spent = spent
         self.max_candidates = 4 * runs + 20
         self._texts = texts
         self._interviewer = interviewer
@@ -105,6 +107,9 @@ class CriteriaStage(Stage):
         except (ValidationError, Unparsable) as error:
             return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
         return [Draft(noticed.model_dump(), answer.text, where)]
+
+    def enough(self) -> str:
+        return self._spent()
 
     def outline(self, samples: int) -> Sequence[Sample]:
         call = self._interviewer.call("agent_criteria", self._variables(0), schema_of(Noticed), 0)

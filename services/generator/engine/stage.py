@@ -33,6 +33,8 @@ class Refusal(StrEnum):
     """Shares a long word sequence with the held-out set."""
     SOURCE_REFUSED = "source_refused"
     """The server refused the prompt, or failed on it every time."""
+    REPLACED = "replaced"
+    """Good, but a paraphrase took its place (W's m_r)."""
     SURPLUS = "surplus"
     """Good, but N rows were there already."""
 

@@ -21,6 +21,7 @@ from services.generator.sources.errors import SourceError
 COMMIT_SECONDS = 5.0
 COMMIT_DECISIONS = 20_000
 GLANCE_SECONDS = 0.5
+SURPLUS_SECONDS = 60.0
 AHEAD = 1.1
 """Calls under way, in multiples of what the sources take at once: a few wait, so that no place stays
 empty."""
@@ -189,8 +190,12 @@ class Stream:
         self._record.accept(outcome, number)
 
     async def _keep_surplus(self) -> None:
-        """Candidates that were under way when the last row came: paid for, so kept, as rejects."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Candidates that were under way when the last row came: paid for, so kept, as rejects. A source
+        that has died meanwhile is not waited for."""
+        end = self._loop.time() + SURPLUS_SECONDS
+        while self._tasks and (left := end - self._loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=min(left, GLANCE_SECONDS))
+            self._tick(self._record)
         for number in sorted(self._ready):
             for outcome in self._ready[number]:
                 self._judge(outcome, number)

@@ -16,10 +16,10 @@ from services.generator.budget import Spending
 from services.generator.calls import Params
 from services.generator.chance import Chance
 from services.generator.engine.record import Record
-from services.generator.engine.stage import Stage
+from services.generator.engine.stage import Refusal, Stage
 from services.generator.engine.stream import Result
-from services.generator.errors import CandidatesExhausted
-from services.generator.jobs import GenerationJob
+from services.generator.errors import BudgetExhausted, CandidatesExhausted
+from services.generator.jobs import GenerationJob, refused
 from services.generator.judges.preference import Preferences, comparisons
 from services.generator.judges.ratings import Judged, Ratings
 from services.generator.session import Session
@@ -51,15 +51,18 @@ def measure_clusters(
     job.unit = "runs"
 
     async def work(session: Session) -> dict[str, Any]:
-        criteria, asked = await _criteria(request, session, texts, interviewer)
         spending = Spending(request.budget, session.ledger)
+        criteria, asked = await _criteria(request, session, texts, interviewer, spending)
         stage = ClusterRuns(texts, criteria, interviewer, run_settings(request, spending))
         result, runs = await session.run(stage)
+        if runs.progress.accepted == 0 and spending.spent():
+            raise BudgetExhausted(f"no clustering was made: {spending.spent()}. Allow more.")
         if runs.progress.accepted == 0:
-            raise CandidatesExhausted(result.short or f"no clustering was made: {spending.spent()}")
+            raise CandidatesExhausted(result.short)
         await job.write("runs.jsonl", [runs], "rows")
         await job.write("criteria.jsonl", [asked] if asked else [], "rows")
-        failures = await job.write(FAILURES, [runs, *([asked] if asked else [])], "rejects")
+        made = [runs, *([asked] if asked else [])]
+        await job.write(FAILURES, made, "rejects")
         low, high = stage.mean.interval()
         values = {
             "cluster_score": stage.mean.mean,
@@ -68,10 +71,10 @@ def measure_clusters(
             "runs": stage.mean.count,
             "deviation": stage.mean.deviation,
             "samples": min(request.samples, len(texts)),
-            "parse_failures": failures,
+            "parse_failures": refused(made).get(Refusal.PARSE, 0),
             "stopped_by": stage.enough() or result.short or "all runs made",
         }
-        return _written(workspace, session, values, {"criteria": criteria})
+        return _written(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
 
     return dict(job.run(work))
 
@@ -90,7 +93,11 @@ def run_settings(request: ClusterAgentRequest, spending: Spending) -> RunSetting
 
 
 async def _criteria(
-    request: ClusterAgentRequest, session: Session, texts: Sequence[str], interviewer: Interviewer
+    request: ClusterAgentRequest,
+    session: Session,
+    texts: Sequence[str],
+    interviewer: Interviewer,
+    spending: Spending,
 ) -> tuple[list[str], Record | None]:
     if request.criteria:
         return list(request.criteria), None
@@ -101,8 +108,14 @@ async def _criteria(
         shown=request.criteria_samples,
         max_characters=request.max_characters,
         seed=request.seed,
+        spent=spending.spent,
     )
     record = await _complete(stage, session)
+    if record.progress.accepted < stage.wanted:
+        raise BudgetExhausted(
+            f"{spending.spent()}, and {record.progress.accepted} of {stage.wanted} answers that criteria are "
+            "made from are there. Allow more, lower criteria_runs, or give criteria."
+        )
     noticed = [row async for row in record.rows()]
     try:
         return await gather_criteria(noticed, interviewer, session.ask, request.kept), record
@@ -168,15 +181,20 @@ def measure_preference(
         )
         _, record = await session.run(stage)
         await job.write("comparisons.jsonl", [record], "rows")
-        failures = await job.write(FAILURES, [record], "rejects")
+        await job.write(FAILURES, [record], "rejects")
         values = {
             **stage.scores.summary(request.target, request.human),
             "comparisons": record.progress.accepted,
-            "parse_failures": failures,
+            "parse_failures": refused([record]).get(Refusal.PARSE, 0),
             "prompts": len(chosen),
             "stopped_by": spending.spent() or "all comparisons made",
         }
-        return _written(workspace, session, values, {"target": request.target, "human": request.human})
+        return _written(
+            workspace,
+            session,
+            values,
+            {"target": request.target, "human": request.human, "refused": refused([record])},
+        )
 
     return dict(job.run(work))
 

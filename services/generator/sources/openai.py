@@ -95,11 +95,9 @@ class Client:
         return reply
 
     async def queue(self) -> Queue | None:
-        """The server's own queue gauges, when it is a vLLM that shows them."""
-        try:
-            reply = await self._transport.get("/metrics")
-        except SourceError:
-            return None
+        """The server's own queue gauges, when it is a vLLM that shows them. Raises `SourceError` while it
+        is away."""
+        reply = await self._transport.get("/metrics")
         return read_queue(reply.body) if reply.status == 200 else None
 
     async def close(self) -> None:

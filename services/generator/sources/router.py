@@ -186,10 +186,12 @@ class Router:
         account = self.ledger.account(lane.name)
         trial = peers.trial
         ticket = trial.sent() if trial is not None else 0
+        issued = False
         try:
             if lane.seconds_between:
                 await asyncio.sleep(lane.slot_delay(self._loop.time()))
             account.issued += 1
+            issued = True
             start = self._loop.time()
             answer = await lane.client.ask(call)
             now = self._loop.time()
@@ -204,7 +206,7 @@ class Router:
                 self._lost(lane, peers)
             raise
         except asyncio.CancelledError:
-            account.failed["cancelled"] += 1
+            account.failed["cancelled"] += issued
             raise
         finally:
             if trial is not None:
@@ -306,9 +308,16 @@ class Router:
                 turn.set_exception(error)
 
     async def _watch(self, lane: Lane) -> None:
-        """Follow a vLLM's own queue gauges, as long as it has them."""
-        while (queue := await lane.client.queue()) is not None:
-            lane.limit.queue_seen(queue.running, queue.waiting)
+        """Follow a vLLM's own queue gauges, if it has them; a server that is away may come back with them."""
+        while True:
+            try:
+                queue = await lane.client.queue()
+            except SourceError:
+                queue = None
+            else:
+                if queue is None:
+                    return
+                lane.limit.queue_seen(queue.running, queue.waiting)
             await asyncio.sleep(GAUGE_SECONDS)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str = "") -> None:

@@ -177,7 +177,7 @@ def _refuse(why: str, node: nodes.Node) -> None:
     raise TemplateSyntaxError(why, node.lineno)
 
 
-def _through(node: nodes.Expr, name: str, *constants: int) -> nodes.Filter:
+def _through(node: nodes.Node, name: str, *constants: int) -> nodes.Filter:
     arguments = [nodes.Const(constant) for constant in constants]
     return nodes.Filter(node, name, arguments, [], None, None, lineno=node.lineno)
 

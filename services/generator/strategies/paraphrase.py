@@ -36,7 +36,8 @@ VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 @dataclass(frozen=True)
 class ParaphraseSettings:
     """`per_context` = K, `paraphrases` = m_p, `replaced` = m_r of context number so-and-so. `filters` makes a
-    context's own filters; `schema` and `question_schema` are what answers are held to (None: nothing)."""
+    context's own filters for generated pairs, `question_filters` judge each paraphrase by itself; `schema`
+    and `question_schema` are what answers are held to (None: nothing)."""
 
     seed: int
     task: str
@@ -49,6 +50,7 @@ class ParaphraseSettings:
     text_of: Callable[[dict[str, Any]], str]
     count_words: Callable[[str], int]
     filters: Callable[[], Sequence[Filter]]
+    question_filters: Sequence[Filter] = ()
     parse_question: Callable[[str], str] = question_only
     schema: Mapping[str, Any] | None = None
     question_schema: Mapping[str, Any] | None = None
@@ -111,7 +113,8 @@ class Paraphrase(Stage):
         paraphrases = [draft for drafts, _ in groups for draft in drafts]
         rejects += [reject for _, refused in groups for reject in refused]
         kept = [pairs[i] for i in sorted(order[replaced:])]
-        return [*kept, *paraphrases, *rejects]
+        gone = [_replaced(pairs[i]) for i in sorted(order[:replaced])]
+        return [*kept, *paraphrases, *rejects, *gone]
 
     def _sources(self, context_id: str, shuffled: Sequence[Draft], replaced: int) -> list[_Source]:
         settings = self._settings
@@ -133,7 +136,7 @@ class Paraphrase(Stage):
     async def _group(self, ask: Ask, context_id: str, source: _Source) -> tuple[list[Draft], list[Reject]]:
         """m_p different paraphrases of one pair."""
         make = partial(self._paraphrase, ask, context_id, source)
-        filters = [_Different(source.question)]
+        filters = [*self._settings.question_filters, _Different(source.question)]
         return await collect(make, self._settings.paraphrases, filters)
 
     async def _pair(self, ask: Ask, context_id: str, context: str, number: int) -> Draft | Reject:
@@ -227,6 +230,10 @@ class Paraphrase(Stage):
             Sample(self._paraphrase_call(context_id, source, 0), share * replaced)
             for (context_id, _), source in zip(chosen, sources, strict=False)
         ]
+
+
+def _replaced(pair: Draft) -> Reject:
+    return Reject(Refusal.REPLACED, "a paraphrase took its place", pair.text, pair.origin)
 
 
 class _Different(Filter):

@@ -93,6 +93,26 @@ def test_what_cannot_run_is_refused_with_its_reason(
     assert words in problem["detail"]
 
 
+@pytest.mark.parametrize("path", ["/v1/preview", "/v1/estimate"])
+def test_a_template_that_fails_at_its_first_prompt_is_a_bad_template(
+    client: TestClient, topics: str, path: str
+) -> None:
+    """It compiles, and only the rendering shows that there are no examples to take the first of."""
+    plan = generation(topics=topics, templates={"prompt": "{{ examples[0].text }} {{ topic }}"})
+    problem = client.post(path, json=plan).json()
+    assert (problem["status"], problem["code"]) == (422, "bad_template")
+
+
+def test_a_source_and_an_adapter_on_it_are_estimated_together(
+    endpoint: Simulated, local_store: LocalStore, topics: str
+) -> None:
+    sources: dict[str, Any] = {"small": endpoint.source(adapters_dir="/nowhere")}
+    both = [{"name": "small"}, {"name": "small", "adapter": "model-" + "0" * 32}]
+    with TestClient(create_api(GeneratorSettings(sources=sources), local_store)) as client:
+        told = client.post("/v1/estimate", json=generation(topics=topics, sources=both))
+    assert told.json()["calls"]["expected"] == 100
+
+
 def test_a_fault_in_the_request_has_a_pointer(client: TestClient) -> None:
     problem = client.post("/v1/estimate", json=generation(rows=-1)).json()
     assert [error["pointer"] for error in problem["errors"]] == ["/generation/rows"]

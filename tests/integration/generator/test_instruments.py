@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from statistics import mean
 from typing import Any
@@ -87,6 +88,22 @@ def test_a_budget_ends_it_with_what_there_is(worker: Service, texts: str) -> Non
     artifact = measured(worker, agent(texts, runs=5000, budget=Budget(calls=150)))
     assert artifact.summary["stopped_by"] == "the budget of 150 calls is spent"
     assert 0 < artifact.summary["runs"] < 100
+
+
+def test_the_budget_holds_while_criteria_are_sought(worker: Service, texts: str) -> None:
+    ended = worker.run(agent(texts, criteria_runs=1_000, budget=Budget(calls=20)))
+    assert (ended.state, ended.reason) == (JobState.FAILED, "budget_exhausted")
+    assert ended.error is not None
+    assert "the budget of 20 calls is spent" in ended.error.detail
+    assert "of 1000 answers" in ended.error.detail
+
+
+def test_what_was_under_way_at_an_early_stop_is_no_parse_failure(worker: Service, texts: str) -> None:
+    artifact = measured(worker, agent(texts, runs=2_000, interval_width=100.0, min_runs=2))
+    kept = Counter(row["reason"] for row in artifact.rows("failures.jsonl"))
+    assert kept["surplus"] > 0
+    assert artifact.summary["parse_failures"] == kept["parse"] == 0
+    assert artifact.json("measurement.json")["refused"] == kept
 
 
 def test_criteria_may_be_given(worker: Service, texts: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -125,3 +126,48 @@ def test_both_readings_of_the_paraphrased_pair(worker: Service, of: str) -> None
     written = [row["answer"] for row in rows if "paraphrase_of" in row]
     assert len(written) == 8
     assert all(answer.startswith("real answer") == (of == "real") for answer in written)
+    gone = [row for row in worker.artifact(ended).rows("rejects.jsonl") if row["reason"] == "replaced"]
+    assert len(gone) == 8, "pairs that gave way are paid for, so they are kept"
+    assert not {row["text"] for row in gone} & {f"{row['question']} {row['answer']}" for row in rows}
+
+
+def pairs(worker: Service, **fields: Any) -> GenerationRequest:
+    contexts = {"c0": "A long story. " * 50, "c1": "Another story. " * 50}
+    real = [
+        {"id": f"{c}{j}", "context_id": c, "question": f"What of {c}, {j}?", "answer": f"It is {c}{j}"}
+        for c in contexts
+        for j in range(2)
+    ]
+    return GenerationRequest(
+        kind=DatasetKind.QA,
+        strategy=Strategy.PARAPHRASE,
+        examples=upload(worker.store, DatasetKind.QA, real, contexts),
+        paraphrase=ParaphraseRule(per_context=6, paraphrases=2, replaced=4),
+        sources=[SOURCE],
+        **fields,
+    )
+
+
+def test_more_rows_than_the_contexts_make_are_refused(worker: Service) -> None:
+    ended = worker.run(pairs(worker, rows=18))
+    assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_request")
+    assert ended.error is not None
+    assert "2 contexts with per_context 6 make 12" in ended.error.detail
+
+
+def test_paraphrases_are_judged_like_other_rows(worker: Service) -> None:
+    off = LengthRule(match="off")
+    free = worker.artifact(worker.run(pairs(worker, acceptance=Acceptance(length=off))))
+    written = [row["question"] for row in free.rows() if "paraphrase_of" in row]
+    held = [{"text": question} for question in written[:2]]
+    acceptance = Acceptance(
+        length=off, held_out=upload(worker.store, DatasetKind.TEXT, held), held_out_words=3
+    )
+    ended = worker.run(pairs(worker, acceptance=acceptance, seed=0))
+    record = worker.records.get(ended.id)
+    refused = (
+        worker.artifact(record).summary["refused"]["contamination"]
+        if record.state is JobState.SUCCEEDED
+        else int("contamination" in str(record.error))
+    )
+    assert refused > 0, "a paraphrase may not repeat the held-out set either"

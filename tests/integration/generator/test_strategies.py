@@ -72,6 +72,24 @@ def test_sources_answer_by_weight(worker: Service) -> None:
     assert shares.total() == len(PROMPTS)
 
 
+def test_another_source_pays_for_its_own_calls_only(
+    simulate: Callable[..., Simulated], service: Callable[..., Service]
+) -> None:
+    """A recipe that gains a model, or loses one, asks the others nothing that they answered before."""
+    served = {name: simulate(models=(name,)) for name in MODELS}
+    worker = service(**{name: endpoint.source(model=name) for name, endpoint in served.items()})
+
+    def asked(*names: str) -> dict[str, int]:
+        before = {name: endpoint.server.counts.requests for name, endpoint in served.items()}
+        assign = "chunk" if len(names) > 1 else "single"
+        answers(worker, sources=[SourceRef(name=n) for n in names], answers=AnswerRule(assign=assign))
+        return {name: served[name].server.counts.requests - before[name] for name in names}
+
+    assert asked("one") == {"one": 24}
+    assert asked("one", "two", "three") == {"one": 0, "two": 8, "three": 8}
+    assert asked("two") == {"two": 16}
+
+
 def test_the_dead_among_several_models_is_named(
     simulate: Callable[..., Simulated], service: Callable[..., Service]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.generation import GenerationRequest
+from shared.contracts.generation import GenerationRequest, StyleRule
 
 REQUEST = {"kind": "text", "topics": "topics-" + "0" * 32, "rows": 1}
 ADAPTER = "model-" + "0" * 32
@@ -20,3 +20,16 @@ def test_a_source_is_named_once() -> None:
 def test_a_source_and_an_adapter_on_it_are_two() -> None:
     sources = [{"name": "a"}, {"name": "a", "adapter": ADAPTER}]
     assert len(GenerationRequest.model_validate({**REQUEST, "sources": sources}).sources) == 2
+
+
+@pytest.mark.parametrize("passages", [[5, 3], [0, 3], [3, 1000]])
+def test_passages_are_a_range(passages: list[int]) -> None:
+    """Before it is paid for: no answer has five to three passages."""
+    with pytest.raises(ValidationError, match="must be a range"):
+        StyleRule.model_validate({"passages": passages})
+
+
+def test_a_limit_that_would_not_be_kept_is_refused() -> None:
+    request = {"kind": "completion", "strategy": "answers", "prompts": "dataset-" + "0" * 32}
+    with pytest.raises(ValidationError, match="no max_candidates"):
+        GenerationRequest.model_validate({**request, "max_candidates": 9, "sources": [{"name": "a"}]})

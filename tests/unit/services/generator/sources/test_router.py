@@ -312,3 +312,39 @@ async def test_a_cancelled_call_gives_its_place_back() -> None:
         source.hold.set()
         assert (await router.ask(CALL)).text == "text"
         assert router.in_flight == 0
+
+
+class Gauged(Source):
+    """Away when its gauges are first looked at, as a server that is being started again."""
+
+    looked = 0
+
+    async def queue(self) -> Queue | None:
+        self.looked += 1
+        if self.looked == 1:
+            raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
+        return Queue(2, 100) if self.looked < 4 else None
+
+
+async def test_gauges_are_followed_again_when_a_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "GAUGE_SECONDS", 0.0)
+    source = Gauged("a")
+    async with routed(source, limit=64) as (router, _):
+        while source.looked < 4:
+            await asyncio.sleep(0)
+        assert router.lanes[0].limit.value < 64, "its queue was believed"
+
+
+async def test_a_call_that_is_cancelled_before_it_goes_out_is_in_no_account() -> None:
+    source = Source("a")
+    async with routed(source) as (router, _):
+        router.lanes[0].seconds_between = 60.0
+        await router.ask(CALL)
+        waiting = asyncio.create_task(router.ask(replace(CALL, seed=2)))
+        while router.in_flight == 0:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        account = router.ledger.account("a")
+        assert (account.issued, account.answered, account.failed.total()) == (1, 1, 0)
+        assert len(source.calls) == 1
