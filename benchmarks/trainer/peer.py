@@ -10,9 +10,9 @@ import torch
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from services.trainer.arguments import SCHEDULES
 from services.trainer.rendering import Example
 from services.trainer.steps import Step
-from services.trainer.training import SCHEDULES
 from shared.contracts.training import TrainingSettings
 
 

@@ -6,7 +6,8 @@ On the CPU it is `segment_attention`; on other devices the same segments become 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,9 +16,18 @@ from transformers import AttentionInterface
 
 from services.trainer.batches import Segment
 from services.trainer.errors import UnsuitableModel
-from services.trainer.segment_attention import Kernel, SegmentAttention, by_heads, cpu_kernel, tokens_of
+from services.trainer.segment_attention import (
+    Kernel,
+    SegmentAttention,
+    by_heads,
+    cpu_kernel,
+    tokens_of,
+    views_of,
+)
 
 NAME = "gamut_segments"
+BLOCK = 128
+"""Tokens of a block of FlexAttention's mask; its own default."""
 
 
 def kernel(segments: Sequence[Segment], device: torch.device, length: int) -> Kernel:
@@ -42,22 +52,67 @@ def visible(
 
 
 def block_mask(segments: Sequence[Segment], length: int, device: torch.device) -> Any:
-    """The segments as FlexAttention's block mask."""
-    from torch.nn.attention.flex_attention import create_block_mask
+    """The segments as FlexAttention's block mask.
+
+    Built from the segments' borders: `create_block_mask` would first make the whole mask, length² values,
+    which for the lines of a bundle is more than a GPU's memory.
+    """
+    from torch.nn.attention.flex_attention import BlockMask
 
     own, prefix = visible(segments, length, device)
 
     def mask(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query >= key) & ((own[query] == own[key]) | (prefix[query] == own[key]))
 
-    return create_block_mask(mask, None, None, length, length, device=str(device))
+    touched, whole = block_table(segments, length)
+    partial, full = _ordered(touched & ~whole, device), _ordered(whole, device)
+    return BlockMask.from_kv_blocks(
+        *partial, *full, BLOCK_SIZE=BLOCK, mask_mod=mask, seq_lengths=(length, length)
+    )
+
+
+def block_table(segments: Sequence[Segment], length: int) -> tuple[Tensor, Tensor]:
+    """Two boolean tables [query blocks, key blocks], blocks of `BLOCK` tokens: those in which some query may
+    see some key, and those in which every query sees every key.
+    """
+    count = -(-length // BLOCK)
+    touched = torch.zeros(count, count, dtype=torch.bool)
+    whole = torch.zeros(count, count, dtype=torch.bool)
+    for start, stop, first, last in _seen(segments):
+        touched[start // BLOCK : -(-stop // BLOCK), first // BLOCK : -(-last // BLOCK)] = True
+        whole[-(-start // BLOCK) : stop // BLOCK, -(-first // BLOCK) : last // BLOCK] = True
+    return touched.tril(), whole.tril(-1)
+
+
+def _seen(segments: Sequence[Segment]) -> Iterator[tuple[int, int, int, int]]:
+    """(first query, last + 1, first key, last + 1): queries, and the keys they see where they are earlier."""
+    for segment in segments:
+        yield segment.start, segment.stop, segment.start, segment.stop
+    for first, last, start, stop in views_of(segments):
+        # Rows that follow their prefix and the prefix itself are one block of queries.
+        yield (start if first == stop else first), last, start, stop
+
+
+def _ordered(table: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Each query block's number of key blocks [1, 1, n], and their indices, these first [1, 1, n, n]."""
+    counts = table.sum(1, dtype=torch.int32)
+    indices = table.to(torch.int8).argsort(dim=1, descending=True, stable=True).to(torch.int32)
+    return counts[None, None].to(device), indices[None, None].to(device)
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> Any:
+    """FlexAttention for GPUs, compiled once for all shapes."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=True)
 
 
 def flex(query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float) -> Tensor:
     """FlexAttention over flattened lines; [tokens, heads, dim] in and out. Compiled on a GPU."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    attend = torch.compile(flex_attention, dynamic=True) if query.is_cuda else flex_attention
+    attend = _compiled() if query.is_cuda else flex_attention
     q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
     out: Tensor = attend(q, k, v, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
     return out[0].transpose(0, 1)

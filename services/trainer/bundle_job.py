@@ -22,11 +22,12 @@ from services.trainer.checkpoints import StoredStates, has_checkpoint
 from services.trainer.companions import Companions
 from services.trainer.errors import OutOfMemory
 from services.trainer.members import Member, MemberState, member
+from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import Trained, translated_memory_errors
+from services.trainer.training import Trained
 from shared.artifacts import scratch_store
 from shared.contracts.jobs import JobRecord
 from shared.contracts.training import TrainingRequest
@@ -155,7 +156,7 @@ def _passenger(
     try:
         place = Place(workspace.store, workspace.folder)
         prepared = prepare(settings, request, place, leader.files)
-        require_fit(prepared)
+        require_fit(prepared.plan)
         return Passenger(prepared, states, states.latest(), record, signals)
     except GamutError as error:
         log.info("training.not_joined", job=record.id, reason=error.reason)

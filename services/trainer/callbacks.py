@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import TrainerCallback
@@ -98,21 +97,17 @@ class EarlyStopper(TrainerCallback):
         settings: EarlyStopping | None,
         evaluate: Callable[[], float],
         watcher: Watcher,
-        epoch_steps: int,
+        checks: frozenset[int],
     ) -> None:
-        self.settings, self.evaluate, self.watcher, self.epoch_steps = (
-            settings,
-            evaluate,
-            watcher,
-            epoch_steps,
-        )
+        """`checks`: the steps after which it evaluates (`steps.validation_steps`)."""
+        self.settings, self.evaluate, self.watcher, self.checks = settings, evaluate, watcher, checks
         self.best_loss, self.best_step, self.waited, self.stopped = float("inf"), None, 0, False
         self.best: dict[str, Tensor] = {}
 
     best_step: int | None
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if self.settings is None or state.global_step % (self.settings.every_steps or self.epoch_steps):
+        if self.settings is None or state.global_step not in self.checks:
             return
         loss = self.evaluate()
         model.train()
@@ -166,6 +161,8 @@ class Checkpointing(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         due = time.monotonic() - self._last >= self.seconds and state.global_step < state.max_steps
+        # Resumed where early stopping ended it, the training would go on past its end.
+        due = due and not control.should_training_stop
         if self.around.save_checkpoint is not None and due:
             control.should_save = True
 
@@ -178,8 +175,3 @@ class Checkpointing(TrainerCallback):
             sign(folder, self.around.fingerprint)
             self.around.save_checkpoint(folder, state.global_step)
         self._last = time.monotonic()
-
-
-def cuda_memory() -> int:
-    """Peak bytes allocated on the GPU by this process; 0 on a CPU."""
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.trainer.errors import Contaminated
@@ -21,37 +21,40 @@ REPORTED = 100
 
 
 def check_contamination(
-    training: Iterable[Row], test: Sequence[Row], settings: ContaminationSettings
+    training: Iterable[Row], test: Sequence[Row], settings: ContaminationSettings, of: str = "training"
 ) -> ContaminationResult:
-    """The overlaps found; raises Contaminated when they are more than the settings allow and `action` is
-    'refuse'.
+    """The overlaps found, the first `REPORTED` by name; raises Contaminated when they are more than the
+    settings allow and `action` is 'refuse'. `of` says which rows `training` are.
     """
-    pairs = overlaps(training, test, settings.ngram, settings.threshold)
-    touched = len({name for _, name, _ in pairs})
-    if settings.action == "refuse" and touched > settings.allowed_share * len(test):
-        raise Contaminated(pairs, len(test), settings.threshold)
-    return ContaminationResult(
-        test_rows=len(test), overlapped_test_rows=touched, pairs=tuple(pairs[:REPORTED])
-    )
+    pairs: list[tuple[str, str, float]] = []
+    touched: set[str] = set()
+    for pair in overlaps(training, test, settings.ngram, settings.threshold):
+        touched.add(pair[1])
+        if len(pairs) < REPORTED:
+            pairs.append(pair)
+    if settings.action == "refuse" and len(touched) > settings.allowed_share * len(test):
+        raise Contaminated(pairs, len(touched), len(test), settings.threshold, of)
+    return ContaminationResult(test_rows=len(test), overlapped_test_rows=len(touched), pairs=tuple(pairs))
 
 
 def overlaps(
     training: Iterable[Row], test: Sequence[Row], ngram: int, threshold: float
-) -> list[tuple[str, str, float]]:
+) -> Iterator[tuple[str, str, float]]:
     """(training row, test row, share of the test row's n-grams) for every pair at or above the threshold."""
-    grams = [ngrams(row, ngram) for row in test]
+    alike: dict[frozenset[tuple[str, ...]], list[str]] = defaultdict(list)  # test rows that say the same
+    for index, row in enumerate(test):
+        alike[frozenset(ngrams(row, ngram))].append(row_name(row, index))
+    grams = list(alike)
     holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, row_grams in enumerate(grams):
         for gram in row_grams:
             holders[gram].append(index)
-    found = []
     for number, row in enumerate(training):
         shared = Counter(index for gram in ngrams(row, ngram) for index in holders.get(gram, ()))
         for index, count in shared.items():
             share = count / len(grams[index])
             if share >= threshold:
-                found.append((row_name(row, number), row_name(test[index], index), share))
-    return found
+                yield from ((row_name(row, number), name, share) for name in alike[grams[index]])
 
 
 def ngrams(row: Mapping[str, Any], size: int) -> set[tuple[str, ...]]:

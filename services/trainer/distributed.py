@@ -31,11 +31,12 @@ from transformers.utils import logging as transformers_logging
 from services.trainer import models
 from services.trainer.building import Finished, build_model, finish
 from services.trainer.checkpoints import StoredCheckpoints
+from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import prepare
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import Trained, train, translated_memory_errors
+from services.trainer.training import Trained, train
 from shared.artifacts import project_store, scratch_store
 from shared.contracts.training import TrainingRequest
 from shared.errors import GamutError

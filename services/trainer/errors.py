@@ -102,14 +102,20 @@ class Contaminated(GamutError):
     code = "contaminated"
     reason = Reason.CONTAMINATED
 
-    def __init__(self, pairs: Sequence[tuple[str, str, float]], test_rows: int, threshold: float) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[tuple[str, str, float]],
+        overlapped: int,
+        test_rows: int,
+        threshold: float,
+        of: str = "training",
+    ) -> None:
+        """`pairs`: some of what was found; `overlapped`: all test rows that were."""
         shown = name_rows([f"{train} ~ {test} ({share:.0%})" for train, test, share in pairs])
         super().__init__(
-            f"{len({test for _, test, _ in pairs})} of {test_rows} test rows share at least {threshold:.0%} "
-            f"of their "
-            f"n-grams with a training row: {shown}. A test loss on such rows says nothing: remove them from "
-            f"the "
-            "training set, raise allowed_share, or set the contamination action to 'report'.",
+            f"{overlapped} of {test_rows} test rows share at least {threshold:.0%} of their n-grams with a "
+            f"{of} row: {shown}. A test loss on such rows says nothing: remove them from the {of} set, raise "
+            "allowed_share, or set the contamination action to 'report'.",
             [
                 FieldError(pointer=f"/rows/{train}", detail=f"overlaps test row {test}")
                 for train, test, _ in pairs[:100]

@@ -17,13 +17,13 @@ from services.trainer.building import free_memory
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.evaluation import evaluate
 from services.trainer.harness import require_tasks, run_tasks
+from services.trainer.memory import translated_memory_errors
 from services.trainer.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
+from services.trainer.preparing import Scored, prepare_evaluation, require_fit
 from services.trainer.progress import Progress
-from services.trainer.rendering import render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import translated_memory_errors
-from shared.contracts.training import EvaluationRequest, EvaluationResult, RenderingCounts, RowLoss
+from shared.contracts.training import EvaluationRequest, EvaluationResult, RowLoss
 from shared.jobs.workspace import Workspace
 
 
@@ -37,9 +37,11 @@ def make_evaluation(
     require_tasks(settings.benchmark_tasks, request.benchmarks)
     data = read_rows(workspace.store, request.dataset)
     files = resolve(Place(workspace.store, workspace.folder), settings.models, request.base, request.model)
-    with _loaded(settings, request, files, workspace) as (model, tokenizer):
-        rows, counts = _score(request, data, model, tokenizer, workspace)
-        benchmarks = _benchmarks(settings, request, model, tokenizer, workspace)
+    prepared = prepare_evaluation(settings, request, data, files)
+    require_fit(prepared.plan)
+    with _loaded(settings, request, files, workspace) as model:
+        rows = _score(request, prepared, model, workspace)
+        benchmarks = _benchmarks(settings, request, model, prepared.tokenizer, workspace)
     gap = _gap(settings, request, data, rows, workspace)
     loss = corpus_loss(rows)
     result = EvaluationResult(
@@ -48,7 +50,7 @@ def make_evaluation(
         loss=loss,
         perplexity=perplexity(loss),
         per_response=per_response(rows),
-        rendering=counts,
+        rendering=prepared.rendered.counts,
         perplexity_gap=gap,
         benchmarks=benchmarks,
     )
@@ -62,46 +64,36 @@ def make_evaluation(
 @contextmanager
 def _loaded(
     settings: TrainerSettings, request: EvaluationRequest, files: ModelFiles, workspace: Workspace
-) -> Iterator[tuple[Any, PreTrainedTokenizerBase]]:
-    """The model, with its adapter, and its tokenizer; the memory is free again afterwards."""
+) -> Iterator[Any]:
+    """The model, with its adapter; the memory is free again afterwards."""
     device = settings.training_device()
     workspace.progress(0, note="loading the model")
-    tokenizer = models.load_tokenizer(files.folder)
     with translated_memory_errors():
         precision = models.precision_of(request.settings.precision, device)
         model: Any = models.load_base(files.folder, precision=precision, device=device)
         if files.adapter is not None:
             model = models.load_adapter(model, files.adapter)
         try:
-            yield model, tokenizer
+            yield model
         finally:
             del model
             free_memory()
 
 
-def _score(
-    request: EvaluationRequest,
-    data: Rows,
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    workspace: Workspace,
-) -> tuple[list[RowLoss], RenderingCounts]:
+def _score(request: EvaluationRequest, prepared: Scored, model: Any, workspace: Workspace) -> list[RowLoss]:
     """Every row's loss under one model."""
-    wanted, limit = request.settings.rendering, models.context_length(model)
-    rendered = render(data.rows, tokenizer, wanted, context_length=limit, contexts=data.contexts)
 
     def report(progress: Progress) -> None:
         workspace.progress(progress.step, progress.steps, "rows", note="scoring", tokens=progress.tokens)
 
-    rows = evaluate(
+    return evaluate(
         model,
-        rendered.examples,
+        prepared.rendered.examples,
         request.settings,
-        pad_id=models.pad_id(tokenizer),
+        pad_id=models.pad_id(prepared.tokenizer),
         progress=report,
         check=workspace.check,
     )
-    return rows, rendered.counts
 
 
 def _benchmarks(
@@ -133,9 +125,10 @@ def _gap(
         None if artifact else request.compare,
         artifact,
     )
-    with _loaded(settings, request, files, workspace) as (model, tokenizer):
-        other, _ = _score(request, data, model, tokenizer, workspace)
-    return perplexity_gap(rows, other)
+    prepared = prepare_evaluation(settings, request, data, files)
+    require_fit(prepared.plan)
+    with _loaded(settings, request, files, workspace) as model:
+        return perplexity_gap(rows, _score(request, prepared, model, workspace))
 
 
 def _shown(row: RowLoss) -> dict[str, Any]:

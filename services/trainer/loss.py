@@ -83,10 +83,13 @@ def _cross_entropy(hidden: Tensor, head: nn.Module, targets: Tensor, whole_logit
         return _checkpointed(hidden, head, targets)
     if hidden.shape[0] * head.out_features <= whole_logits:
         return cross_entropy(at_least_fp32(head(hidden)), targets, reduction="sum")
+    # Torch sums bf16 rows in bf16, which is a percent off: single values are summed here.
+    reduction = "none" if hidden.dtype == torch.bfloat16 else "sum"
     options = torch.nn.LinearCrossEntropyOptions()
-    return linear_cross_entropy(
-        hidden, head.weight, targets, linear_bias=head.bias, reduction="sum", options=options
+    found = linear_cross_entropy(
+        hidden, head.weight, targets, linear_bias=head.bias, reduction=reduction, options=options
     )
+    return at_least_fp32(found).sum()
 
 
 def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:

@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import get_scheduler
 
+from services.trainer.arguments import SCHEDULES
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss
 from services.trainer.rendering import Example
 from services.trainer.steps import Step, plan_steps
-from services.trainer.training import SCHEDULES
 from shared.contracts.training import CurvePoint, TrainingSettings
 
 AdapterState = Mapping[str, Tensor]

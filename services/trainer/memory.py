@@ -1,13 +1,22 @@
-"""How much memory a training may use."""
+"""How much memory a training may use, and what to say when it was not enough."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import torch
 
+from services.trainer.errors import OutOfMemory
+from services.trainer.rendering import Example
+from services.trainer.steps import Step, computed_tokens
+from shared.contracts.training import TrainingSettings
+
 CGROUP = Path("/sys/fs/cgroup")
+ADVICE = "Lower micro_batch_tokens (the numbers stay the same), or take a smaller base."
+MIN_MICRO_BATCH = 16
 
 
 def available(device: str) -> int:
@@ -25,3 +34,44 @@ def _cgroup(name: str) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdigit() else None
+
+
+@contextmanager
+def translated_memory_errors(advice: str = ADVICE) -> Iterator[None]:
+    """Raises OutOfMemory, which ends with `advice`, for the ways torch says that memory is used up."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(_memory_problem(error, advice)) from error
+    except RuntimeError as error:
+        if not _says_no_memory(str(error).lower()):
+            raise
+        raise OutOfMemory(_memory_problem(error, advice)) from error
+
+
+def _says_no_memory(text: str) -> bool:
+    """The CPU's allocator, the CUDA runtime and cuBLAS each say it their way."""
+    ways = (("alloc", "memory"), ("out of memory",), ("status_alloc_failed",))
+    return any(all(word in text for word in way) for way in ways)
+
+
+def _memory_problem(error: BaseException, advice: str) -> str:
+    what = next(iter(str(error).splitlines()), "an allocation failed")
+    return f"The step did not fit the memory ({what}). {advice}"
+
+
+def memory_advice(plan: Sequence[Step], examples: Sequence[Example], settings: TrainingSettings) -> str:
+    """What to try when a pass did not fit after all: half of the largest, while the longest row allows it."""
+    passes = [[examples[index] for index in one] for step in plan for one in step.micro_batches]
+    largest = max(computed_tokens(one, settings.batching) for one in passes)
+    longest = max(len(example) for one in passes for example in one)
+    if largest // 2 >= max(longest, MIN_MICRO_BATCH):
+        return (
+            f"The largest pass computes {largest} tokens: set micro_batch_tokens to {largest // 2} "
+            "(the numbers stay the same)."
+        )
+    if not settings.gradient_checkpointing:
+        return f"A pass is as small as its longest row, {longest} tokens: turn gradient_checkpointing on."
+    return (
+        f"A pass is as small as its longest row, {longest} tokens: lower max_length, or take a smaller base."
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN_TARGETS
 from torch import nn
@@ -26,6 +27,17 @@ from services.trainer.errors import UnsuitableModel
 from shared.contracts.training import Batching, LoraSettings, Precision
 
 _DROPOUTS = "gamut_dropouts"
+NOT_BUILT = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    StrictDataclassError,
+)
+"""What transformers and torch raise for a config that makes no sense."""
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -79,8 +91,10 @@ def fresh_model(
         kept = dict(built.to_dict())
         if not dropout:
             silence(built)
-        model = AutoModelForCausalLM.from_config(built, dtype=precision)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            built, dtype=precision, trust_remote_code=False
+        )
+    except NOT_BUILT as error:
         raise UnsuitableModel(f"No causal language model can be built from this config: {error}") from error
     return _ready(model, kept, device)
 
@@ -140,6 +154,11 @@ def config_context_length(config: Any) -> int | None:
     return None
 
 
+def vocabulary(config: Any) -> int:
+    """Tokens that a model of this config knows."""
+    return int(config.get_text_config().vocab_size)
+
+
 def use_batching(model: nn.Module, batching: Batching) -> None:
     """Gives the model the attention that this layout of rows needs."""
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
@@ -163,10 +182,13 @@ def laid_out(model: nn.Module, batching: Batching) -> Iterator[None]:
 def precision_of(precision: Precision, device: str) -> torch.dtype:
     """The dtype that `auto` means on this device: bf16 where the hardware computes in it."""
     if precision == "auto":
-        return (
-            torch.bfloat16 if device.startswith("cuda") and torch.cuda.is_bf16_supported() else torch.float32
-        )
+        return torch.bfloat16 if device.startswith("cuda") and _computes_bf16() else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def _computes_bf16() -> bool:
+    """Whether the GPU itself computes in bf16: older ones emulate it, slower than fp32."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def add_lora(model: PreTrainedModel, settings: LoraSettings, *, seed: int) -> PeftModel:

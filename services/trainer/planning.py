@@ -8,7 +8,8 @@ here, plus a cost per dispatched operation. Ranges say how far from the estimate
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -36,6 +37,8 @@ SECONDS_FACTOR = (0.8, 1.8, 5.0)
 # A trained parameter's gradient and AdamW's two moments, fp32.
 TRAINED_BYTES = 12
 SECONDS_PER_OPERATION = 15e-6
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+MOST_LAYERS = 1000
 PROCESS_BYTES = 500 * 2**20
 """Python with torch, transformers and peft loaded."""
 
@@ -81,8 +84,9 @@ def plan(
 ) -> Plan:
     """The plan of a job on this device. `memory_bytes` is what it may use; None asks the machine."""
     work = work_of(rendered, settings, seed)
-    trace = trace_pass(config, settings, work.largest)
-    parameters, trainable = models.parameter_counts(shape_model(config, settings))
+    with _plannable():
+        trace = trace_pass(config, settings, work.largest)
+        parameters, trainable = models.parameter_counts(shape_model(config, settings))
     needed = _memory(trace, work, settings, config, parameters, trainable, device)
     available = memory.available(device) if memory_bytes is None else memory_bytes
     fits = needed.expected <= available
@@ -97,7 +101,7 @@ def plan(
         memory_available=available,
         seconds=_seconds(trace, work, settings, config, device),
         fits=fits,
-        advice=[] if fits else _advice(trace, work, settings, needed, available),
+        advice=[] if fits else _advice(config, rendered, settings, seed, device, needed, available),
         rendering=rendered.counts,
     )
 
@@ -112,12 +116,48 @@ def read_config(folder: Path, architecture: Mapping[str, Any] | None = None) -> 
     """The config of a model folder, or of a new architecture. Raises UnsuitableModel."""
     try:
         if architecture is not None:
+            _require_sane(architecture)
             config: PretrainedConfig = AutoConfig.for_model(**architecture)
         else:
             config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
         return config
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except models.NOT_BUILT as error:
         raise UnsuitableModel(f"This model's config cannot be read: {error}") from error
+
+
+def _require_sane(architecture: Mapping[str, Any]) -> None:
+    """Configs are built before they are checked: a list of a billion layers must not be."""
+    for name in LAYERS:
+        layers = architecture.get(name, 1)
+        if not isinstance(layers, int) or not 1 <= layers <= MOST_LAYERS:
+            raise UnsuitableModel(
+                f"The architecture's {name} must be a whole number from 1 to {MOST_LAYERS}."
+            )
+
+
+@contextmanager
+def _plannable() -> Iterator[None]:
+    """Raises UnsuitableModel for a config of which no causal model can be made, even of shapes alone."""
+    try:
+        yield
+    except models.NOT_BUILT as error:
+        raise UnsuitableModel(
+            f"No causal language model can be made of this config: {type(error).__name__}: {error}. "
+            "Give the config of a causal one (GPT-2, Llama, OPT, Qwen and the like)."
+        ) from error
+
+
+def _width(settings: TrainingSettings | EvaluationSettings, device: str) -> int:
+    """Bytes of a weight. Full training keeps them in fp32."""
+    whole = isinstance(settings, TrainingSettings) and settings.method != "lora"
+    return 4 if whole else models.precision_of(settings.precision, device).itemsize
+
+
+def _fixed(
+    settings: TrainingSettings | EvaluationSettings, parameters: int, trainable: int, device: str
+) -> int:
+    """Bytes that are needed however small the passes are."""
+    return PROCESS_BYTES + parameters * _width(settings, device) + trainable * TRAINED_BYTES
 
 
 def _memory(
@@ -129,11 +169,10 @@ def _memory(
     trainable: int,
     device: str,
 ) -> Range:
-    whole = isinstance(settings, TrainingSettings) and settings.method != "lora"
-    width = 4 if whole else models.precision_of(settings.precision, device).itemsize
-    fixed = PROCESS_BYTES + parameters * width + (0 if trainable == 0 else trainable * TRAINED_BYTES)
-    logits = 4 * min(_predicted(work.largest), 2**25 // _vocabulary(config) + 1) * _vocabulary(config)
-    kept = trace.kept_bytes * width / 4
+    fixed = _fixed(settings, parameters, trainable, device)
+    known = models.vocabulary(config)
+    logits = 4 * min(_predicted(work.largest), 2**25 // known + 1) * known
+    kept = trace.kept_bytes * _width(settings, device) / 4
     return _range(fixed + KEPT_FACTOR * kept + LOGITS_FACTOR * logits, MEMORY_FACTOR)
 
 
@@ -149,7 +188,7 @@ def _seconds(
     text = config.get_text_config()
     tokens, predicted = sum(work.sizes), sum(map(_predicted, work.passes))
     flops = trace.flops / computed_tokens(work.largest, settings.batching) * tokens
-    flops += 2 * min(backward, 2) * predicted * text.hidden_size * _vocabulary(config)
+    flops += 2 * min(backward, 2) * predicted * text.hidden_size * models.vocabulary(config)
     flops += 4 * backward * text.hidden_size * text.num_hidden_layers * _attended(work)
     seconds = flops / speed(device) + trace.operations * len(work.passes) * SECONDS_PER_OPERATION
     return _range(seconds, SECONDS_FACTOR)
@@ -177,10 +216,6 @@ def _predicted(examples: Sequence[Example]) -> int:
     return sum(example.predicted for example in examples)
 
 
-def _vocabulary(config: PretrainedConfig) -> int:
-    return int(config.get_text_config().vocab_size)
-
-
 @lru_cache(maxsize=4)
 def speed(device: str) -> float:
     """Floating-point operations a second that a matrix product reaches on this device, best of a few."""
@@ -199,26 +234,46 @@ def speed(device: str) -> float:
 
 
 def _advice(
-    trace: Trace,
-    work: Work,
+    config: PretrainedConfig,
+    rendered: Rendered,
     settings: TrainingSettings | EvaluationSettings,
+    seed: int,
+    device: str,
     needed: Range,
     available: int,
 ) -> list[str]:
-    """What would make it fit: fewer tokens a pass, recomputed activations, or a smaller model."""
-    kept = KEPT_FACTOR * trace.kept_bytes
-    room = available - (needed.expected - kept)
-    size = computed_tokens(work.largest, settings.batching)
-    longest = max(len(example) for example in work.largest)
-    advice = [
+    """What would make it fit: the first of the cheaper ways to compute the same whose own plan fits, or that
+    there is none.
+    """
+    lack = (
         f"About {needed.expected / 2**30:.1f} GiB are needed and {available / 2**30:.1f} GiB are there: it "
         "would not fit."
-    ]
-    tokens = int(size * room / kept) if kept else 0
-    if tokens >= longest:
-        advice.append(f"With micro_batch_tokens {tokens} it fits; the numbers stay the same.")
-    elif isinstance(settings, TrainingSettings) and not settings.gradient_checkpointing:
-        advice.append("Turn gradient_checkpointing on: layers are computed again instead of kept.")
-    if room <= 0:
-        advice.append("The weights alone do not fit: take a smaller base, bf16 weights, or LoRA.")
-    return advice
+    )
+    parameters, trainable = models.parameter_counts(shape_model(config, settings))
+    if _fixed(settings, parameters, trainable, device) >= available:
+        return [lack, "The weights alone do not fit: take a smaller base, bf16 weights, or LoRA."]
+    for words, changes in _smaller(rendered, settings, seed):
+        asked = settings.model_copy(update=changes)
+        work = work_of(rendered, asked, seed)
+        trace = trace_pass(config, asked, work.largest)
+        if _memory(trace, work, asked, config, parameters, trainable, device).expected <= available:
+            return [lack, f"With {words} it fits; the numbers stay the same."]
+    return [lack, "No smaller pass fits: lower max_length, or take a smaller base, bf16 weights, or LoRA."]
+
+
+def _smaller(
+    rendered: Rendered, settings: TrainingSettings | EvaluationSettings, seed: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ways to need less memory, dearest last: halved passes down to the longest row, then with layers
+    computed again instead of kept.
+    """
+    largest = max(work_of(rendered, settings, seed).sizes)
+    longest = max(rendered.counts.longest, 16)
+    sizes = [largest >> halved for halved in range(1, 12) if largest >> halved > longest] + [longest]
+    for size in sizes:
+        yield f"micro_batch_tokens {size}", {"micro_batch_tokens": size}
+    if isinstance(settings, TrainingSettings) and not settings.gradient_checkpointing:
+        checkpointed = {"gradient_checkpointing": True}
+        yield "gradient_checkpointing", checkpointed
+        words = f"gradient_checkpointing and micro_batch_tokens {longest}"
+        yield words, {**checkpointed, "micro_batch_tokens": longest}

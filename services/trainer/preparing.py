@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from services.trainer import models, planning
 from services.trainer.contamination import check_contamination
@@ -13,7 +13,13 @@ from services.trainer.errors import OutOfMemory
 from services.trainer.rendering import Rendered, render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import ContaminationResult, Plan, TrainingRequest
+from shared.contracts.training import (
+    ContaminationResult,
+    EvaluationRequest,
+    Plan,
+    RenderingSettings,
+    TrainingRequest,
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,15 @@ def prepare(
     if request.test is not None:
         test = read_rows(place.store, request.test)
         overlap = check_contamination(data.rows, test.rows, request.contamination)
+        if request.validation is not None:  # what stops a training must not be the test set by another name
+            kept = read_rows(place.store, request.validation)
+            check_contamination(kept.rows, test.rows, request.contamination, of="validation")
     files = files or resolve(place, settings.models, request.base, request.base_model)
     tokenizer = models.load_tokenizer(files.folder)
     config = planning.read_config(files.folder, request.architecture)
-    limit = models.config_context_length(config)
-    wanted = request.settings.rendering
 
     def rendered(found: Rows) -> Rendered:
-        return render(found.rows, tokenizer, wanted, context_length=limit, contexts=found.contexts)
+        return _rendered(found, tokenizer, request.settings.rendering, config)
 
     own = rendered(data)
     validation = request.validation and rendered(read_rows(place.store, request.validation))
@@ -63,7 +70,41 @@ def prepare(
     return Prepared(request, files, tokenizer, own, validation or None, overlap, plan)
 
 
-def require_fit(prepared: Prepared) -> None:
+@dataclass(frozen=True)
+class Scored:
+    """An evaluation whose rows are tokens, and what it would take."""
+
+    tokenizer: PreTrainedTokenizerBase
+    rendered: Rendered
+    plan: Plan
+
+
+def prepare_evaluation(
+    settings: TrainerSettings, request: EvaluationRequest, data: Rows, files: ModelFiles
+) -> Scored:
+    """For the model of these files. Raises what is wrong with the request's data or model."""
+    tokenizer, config = models.load_tokenizer(files.folder), planning.read_config(files.folder)
+    rendered = _rendered(data, tokenizer, request.settings.rendering, config)
+    plan = planning.plan(
+        config,
+        rendered,
+        request.settings,
+        device=settings.training_device(),
+        memory_bytes=settings.memory_bytes,
+    )
+    return Scored(tokenizer, rendered, plan)
+
+
+def _rendered(
+    data: Rows, tokenizer: PreTrainedTokenizerBase, wanted: RenderingSettings, config: PretrainedConfig
+) -> Rendered:
+    limit, known = models.config_context_length(config), models.vocabulary(config)
+    return render(
+        data.rows, tokenizer, wanted, context_length=limit, contexts=data.contexts, vocabulary=known
+    )
+
+
+def require_fit(plan: Plan) -> None:
     """Raises OutOfMemory, with a plan that fits, before anything is computed."""
-    if not prepared.plan.fits:
-        raise OutOfMemory(" ".join(prepared.plan.advice))
+    if not plan.fits:
+        raise OutOfMemory(" ".join(plan.advice))

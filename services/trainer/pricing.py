@@ -5,10 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from services.trainer import models, planning
 from services.trainer.datasets import read_rows
-from services.trainer.preparing import prepare
-from services.trainer.rendering import render
+from services.trainer.preparing import prepare, prepare_evaluation
 from services.trainer.resolving import Place, resolve
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training import (
@@ -29,14 +27,4 @@ def price(
             return prepare(settings, request, place).plan
         data = read_rows(store, request.dataset)
         files = resolve(place, settings.models, request.base, request.model)
-        config = planning.read_config(files.folder)
-        limit, tokenizer = models.config_context_length(config), models.load_tokenizer(files.folder)
-        wanted = request.settings.rendering
-        rendered = render(data.rows, tokenizer, wanted, context_length=limit, contexts=data.contexts)
-        return planning.plan(
-            config,
-            rendered,
-            request.settings,
-            device=settings.training_device(),
-            memory_bytes=settings.memory_bytes,
-        )
+        return prepare_evaluation(settings, request, data, files).plan

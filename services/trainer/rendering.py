@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import TemplateError
+
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
+from services.trainer.windows import window_all
 from shared.contracts.training import RenderingCounts, RenderingSettings
 
 if TYPE_CHECKING:
@@ -64,17 +67,20 @@ def render(
     *,
     context_length: int | None,
     contexts: Mapping[str, str] | None = None,
+    vocabulary: int | None = None,
 ) -> Rendered:
     """Tokens of every row, none longer than the limit.
 
     `context_length` is the model's own limit in tokens; `settings.max_length` may only lower it.
-    Raises BadRow, OverLongRows, UnsuitableModel (a chat template asked of a tokenizer without one).
+    `vocabulary` is the number of tokens that the model knows. Raises BadRow, OverLongRows, UnsuitableModel (a
+    chat template asked of a tokenizer without one, tokens that the model does not know).
     """
     renderer = _Renderer(tokenizer, settings, contexts or {})
     examples = [renderer.example(row, row_name(row, index)) for index, row in enumerate(rows)]
     limits = [limit for limit in (settings.max_length, context_length) if limit is not None]
     fitted, dropped, windowed = _fit(examples, min(limits) if limits else None, settings, renderer.lead)
     _require_rows(fitted, len(rows))
+    _require_known(fitted, vocabulary)
     counts = RenderingCounts(
         rows=len(fitted),
         tokens=sum(map(len, fitted)),
@@ -96,6 +102,16 @@ def _require_rows(examples: Sequence[Example], given: int) -> None:
         raise BadRow("-", f"no rows are left of {given}: there is nothing to learn from")
 
 
+def _require_known(examples: Sequence[Example], vocabulary: int | None) -> None:
+    """An unknown token is an IndexError on the CPU, and on a GPU the end of the process."""
+    highest = max(max(example.ids) for example in examples)
+    if vocabulary is not None and highest >= vocabulary:
+        raise UnsuitableModel(
+            f"The tokenizer gives token {highest}, and the model knows {vocabulary} tokens: give the "
+            f"architecture a vocab_size above {highest}, or use the tokenizer that belongs to the model."
+        )
+
+
 class _Renderer:
     """Templates and tokenizer of one request."""
 
@@ -114,6 +130,13 @@ class _Renderer:
             )
 
     def example(self, row: Row, name: str) -> Example:
+        """Raises BadRow when nothing of the row would be predicted."""
+        made = self._example(row, name)
+        if made.predicted < 1:
+            raise BadRow(name, "is a single token: there is nothing to predict it from")
+        return made
+
+    def _example(self, row: Row, name: str) -> Example:
         if "question" in row:
             return self._qa(row, name)
         if "completion" in row:
@@ -128,10 +151,11 @@ class _Renderer:
 
     def _text(self, text: str, name: str) -> Example:
         _require_text(text, "text", name)
-        example = Example(name, self.lead, self._encode(text) + self._ending())
-        if example.predicted < 1:
-            raise BadRow(name, "is a single token: there is nothing to predict it from")
-        return example
+        if self.settings.chat_template:
+            raise BadRow(
+                name, "is plain text, and a chat needs a prompt and an answer: set chat_template to false"
+            )
+        return Example(name, self.lead, self._encode(text) + self._ending())
 
     def _qa(self, row: Row, name: str) -> Example:
         key = _field(row, "context_id", name)
@@ -156,8 +180,16 @@ class _Renderer:
         _require_text(completion, "completion", name)
         user = {"role": "user", "content": prompt}
         turns = [user, {"role": "assistant", "content": completion}]
-        given = str(self.tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True))
-        whole = str(self.tokenizer.apply_chat_template(turns, tokenize=False))
+        try:
+            given = str(
+                self.tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
+            )
+            whole = str(self.tokenizer.apply_chat_template(turns, tokenize=False))
+        except TemplateError as error:
+            raise UnsuitableModel(
+                f"The tokenizer's chat template fails on a prompt and its answer ({error}): set "
+                "chat_template to false."
+            ) from error
         if not whole.startswith(given):
             raise UnsuitableModel(
                 "The tokenizer's chat template does not put the answer after the prompt: the border between "
@@ -218,52 +250,9 @@ def _fit(
         raise OverLongRows(names, max(map(len, over)), limit)
     if settings.over_long == "drop":
         return _share([example for example in examples if len(example) <= limit]), names, ()
-    windowed = _share(_window_all(examples, limit, lead))
+    windowed = _share(window_all(examples, limit, lead))
     whole = {example.row: len(example) for example in examples}
     return windowed, (), tuple(dict.fromkeys(e.row for e in windowed if whole.get(e.row) != len(e)))
-
-
-def _window_all(examples: Sequence[Example], limit: int, lead: Ids) -> Iterable[Example]:
-    longest_pair: dict[str | None, int] = {}
-    for example in examples:
-        longest_pair[example.group] = max(longest_pair.get(example.group, 0), len(example) - example.shared)
-    for example in examples:
-        if len(example) <= limit and not example.shared:
-            yield example
-        elif example.shared:
-            yield _cut_context(example, min(example.shared, limit - longest_pair[example.group]))
-        elif example.prompt != lead:
-            yield _cut_prompt(example, limit, lead)
-        else:
-            yield from _split_text(example, limit)
-
-
-def _cut_context(example: Example, keep: int) -> Example:
-    """A `qa` row whose context keeps its first `keep` tokens, the same for all pairs of the context."""
-    if keep < 1:
-        raise OverLongRows([example.row], len(example), len(example) - example.shared + keep, windowed=True)
-    return replace(example, prompt=example.prompt[:keep] + example.prompt[example.shared :], shared=keep)
-
-
-def _cut_prompt(example: Example, limit: int, lead: Ids) -> Example:
-    """A `completion` row that keeps its whole completion and the newest tokens of its prompt."""
-    keep = limit - len(lead) - len(example.completion)
-    if keep < 1:
-        raise OverLongRows([example.row], len(example), limit, windowed=True)
-    return replace(example, prompt=lead + example.prompt[-keep:])
-
-
-def _split_text(example: Example, limit: int) -> Iterable[Example]:
-    """A `text` row in consecutive windows; a window's last token opens the next, so that every token is
-    predicted.
-    """
-    ids = example.ids
-    lead = len(example.prompt)
-    starts = range(0, len(ids) - 1, limit - 1)
-    for number, start in enumerate(starts):
-        given = lead if number == 0 else 1
-        window = ids[start : start + limit]
-        yield Example(f"{example.row}#{number}", window[:given], window[given:])
 
 
 def _share(examples: Iterable[Example]) -> list[Example]:

@@ -73,7 +73,7 @@ def cpu_kernel(segments: Sequence[Segment], length: int) -> Kernel:
     groups = _groups(segments)
     counts = tuple(map(len, groups))
     sizes = [len(group) * len(group[0]) for group in groups]
-    return Kernel(tuple(segments), counts, sizes, tuple(_views(segments)), _order(groups, length))
+    return Kernel(tuple(segments), counts, sizes, tuple(views_of(segments)), _order(groups, length))
 
 
 def _groups(segments: Sequence[Segment]) -> list[list[Segment]]:
@@ -111,7 +111,7 @@ def _order(groups: Sequence[Sequence[Segment]], length: int) -> Order | None:
     return Order(torch.tensor(gather), torch.tensor(place), real)
 
 
-def _views(segments: Sequence[Segment]) -> list[tuple[int, int, int, int]]:
+def views_of(segments: Sequence[Segment]) -> list[tuple[int, int, int, int]]:
     """Consecutive segments of one prefix are one block of queries."""
     views: list[tuple[int, int, int, int]] = []
     for segment in segments:
@@ -253,7 +253,3 @@ def _merge(out: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
     whole = torch.logaddexp(lse, other_lse)
     out.mul_((lse - whole).exp_().unsqueeze(-1)).add_(other * (other_lse - whole).exp_().unsqueeze(-1))
     lse.copy_(whole)
-
-
-def _accumulator(dtype: torch.dtype) -> torch.dtype:
-    return torch.float64 if dtype == torch.float64 else torch.float32

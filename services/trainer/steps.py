@@ -21,9 +21,10 @@ Indices = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step: the examples of each forward pass, by index."""
+    """One optimiser step: the examples of each forward pass, by index, and its epoch (from 0)."""
 
     micro_batches: tuple[Indices, ...]
+    epoch: int = 0
 
     @property
     def rows(self) -> Indices:
@@ -42,12 +43,25 @@ def plan_steps(examples: Sequence[Example], settings: TrainingSettings, seed: in
             _by_context(examples, settings, generator) if shared else _shuffled(examples, settings, generator)
         )
         epoch_steps = [
-            Step(tuple(split(rows, examples, settings.batching, settings.micro_batch_tokens)))
+            Step(tuple(split(rows, examples, settings.batching, settings.micro_batch_tokens)), epoch)
             for rows in order
         ]
         share = min(1.0, settings.epochs - epoch)
         steps += epoch_steps[: math.ceil(share * len(epoch_steps))]
     return steps if settings.max_steps is None else steps[: settings.max_steps]
+
+
+def validation_steps(steps: Sequence[Step], every: int | None) -> frozenset[int]:
+    """After which steps, counted from 1, the validation rows are scored: every so many, or at each epoch's
+    end (None); in both cases after the last, so that the final weights are among those compared.
+    """
+    if every is not None:
+        found = set(range(every, len(steps) + 1, every))
+    else:
+        found = {
+            number for number, (step, after) in enumerate(pairwise(steps), 1) if step.epoch != after.epoch
+        }
+    return frozenset(found | {len(steps)})
 
 
 def _shuffled(

@@ -18,6 +18,7 @@ from services.trainer.bundle_job import train_together
 from services.trainer.checkpoints import StoredCheckpoints
 from services.trainer.companions import Companions
 from services.trainer.curves import curve_csv, curve_png
+from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.remote import Processes, Torchrun, train_elsewhere
@@ -25,7 +26,7 @@ from services.trainer.rendering import Rendered
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.train_jobs import TrainJobs
-from services.trainer.training import Trained, train, translated_memory_errors
+from services.trainer.training import Trained, train
 from shared.contracts.training import TrainingRequest, TrainingResult
 from shared.jobs.workspace import Workspace
 
@@ -41,7 +42,7 @@ def make_training(
     """
     workspace.progress(0, note="reading rows")
     prepared = prepare(settings, request, Place(workspace.store, workspace.folder))
-    require_fit(prepared)
+    require_fit(prepared.plan)
     files, overlap = prepared.files, prepared.overlap
     if overlap is not None:
         workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))

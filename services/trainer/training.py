@@ -14,28 +14,33 @@ import contextlib
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
 from services.trainer import batches, models
+from services.trainer.arguments import arguments
 from services.trainer.callbacks import Checkpointing, EarlyStopper, Watcher
-from services.trainer.errors import NonFiniteLoss, OutOfMemory, UnsuitableModel
+from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.evaluation import mean_loss
 from services.trainer.loss import summed_loss
+from services.trainer.memory import memory_advice, translated_memory_errors
 from services.trainer.progress import Surroundings, require_own
 from services.trainer.rendering import Example
-from services.trainer.steps import Indices, Step, plan_steps, split
+from services.trainer.steps import (
+    Indices,
+    Step,
+    plan_steps,
+    split,
+    validation_steps,
+)
 from shared.contracts.training import CurvePoint, TrainingSettings
-
-# Our settings' words for the Trainer's schedules.
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
 @dataclass(frozen=True)
@@ -99,30 +104,9 @@ def train(
             pad_id=pad_id,
             validation=validation,
         )
-        with models.laid_out(model, settings.batching), translated_memory_errors():
+        advice = memory_advice(plan, examples, settings)
+        with models.laid_out(model, settings.batching), translated_memory_errors(advice):
             return trainer.run()
-
-
-@contextlib.contextmanager
-def translated_memory_errors() -> Iterator[None]:
-    """Raises OutOfMemory for the ways torch says that memory is used up."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(_memory_advice(error)) from error
-    except RuntimeError as error:
-        if "alloc" not in str(error) or "memory" not in str(error):
-            raise
-        raise OutOfMemory(_memory_advice(error)) from error
-
-
-def _memory_advice(error: BaseException) -> str:
-    what = next(iter(str(error).splitlines()), "an allocation failed")
-    return (
-        f"The step did not fit the memory ({what}). "
-        "Lower micro_batch_tokens (the numbers stay the same), turn gradient_checkpointing on, or take a "
-        "smaller base."
-    )
 
 
 class StepTrainer(Trainer):
@@ -152,7 +136,9 @@ class StepTrainer(Trainer):
             data_collator=self.collate,  # type: ignore[arg-type]  # a step is not a dict of tensors
         )
         self.remove_callback(PrinterCallback)
-        self.stopper = EarlyStopper(settings.early_stopping, self._validation_loss, self.watcher, len(plan))
+        stopping = settings.early_stopping
+        checks = frozenset() if stopping is None else validation_steps(plan, stopping.every_steps)
+        self.stopper = EarlyStopper(stopping, self._validation_loss, self.watcher, checks)
         for callback in (
             self.watcher,
             self.stopper,
@@ -185,6 +171,7 @@ class StepTrainer(Trainer):
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Gradients of one whole step; returns its loss (token-weighted mean, nats)."""
         model.train()
+        seed_step(self.args.seed, self.state.global_step, self.args.process_index)
         step: StepBatches = inputs.to(self.args.device)
         total = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(step.passes):
@@ -253,6 +240,13 @@ class StepTrainer(Trainer):
         return 0
 
 
+def seed_step(seed: int, step: int, process: int) -> None:
+    """Makes a step's dropout a function of the seed, the step and the process, on the CPU and every GPU: what
+    is resumed draws what the undisturbed training drew, and no checkpoint holds each process's generators.
+    """
+    torch.manual_seed((seed << 32) + (step << 10) + process)
+
+
 def share_of(rows: Indices, process: int, processes: int) -> Indices:
     """Consecutive rows for each process, as evenly as they go: rows of one context stay together."""
     start, stop = (len(rows) * place // processes for place in (process, process + 1))
@@ -270,31 +264,3 @@ class _Plan(torch.utils.data.Dataset):  # type: ignore[type-arg]
 
     def __getitem__(self, index: int) -> Step:
         return self.plan[index]
-
-
-def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: int) -> TrainingArguments:
-    """Our settings in the Trainer's words; `folder` holds its checkpoints."""
-    device = next(model.parameters()).device
-    mixed = settings.method != "lora" and settings.precision != "fp32"
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=1,
-        num_train_epochs=1,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        lr_scheduler_type=SCHEDULES[settings.schedule],
-        warmup_steps=settings.warmup_ratio,
-        max_grad_norm=settings.max_grad_norm,
-        bf16=mixed and models.precision_of(settings.precision, str(device)) == torch.bfloat16,
-        activation_checkpointing=settings.gradient_checkpointing,
-        use_cpu=device.type == "cpu",
-        seed=seed,
-        save_strategy="no",
-        logging_strategy="no",
-        save_total_limit=1,
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
-        data_seed=seed,
-    )

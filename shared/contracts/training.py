@@ -7,6 +7,7 @@ Eggs in Many Baskets" (arXiv 2511.01490).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
@@ -19,7 +20,7 @@ OverLong = Literal["refuse", "drop", "window"]
 LossOn = Literal["completion", "all"]
 Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["auto", "fp32", "bf16"]
-PresetName = Literal["W", "E"]
+PresetName = Literal["W", "E", "C"]
 ModelName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")]
 TaskName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ModuleName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -153,6 +154,7 @@ PRESETS: dict[PresetName, TrainingSettings] = {
         batching="padded",  # "no packing"
         early_stopping=EarlyStopping(patience=5),
     ),
+    "C": TrainingSettings(method="full", learning_rate=2e-5),  # its supervised fine-tuning, 3 epochs
 }
 """The papers' fine-tuning settings by name. What a paper leaves unsaid is the default of `TrainingSettings`.
 E's `over_long` is unsaid: a row beyond 1024 tokens is refused unless the request says otherwise."""
@@ -166,6 +168,15 @@ class EvaluationSettings(Contract):
     batching: Batching = "packed"
     micro_batch_tokens: Annotated[int, Field(ge=16)] = 16384
     precision: Precision = "auto"
+
+
+EVALUATION_PRESETS: dict[PresetName, EvaluationSettings] = {
+    "W": EvaluationSettings(),
+    # As its models are trained. The layout is ours: it changes no value.
+    "E": EvaluationSettings(rendering=RenderingSettings(max_length=1024, chat_template=True)),
+    "C": EvaluationSettings(),
+}
+"""The papers' evaluation settings by name: a model is tested on rows rendered as it was trained on them."""
 
 
 class TrimmedPerplexity(Contract):
@@ -271,6 +282,15 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
+def _on_its_preset(data: dict[str, Any], presets: Mapping[PresetName, Contract]) -> dict[str, Any]:
+    """A request's fields, its `settings` laid on those of the preset it names."""
+    given = data.get("settings") or {}
+    preset = next((settings for known, settings in presets.items() if known == data.get("preset", "W")), None)
+    if preset is None or not isinstance(given, dict):
+        return data
+    return {**data, "settings": _merged(preset.model_dump(mode="json"), given)}
+
+
 class TrainingRequest(JobRequest):
     """Fine-tune (or pre-train) a causal language model on a dataset.
 
@@ -315,12 +335,7 @@ class TrainingRequest(JobRequest):
     def _settings_start_from_the_preset(cls, data: Any) -> Any:
         if not isinstance(data, dict) or isinstance(data.get("settings"), TrainingSettings):
             return data
-        given = data.get("settings") or {}
-        name = data.get("preset", "W")
-        preset = next((settings for known, settings in PRESETS.items() if known == name), None)
-        if preset is None or not isinstance(given, dict):
-            return data
-        return {**data, "settings": _merged(preset.model_dump(mode="json"), given)}
+        return _on_its_preset(data, PRESETS)
 
     @model_validator(mode="after")
     def _one_base(self) -> TrainingRequest:
@@ -330,6 +345,10 @@ class TrainingRequest(JobRequest):
             raise ValueError("method 'pretrain' needs an architecture, and the other methods take none")
         if self.settings.early_stopping is not None and self.validation is None:
             raise ValueError("early stopping needs validation rows: it is never done on the test set")
+        if self.validation is not None and self.validation == self.test:
+            raise ValueError(
+                "validation and test are the same rows: a test set that stops the training tests nothing"
+            )
         return self
 
     def inputs(self) -> dict[str, str]:
@@ -364,13 +383,29 @@ class EvaluationRequest(JobRequest):
         max_length=50,
         description="Zero-shot tasks of lm-evaluation-harness, by their names in the trainer's task folder.",
     )
+    preset: PresetName = Field(
+        default="W",
+        description="The paper whose settings are the starting point; a model trained with a preset is "
+        "tested with the same.",
+    )
     settings: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_start_from_the_preset(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or isinstance(data.get("settings"), EvaluationSettings):
+            return data
+        return _on_its_preset(data, EVALUATION_PRESETS)
 
     @model_validator(mode="after")
     def _a_model(self) -> EvaluationRequest:
         if self.base is None and self.model is None:
             raise ValueError("name a base, a trained model, or both")
         return self
+
+    def canonical(self) -> dict[str, Any]:
+        """Without the preset's name: its settings are written out, and they are what counts."""
+        return self.model_dump(mode="json", exclude={"preset"})
 
     def inputs(self) -> dict[str, str]:
         found = {role: value for role in ("dataset", "model") if (value := getattr(self, role)) is not None}

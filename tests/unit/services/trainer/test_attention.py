@@ -73,6 +73,47 @@ def test_the_block_mask_of_gpus_says_the_same(segments: list[Segment]) -> None:
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
 
 
+@settings(max_examples=30, deadline=None)
+@given(segments=lines(), by=st.integers(10, 60))
+def test_the_block_mask_is_made_without_the_whole_mask(segments: list[Segment], by: int) -> None:
+    """Its blocks hold every visible pair, and those it calls whole hold no other."""
+    longer = [stretched(segment, by) for segment in segments]
+    length = longer[-1].stop
+    own, prefix = attention.visible(longer, length)
+    seen = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
+    count = -(-length // attention.BLOCK)
+    filled = torch.zeros(2, count * attention.BLOCK, count * attention.BLOCK, dtype=torch.bool)
+    filled[:, :length, :length] = seen
+    blocks = filled[0].unflatten(1, (count, -1)).unflatten(0, (count, -1)).transpose(1, 2).flatten(2)
+    touched, whole = attention.block_table(longer, length)
+    assert bool((touched | ~blocks.any(-1)).all())
+    assert bool((~whole | blocks.all(-1)).all())
+    assert int(touched.sum()) <= int(blocks.any(-1).sum()) + count  # a border's block may hold nothing
+
+
+def stretched(segment: Segment, by: int) -> Segment:
+    prefix = None if segment.prefix is None else (segment.prefix[0] * by, segment.prefix[1] * by)
+    return Segment(segment.start * by, segment.stop * by, prefix)
+
+
+def test_long_prefixes_are_whole_blocks() -> None:
+    """What W's question answering is made of costs no mask arithmetic on a GPU."""
+    rows = [Segment(1024 + 64 * n, 1088 + 64 * n, (0, 1024)) for n in range(30)]
+    _, whole = attention.block_table([Segment(0, 1024), *rows], 1024 + 64 * 30)
+    assert bool(whole[8:, :8].all())
+    assert not bool(whole[8:, 8:].any())
+
+
+def test_a_long_line_on_a_gpu_equals_the_dense_mask() -> None:
+    """Several blocks, whole ones among them, through FlexAttention itself."""
+    segments = [Segment(0, 300), Segment(300, 420, (0, 300)), Segment(420, 451, (0, 300)), Segment(451, 600)]
+    query, key, value = (x.detach().float() for x in tensors(segments, 2, 2))
+    mask = attention.block_mask(segments, 600, torch.device("cpu"))
+    out = attention.flex(query, key, value, mask, SCALE)
+    expected = attention.dense_attention(query, key, value, segments, SCALE)
+    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_only_what_is_visible_counts() -> None:
     """A change in one row leaves every other row as it was; a change in a prefix reaches its rows alone."""
     segments = [Segment(0, 3), Segment(3, 5, (0, 3)), Segment(5, 7, (0, 3)), Segment(7, 9)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -41,6 +42,27 @@ def test_a_tokenizer_needs_no_pad_token() -> None:
     coder = tiny.tokenizer()
     assert coder.pad_token_id is None
     assert models.pad_id(coder) == coder.eos_token_id
+
+
+@pytest.mark.parametrize(("major", "expected"), [(7, torch.float32), (8, torch.bfloat16)])
+def test_bf16_is_what_the_hardware_computes_in(
+    major: int, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A V100 or T4 (7.x) only emulates it, and torch says by default that it has it."""
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(major=major))
+    assert models.precision_of("auto", "cuda:0") is expected
+    assert models.precision_of("auto", "cpu") is torch.float32
+    assert models.precision_of("bf16", "cpu") is torch.bfloat16
+
+
+@pytest.mark.parametrize("changes", [{"num_attention_heads": 0}, {"hidden_size": "x"}, {"hidden_act": "no"}])
+def test_an_architecture_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
+    shape = {"model_type": "llama", "hidden_size": 32, "num_hidden_layers": 1, "vocab_size": 40}
+    with pytest.raises(UnsuitableModel, match="can be built from this config"):
+        models.fresh_model({**shape, **changes}, seed=0)
 
 
 def test_an_adapter_goes_on_in_its_own_shape_only(tmp_path: Path) -> None:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
+import yaml
 
 from services.trainer import planning
+from services.trainer.errors import UnsuitableModel
 from services.trainer.rendering import Rendered, render
-from shared.contracts.training import PRESETS, Plan, RenderingSettings, TrainingSettings
+from shared.contracts.training import (
+    EVALUATION_PRESETS,
+    PRESETS,
+    EvaluationRequest,
+    EvaluationSettings,
+    Plan,
+    RenderingSettings,
+    TrainingRequest,
+    TrainingSettings,
+)
+from shared.identity import artifact_id
 from tests.unit.services.trainer import tiny
 
 GIB = 2**30
+ROOT = Path(__file__).parents[4]
 LLAMA_8B = {
     "model_type": "llama",
     "hidden_size": 4096,
@@ -41,6 +57,50 @@ def test_the_advised_micro_batch_fits() -> None:
     assert plan(70 * GIB, micro_batch_tokens=int(found[1])).fits
 
 
+def test_when_no_micro_batch_fits_layers_are_computed_again() -> None:
+    """The advice is a plan that was made, not a hope."""
+    longest = rows().counts.longest
+    smallest = plan(10**15, micro_batch_tokens=longest).memory_bytes.expected
+    advice = plan(int(smallest) - 2**20).advice[-1]
+    assert advice.startswith("With gradient_checkpointing")
+    found = re.search(r"micro_batch_tokens (\d+)", advice)
+    changes = {"micro_batch_tokens": int(found[1])} if found else {}
+    assert plan(int(smallest) - 2**20, gradient_checkpointing=True, **changes).fits
+
+
+def test_an_evaluation_has_advice_of_its_own() -> None:
+    config = planning.read_config(tiny.__file__, LLAMA_8B)  # type: ignore[arg-type]
+    found = planning.plan(config, rows(4), EvaluationSettings(), device="cpu", memory_bytes=GIB)
+    assert not found.fits
+    assert "weights alone do not fit" in found.advice[-1]
+
+
+def test_the_350m_shape_of_the_recipe_has_350m_parameters() -> None:
+    """C pre-trains models of 350M parameters: the recipe of its study names such a config."""
+    recipe = yaml.safe_load((ROOT / "services/gateway/recipes/generation-factors.yaml").read_text())
+    config = planning.read_config(tiny.__file__, recipe["parameters"]["architecture"])  # type: ignore[arg-type]
+    asked = TrainingSettings(method="pretrain", loss_on="all", epochs=1)
+    found = planning.plan(config, rows(8), asked, device="cpu", memory_bytes=10**15)
+    assert found.parameters == found.trainable_parameters == pytest.approx(350e6, rel=0.1)
+    assert found.memory_bytes.expected > 16 * found.parameters
+
+
+@pytest.mark.parametrize("layers", [0, -1, 10**9, "x", None])
+def test_layers_without_end_are_refused_before_any_is_built(layers: object) -> None:
+    with pytest.raises(UnsuitableModel, match="from 1 to 1000"):
+        planning.read_config(tiny.__file__, {**LLAMA_8B, "num_hidden_layers": layers})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [{"hidden_size": 10**12}, {"model_type": "vit"}, {"hidden_act": "no"}])
+def test_an_architecture_that_cannot_be_planned_is_refused(changes: dict[str, object]) -> None:
+    def planned() -> Plan:
+        config = planning.read_config(tiny.__file__, {**LLAMA_8B, **changes})  # type: ignore[arg-type]
+        return planning.plan(config, rows(4), TrainingSettings(method="pretrain"), memory_bytes=10**15)
+
+    with pytest.raises(UnsuitableModel, match="config"):
+        planned()
+
+
 def test_weights_that_do_not_fit_need_another_base() -> None:
     assert "take a smaller base" in " ".join(plan(8 * GIB).advice)
 
@@ -65,3 +125,37 @@ def test_the_presets_are_the_papers() -> None:
     assert (e.epochs, e.rendering.max_length, e.batching) == (3, 1024, "padded")
     assert e.early_stopping is not None
     assert e.early_stopping.patience == 5
+    c = PRESETS["C"]
+    assert (c.method, c.learning_rate, c.epochs) == ("full", 2e-5, 3)
+
+
+DATASET = "dataset-" + "0" * 32
+
+
+def test_an_evaluation_names_a_preset_as_a_training_does() -> None:
+    """A model trained with E's chat template and length is scored with them."""
+    named = EvaluationRequest.model_validate({"dataset": DATASET, "base": "b", "preset": "E"})
+    assert named.settings == EVALUATION_PRESETS["E"]
+    trained = PRESETS["E"].rendering
+    assert named.settings.rendering == trained
+    plain = EvaluationRequest.model_validate({"dataset": DATASET, "base": "b"})
+    assert plain.settings == EvaluationSettings()
+    spelled = EvaluationRequest(dataset=DATASET, base="b", settings=EVALUATION_PRESETS["E"])
+    assert artifact_id(named) == artifact_id(spelled) != artifact_id(plain)
+    changed = {"rendering": {"over_long": "drop"}}
+    over = EvaluationRequest.model_validate(
+        {"dataset": DATASET, "base": "b", "preset": "E", "settings": changed}
+    )
+    assert (over.settings.rendering.over_long, over.settings.rendering.chat_template) == ("drop", True)
+    assert EvaluationRequest.model_validate(over.model_dump(mode="json")) == over
+
+
+def test_the_test_set_does_not_stop_the_training() -> None:
+    asked = {
+        "dataset": DATASET,
+        "base": "b",
+        "validation": "dataset-" + "1" * 32,
+        "test": "dataset-" + "1" * 32,
+    }
+    with pytest.raises(ValueError, match="validation and test are the same rows"):
+        TrainingRequest.model_validate(asked)

@@ -96,6 +96,39 @@ def test_a_bad_row_is_named(row: dict[str, Any], problem: str) -> None:
     assert raised.value.errors[0].pointer == "/rows/x"
 
 
+def test_a_row_of_one_token_is_refused() -> None:
+    """Without a prompt and an end, nothing would be predicted: the loss was divided by zero."""
+    coder = tiny.tokenizer()
+    single = coder.decode([coder.encode("He")[0]])
+    with pytest.raises(BadRow, match="single token"):
+        rendered([{"id": "x", "context": "", "completion": single}], append_eos=False, separator="")
+
+
+def test_a_chat_of_plain_texts_is_refused() -> None:
+    coder = tiny.tokenizer()
+    coder.chat_template = CHAT
+    try:
+        with pytest.raises(BadRow, match="plain text, and a chat needs a prompt"):
+            rendered([{"text": "He came."}], chat_template=True)
+    finally:
+        coder.chat_template = None
+
+
+def test_a_chat_template_that_fails_is_named() -> None:
+    coder = tiny.tokenizer()
+    coder.chat_template = "{{ raise_exception('no assistant here') }}"
+    try:
+        with pytest.raises(UnsuitableModel, match=r"fails on a prompt and its answer \(no assistant here\)"):
+            rendered(tiny.stories(1), chat_template=True)
+    finally:
+        coder.chat_template = None
+
+
+def test_tokens_that_the_model_does_not_know_are_refused() -> None:
+    with pytest.raises(UnsuitableModel, match="the model knows 100 tokens"):
+        render(tiny.stories(2), tiny.tokenizer(), RenderingSettings(), context_length=None, vocabulary=100)
+
+
 def test_rows_that_do_not_fit_are_refused_by_name() -> None:
     rows = tiny.stories(6)
     longest = max(map(len, rendered(rows).examples))

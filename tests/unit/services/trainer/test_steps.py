@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.trainer.rendering import Example
-from services.trainer.steps import computed_tokens, plan_steps, split
+from services.trainer.steps import computed_tokens, plan_steps, split, validation_steps
 from shared.contracts.training import TrainingSettings
 
 
@@ -83,6 +83,21 @@ def test_computed_tokens_are_those_of_the_layout() -> None:
     assert computed_tokens(examples, "padded") == 5 * 13
     assert computed_tokens(examples, "packed") == 5 * 13
     assert computed_tokens(examples, "shared_prefix") == 2 * 10 + 5 * 3
+
+
+@settings(max_examples=30, deadline=None)
+@given(counts=st.lists(st.integers(1, 12), min_size=1, max_size=8), epochs=st.sampled_from([1, 1.5, 3]))
+def test_an_epoch_ends_where_every_row_was_seen(counts: list[int], epochs: float) -> None:
+    """Of contexts too, whose epochs differ in their number of steps."""
+    examples = pairs(counts)
+    plan = plan_steps(examples, TrainingSettings(batching="shared_prefix", rows_per_step=5, epochs=epochs), 0)
+    checks = validation_steps(plan, None)
+    for number in range(1, int(epochs) + 1):
+        end = max(place for place, step in enumerate(plan, 1) if step.epoch == number - 1)
+        assert end in checks
+        assert sum(len(step.rows) for step in plan[:end]) == number * len(examples)
+    assert len(checks) == math.ceil(epochs)
+    assert validation_steps(plan, 2) == {*range(2, len(plan) + 1, 2), len(plan)}
 
 
 def test_max_steps_ends_it() -> None:

@@ -17,6 +17,7 @@ from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from services.trainer import models, training
+from services.trainer.arguments import SCHEDULES, use_one_device
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss, UnsuitableModel
 from services.trainer.evaluation import mean_loss
 from services.trainer.progress import Progress, Surroundings
@@ -47,9 +48,9 @@ def settings(**changes: Any) -> TrainingSettings:
 
 
 def reference_curve(
-    base: Path, examples: Sequence[Example], steps: Sequence[Step], asked: TrainingSettings
+    base: Path, examples: Sequence[Example], steps: Sequence[Step], asked: TrainingSettings, model: Any = None
 ) -> list[float]:
-    """Losses of transformers' Trainer + peft: padded batches of the same rows in the same order."""
+    """Losses of transformers' Trainer (+ peft): padded batches of the same rows in the same order."""
     losses: list[float] = []
 
     class Losses(TrainerCallback):
@@ -68,7 +69,7 @@ def reference_curve(
         num_train_epochs=1,
         learning_rate=asked.learning_rate,
         weight_decay=asked.weight_decay,
-        lr_scheduler_type=training.SCHEDULES[asked.schedule],
+        lr_scheduler_type=SCHEDULES[asked.schedule],
         warmup_steps=asked.warmup_ratio,
         logging_steps=1,
         save_strategy="no",
@@ -79,7 +80,7 @@ def reference_curve(
         dataloader_pin_memory=False,
         label_names=["labels"],
     )
-    InOrder(adapted(base), arguments, padded, rows, callbacks=[Losses()]).train()
+    InOrder(model or adapted(base), arguments, padded, rows, callbacks=[Losses()]).train()
     return losses
 
 
@@ -192,6 +193,8 @@ class Kept:
 
     def save(self, checkpoint: Path, step: int) -> None:
         shutil.copytree(checkpoint, self.folder / f"{step:04d}", dirs_exist_ok=True)
+        for generators in (self.folder / f"{step:04d}").glob("rng_state*"):
+            generators.unlink()  # of several processes only the first one's would be there
 
     def around(self, step: int | None, name: str = "request") -> Surroundings:
         found = None if step is None else self.folder / f"{step:04d}"
@@ -242,6 +245,70 @@ def test_early_stopping_keeps_the_best_weights(base: Path, examples: Sequence[Ex
     assert trained.steps < trained.planned_steps
     assert checked[trained.best_step] == min(checked.values())
     assert mean_loss(model, examples[:6], wild) == pytest.approx(checked[trained.best_step], rel=1e-4)
+
+
+@pytest.mark.parametrize(("epochs", "max_steps"), [(3, None), (2.5, None), (3, 23)])
+def test_the_validation_rows_are_scored_once_an_epoch(
+    base: Path, examples: Sequence[Example], epochs: float, max_steps: int | None
+) -> None:
+    """And once at the end: an epoch is not the whole training, as it was taken to be."""
+    asked = settings(epochs=epochs, max_steps=max_steps, early_stopping={})
+    trained = training.train(adapted(base), examples, asked, validation=examples[:2])
+    checked = [p.step for p in trained.curve if p.validation_loss is not None]
+    assert checked == [10, 20, trained.planned_steps]
+
+
+def test_a_training_that_stopped_early_leaves_no_checkpoint_of_its_end(
+    base: Path, examples: Sequence[Example], tmp_path: Path
+) -> None:
+    """Taken up there, it would go on past where it stopped."""
+    kept = Kept(tmp_path)
+    stopping = {"patience": 1, "every_steps": 2}
+    wild = settings(learning_rate=0.5, epochs=20, checkpoint_seconds=0, early_stopping=stopping)
+    first = training.train(
+        adapted(base), examples, wild, validation=examples[:6], surroundings=kept.around(None)
+    )
+    assert first.stopped_early
+    last = max(int(folder.name) for folder in tmp_path.iterdir())
+    assert last == first.steps - 1
+    second = training.train(
+        adapted(base), examples, wild, validation=examples[:6], surroundings=kept.around(last)
+    )
+    assert (second.steps, second.best_step, second.stopped_early) == (first.steps, first.best_step, True)
+
+
+def test_full_fine_tuning_is_transformers_own(base: Path, examples: Sequence[Example]) -> None:
+    asked = settings(method="full", learning_rate=1e-3, epochs=1)
+    steps = plan_steps(examples, asked, seed=3)
+    trained = training.train(models.load_base(base), examples, asked, steps=steps)
+    ours = [point.loss for point in trained.curve]
+    assert ours == pytest.approx(
+        reference_curve(base, examples, steps, asked, models.load_base(base)), rel=1e-4
+    )
+
+
+def test_bf16_is_near_fp32(base: Path, examples: Sequence[Example]) -> None:
+    """Full training under autocast, and LoRA on a base in bf16: on the CPU, as on a GPU that has it."""
+    for method, half in (("full", torch.float32), ("lora", torch.bfloat16)):
+        model: Any = models.load_base(base, precision=half)
+        plain: Any = models.load_base(base)
+        if method == "lora":
+            model, plain = (models.add_lora(one, LoraSettings(), seed=7) for one in (model, plain))
+        asked = settings(method=method, learning_rate=1e-3, max_steps=4)
+        found = training.train(model, examples, asked.model_copy(update={"precision": "bf16"}))
+        expected = training.train(plain, examples, asked.model_copy(update={"precision": "fp32"}))
+        losses = [point.loss for point in found.curve]
+        assert losses == pytest.approx([point.loss for point in expected.curve], rel=0.02)
+        assert losses != [point.loss for point in expected.curve]
+        assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+
+def test_a_process_trains_on_one_gpu(tmp_path: Path) -> None:
+    """With more in sight the Trainer would wrap the model in DataParallel, which takes no steps of ours."""
+    made = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to="none")
+    made._n_gpu = 4
+    use_one_device(made)
+    assert made.n_gpu == 1
 
 
 def test_early_stopping_needs_rows_of_its_own(base: Path, examples: Sequence[Example]) -> None:
