@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.comparison.group import mean_over_draws, relative_to_maximum
 from services.metrics.comparison.sizes import EqualSize, equal_size
 from services.metrics.errors import translated
 from services.metrics.jobs.measure import put_picture, require_one_kind
-from services.metrics.jobs.text_sets import Embedders, text_set
+from services.metrics.jobs.text_sets import Embedders, embedded, embedding_request, text_set
 from services.metrics.lexical import Tokens
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
@@ -41,10 +42,14 @@ class Comparing:
             }
             size = equal_size(lengths, request.equal)
             reference = text_set(workspace, request.reference) if request.reference else None
+            vectors = Embeddings(request, workspace, self._find)
+            if request.reference and reference is not None:
+                vectors.are_of(reference, request.reference)
             measured = {}
             for place, (name, texts) in enumerate(group.items()):
                 workspace.progress(place, len(group), "datasets", note=f"measuring {name}")
-                measured[name] = self._measure(texts, lengths[name], size, reference, request, workspace)
+                vectors.are_of(texts, request.datasets[name])
+                measured[name] = self._measure(texts, lengths[name], size, reference, vectors, workspace)
             if request.pictures:
                 self._draw(measured, lengths, request, workspace)
         return self._write(measured, size, lengths, request, workspace)
@@ -55,31 +60,18 @@ class Comparing:
         lengths: np.ndarray,
         size: EqualSize,
         reference: TextSet | None,
-        request: ComparisonRequest,
+        vectors: Embeddings,
         workspace: Workspace,
     ) -> Measured:
         """The dataset's values: the mean over seeded cuts where it is larger than the common size."""
-        draws = request.draws if size.cuts(lengths) else 1
+        request, cut = vectors.request, size.cuts(lengths)
         found = []
-        for draw in range(draws):
+        for draw in range(request.draws if cut else 1):
             workspace.check()
-            part = texts.take(size.rows(lengths, request.seed + draw)) if size.cuts(lengths) else texts
-            found.append(measure(Subject(part, request, self._embed(request), reference=reference)))
+            part = vectors.cut(texts, size.rows(lengths, request.seed + draw)) if cut else texts
+            found.append(measure(Subject(part, request, vectors.embed, reference=reference)))
         values = mean_over_draws([one.values for one in found])
         return found[0].model_copy(update={"values": values, "details": found[0].details})
-
-    def _embed(self, request: ComparisonRequest) -> Any:
-        kept: dict[int, Embedded] = {}
-
-        def embed(texts: TextSet) -> Embedded:
-            if id(texts) not in kept:
-                embedder = self._find(request.embedding, request.precision)
-                rows = sampled_rows(len(texts), request.semantic_rows, request.seed)
-                vectors = embedder.embed([texts.text(int(row)) for row in rows])
-                kept[id(texts)] = Embedded(rows, vectors, embedder.description)
-            return kept[id(texts)]
-
-        return embed
 
     def _draw(
         self, measured: dict[str, Measured], lengths: Any, request: ComparisonRequest, workspace: Workspace
@@ -132,6 +124,53 @@ class Comparing:
             for name, one in measured.items()
         }
         return {"equal_size": equal, "datasets": values}
+
+
+class Embeddings:
+    """Embeddings of the datasets of one comparison: each dataset and model is embedded once.
+
+    Whole sets read their embeddings' artifact (and make it if they are the first to need it); a cut of a set
+    that is embedded in full takes its rows of it. A cut of a larger set has rows that were never embedded.
+    """
+
+    def __init__(self, request: ComparisonRequest, workspace: Workspace, find: Embedders) -> None:
+        self.request = request
+        self._workspace = workspace
+        self._find = find
+        self._artifacts: dict[int, str] = {}
+        self._whole: dict[str, Embedded] = {}
+        self._cut: tuple[TextSet, TextSet, NDArray[np.int64]] | None = None
+
+    def are_of(self, texts: TextSet, artifact: str) -> None:
+        """These texts, which must be kept, are those of that dataset."""
+        self._artifacts[id(texts)] = artifact
+
+    def cut(self, texts: TextSet, rows: NDArray[np.int64]) -> TextSet:
+        """Some rows of a dataset's texts; the cut before this one is forgotten."""
+        part = texts.take(rows)
+        self._cut = part, texts, rows
+        return part
+
+    def embed(self, texts: TextSet) -> Embedded:
+        if id(texts) in self._artifacts:
+            return self._of_whole(texts)
+        assert self._cut is not None
+        part, whole, rows = self._cut
+        assert part is texts
+        if len(whole) <= self.request.semantic_rows:
+            found = self._of_whole(whole)
+            return Embedded(np.arange(len(rows)), found.vectors[rows], found.description)
+        embedder = self._find(self.request.embedding, self.request.precision)
+        places = sampled_rows(len(texts), self.request.semantic_rows, self.request.seed)
+        vectors = embedder.embed([texts.text(int(row)) for row in places])
+        return Embedded(places, vectors, embedder.description)
+
+    def _of_whole(self, texts: TextSet) -> Embedded:
+        artifact = self._artifacts[id(texts)]
+        if artifact not in self._whole:
+            wanted = embedding_request(artifact, self.request)
+            self._whole[artifact] = embedded(wanted, texts, self._workspace, self._find)
+        return self._whole[artifact]
 
 
 def _value(measured: Measured, name: str) -> MeasuredValue | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from services.metrics.lexical.intervals import distinct_interval
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.measuring.values import told
 from services.metrics.problems import Unmeasurable
+from services.metrics.semantic.hashed_ngrams import HashedNgrams
+from services.metrics.semantic.vectors import Vectors
+from services.metrics.semantic.vendi import vendi
 from shared.contracts.measurement import ComparisonRequest, MeasuredInterval, MeasuredValue, Metric
 
 lengths = st.lists(st.integers(1, 30), min_size=1, max_size=40)
@@ -131,3 +135,43 @@ def test_cutting_by_tokens(bench: Any) -> None:
     made = bench.run(Comparing(embedders({})).compare, request)
     assert made.summary["equal_size"]["size"] == 90
     assert made.json("comparison.json")["datasets"]["long"]["tokens"] == 90
+
+
+class Counting(HashedNgrams):
+    """Counts the texts that it embeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.texts += texts
+        return super().embed(texts)
+
+
+def test_each_dataset_is_embedded_once(bench: Any) -> None:
+    """The reference is not embedded anew for every dataset, nor a dataset for every cut of it."""
+    sets = {"small": rows(20, 30), "large": rows(50, 31)}
+    datasets = {name: bench.dataset(made) for name, made in sets.items()}
+    reference = bench.dataset(rows(40, 32))
+    counting = Counting()
+    request = ComparisonRequest(
+        datasets=datasets,
+        reference=reference,
+        metrics=[Metric.VENDI, Metric.FRECHET],
+        draws=4,
+        pictures=False,
+    )
+    made = bench.run(Comparing(lambda name, precision: counting).compare, request)
+    assert len(counting.texts) == 20 + 50 + 40
+    values = {
+        name: {value["name"]: value["value"] for value in one["values"]}
+        for name, one in made.json("comparison.json")["datasets"].items()
+    }
+    cuts = [equal_size({"a": [9] * 20, "b": [9] * 50}, "rows").rows([9] * 50, 42 + draw) for draw in range(4)]
+    texts = [row["text"] for row in sets["large"]]
+    expected = [vendi(HashedNgrams().embed([texts[row] for row in cut])) for cut in cuts]
+    assert values["large"]["vendi"] == pytest.approx(np.mean(expected))
+    few = request.model_copy(update={"semantic_rows": 30, "metrics": [Metric.VENDI]})
+    again = bench.run(Comparing(lambda name, precision: counting).compare, few).json("comparison.json")
+    assert again["datasets"]["large"]["values"][0]["estimator"]["rows"] == 20
