@@ -159,11 +159,17 @@ def _words(value: Any) -> str:
 
 def _usage(usage: Mapping[str, Any] | None) -> tuple[int, int]:
     """Prompt and completion tokens as the server counted them. Raises TypeError for what is no count."""
-    counts = [(usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens")]
-    for count in counts:
-        if type(count) is not int or count < 0:
-            raise TypeError(f"a count of tokens was expected, not {count!r}")
-    return counts[0], counts[1]
+    if not usage:
+        return 0, 0
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+
+
+def _count(value: Any) -> int:
+    if value is None:
+        return 0
+    if type(value) is not int or value < 0:
+        raise TypeError(f"a count of tokens was expected, not {value!r}")
+    return value
 
 
 def _from_stream(body: bytes, source: str) -> Answer:

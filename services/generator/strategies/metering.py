@@ -9,8 +9,7 @@ computed values) is refused when the template is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -39,14 +38,10 @@ class ComputesTooMuch(SecurityError):
     """The template does what it may not, or more of it than it may."""
 
 
-@contextmanager
-def metering() -> Iterator[None]:
-    """One rendering: inside, the filters count down from `MOST`."""
-    token = _left.set([MOST])
-    try:
-        yield
-    finally:
-        _left.reset(token)
+def start_metering() -> None:
+    """A rendering begins: the filters count down from `MOST`. (Every prompt comes through here: a context
+    manager would cost it more than the rest of its bookkeeping.)"""
+    _left.set([MOST])
 
 
 def _charge(amount: int) -> None:

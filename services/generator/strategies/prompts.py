@@ -18,7 +18,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.generator.calls import Message
-from services.generator.strategies.metering import METERED, computed, metered, metering
+from services.generator.strategies.metering import METERED, computed, metered, start_metering
 
 FOLDER = Path(__file__).parent.parent / "templates"
 FILTERS = (
@@ -77,8 +77,8 @@ def compile_template(text: str, variables: frozenset[str], what: str, *, trusted
                 f"the {what} template uses {', '.join(sorted(unknown))}, which this strategy does not have; "
                 f"it has {', '.join(sorted(variables))}"
             )
-        with metering():  # what is constant is computed now
-            template = environment.from_string(text)
+        start_metering()  # what is constant is computed now
+        template = environment.from_string(text)
         template.globals = {}  # there are none, and looking through them costs every rendering
         return template
     except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:  # such as a thousand brackets
@@ -95,9 +95,9 @@ class Prompts:
     def render(self, variables: Mapping[str, Any], *, chat: bool) -> str | tuple[Message, ...]:
         """For a chat server messages, for a completions server one text. Raises `BadTemplate`."""
         try:
-            with metering():
-                system = self.system.render(variables) if self.system else ""
-                user = self.user.render(variables)
+            start_metering()
+            system = self.system.render(variables) if self.system else ""
+            user = self.user.render(variables)
         except (TemplateError, TypeError, LookupError, ArithmeticError, ValueError) as error:
             raise BadTemplate(f"the template cannot be rendered: {error}") from error
         if len(system) + len(user) > MAX_PROMPT_CHARACTERS:
