@@ -1,9 +1,9 @@
 """What an API key's jobs have used, by day: written where each attempt ends, read by quotas and operators.
 
-    usage/<key>/<day>/<job>-<resubmissions>-<attempt>-<tokens>    an empty object: its name says it all
+    usage/<key>/<day>/<job>-<attempt>-<tokens>    an empty object: its name says it all
 
-Names are unique to an attempt, so nothing is counted twice, and a day is summed with one listing. Tokens are
-the servers' own counts of what was generated (`Progress.tokens`).
+The attempt is its place in the job's log: names are unique to it, so nothing is counted twice, and a day is
+summed with one listing. Tokens are the servers' own counts of what was generated (`Progress.tokens`).
 """
 
 from __future__ import annotations
@@ -49,4 +49,4 @@ def tokens_used(store: ObjectStore, key: str, day: date) -> int:
 
 def _name(record: JobRecord, tokens: int) -> str:
     day = datetime.now(UTC).date().isoformat()
-    return f"usage/{record.key}/{day}/{record.id}-{record.resubmissions}-{record.attempts}-{tokens}"
+    return f"usage/{record.key}/{day}/{record.id}-{record.sequence}-{tokens}"

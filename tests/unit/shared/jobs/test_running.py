@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from shared.jobs.records import JobRecords
 from shared.jobs.running import Handler, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
+from shared.jobs.usage import tokens_used
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
 
@@ -181,6 +183,27 @@ def test_an_outage_of_the_store_costs_no_attempt(
     assert suite.sent == [job.id] * 4
     suite.runner.run(job.id)
     assert suite.records.get(job.id).state is JobState.SUCCEEDED
+
+
+def test_attempts_that_cost_none_are_each_charged(
+    local_store: LocalStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
+    spent = iter([5, 10])
+
+    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> dict[str, Any]:
+        total = next(spent)
+        workspace.progress(0, 1, "calls", tokens=total)
+        if total == 5:
+            raise StoreUnavailable
+        return {}
+
+    suite = Suite(local_store, redis_url, five_tokens_an_attempt)
+    job = suite.submission.submit("p", Count(upto=2), "key")
+    suite.runner.run(job.id)
+    suite.runner.run(job.id)
+    assert suite.records.get(job.id).state is JobState.SUCCEEDED
+    assert tokens_used(suite.store, "key", datetime.now(UTC).date()) == 10
 
 
 def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Suite) -> None:
