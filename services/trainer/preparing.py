@@ -43,12 +43,12 @@ def prepare(
     `files` are the base's when they are known already.
     """
     data = read_rows(place.store, request.dataset)
+    kept = read_rows(place.store, request.validation) if request.validation else None
     overlap = None
     if request.test is not None:
         test = read_rows(place.store, request.test)
         overlap = check_contamination(data.rows, test.rows, request.contamination)
-        if request.validation is not None:  # what stops a training must not be the test set by another name
-            kept = read_rows(place.store, request.validation)
+        if kept is not None:  # what stops a training must not be the test set by another name
             check_contamination(kept.rows, test.rows, request.contamination, of="validation")
     files = files or resolve(place, settings.models, request.base, request.base_model)
     tokenizer = models.load_tokenizer(files.folder)
@@ -58,7 +58,7 @@ def prepare(
         return _rendered(found, tokenizer, request.settings.rendering, config)
 
     own = rendered(data)
-    validation = request.validation and rendered(read_rows(place.store, request.validation))
+    validation = rendered(kept) if kept is not None else None
     plan = planning.plan(
         config,
         own,
@@ -67,7 +67,7 @@ def prepare(
         device=settings.training_device(),
         memory_bytes=settings.memory_bytes,
     )
-    return Prepared(request, files, tokenizer, own, validation or None, overlap, plan)
+    return Prepared(request, files, tokenizer, own, validation, overlap, plan)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ def usage(rows: list[Sequence], choices: int) -> Json:
 
 
 @dataclass
-class Answer:
+class Answer(ABC):
     """What completions and chat answers share; `sent` and `counted` are how far a stream has come, per
     row."""
 
@@ -72,14 +73,17 @@ class Answer:
         if self.include_usage:
             yield self._chunk([]) | {"usage": usage(self.rows, self.choices)}
 
+    @abstractmethod
     def choice(self, index: int, row: Sequence, text: str) -> Json:
-        raise NotImplementedError
+        """A whole row in the protocol's shape."""
 
+    @abstractmethod
     def delta(self, index: int, row: Sequence, text: str) -> Json:
-        raise NotImplementedError
+        """What is new of a row, in the shape of the protocol's chunks."""
 
+    @abstractmethod
     def logprobs(self, row: Sequence, start: int, end: int | None = None) -> Json | None:
-        raise NotImplementedError
+        """Of the tokens from `start` to `end`; None where none were asked for."""
 
     def _chunk(self, choices: list[Json]) -> Json:
         return self._envelope(self.chunk_kind, choices) | ({"usage": None} if self.include_usage else {})

@@ -44,7 +44,6 @@ def jackknife_interval(
     fixed codebook); for counts of distinct things use the lexical module's own intervals.
     """
     require_rows(count, 2, "A jackknife interval")
-    groups = min(groups, count)
     without = _left_out(measure, np.arange(count), groups, seed)
     return _interval(measure(np.arange(count)), [without], level, seed)
 

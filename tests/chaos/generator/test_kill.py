@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,17 +26,11 @@ from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequ
 from shared.contracts.jobs import JobRecord, JobState
 from shared.queue import make_queue, send
 from tests.integration.generator.conftest import Simulated
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
 CONCURRENCY = 16
 ROWS = 400
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
 
 
 @pytest.fixture

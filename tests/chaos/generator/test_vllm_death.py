@@ -3,7 +3,6 @@ back."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ from shared.contracts.generation import Format, GenerationRequest, SourceRef, To
 from shared.contracts.jobs import JobRecord, JobState
 from tests.integration.generator.conftest import Service
 from tests.real_vllm import NAME, RealVllm
+from tests.waiting import until
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
@@ -22,14 +22,12 @@ CONCURRENCY = 16
 SOURCE = SourceRef(name="vllm", model=NAME, revision="1")
 
 
-def until(
-    condition: Callable[[], bool], running: Future[JobRecord], what: str, seconds: float = 120.0
-) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
+def wait(condition: Callable[[], bool], running: Future[JobRecord], what: str) -> None:
+    def look() -> bool:
         assert not running.done(), f"the job ended before {what}: {running.result().error}"
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
+        return condition()
+
+    until(look, what, seconds=120.0)
 
 
 def test_a_job_outlives_its_server(vllm: RealVllm, service: Callable[..., Service]) -> None:
@@ -54,11 +52,9 @@ def test_a_job_outlives_its_server(vllm: RealVllm, service: Callable[..., Servic
 
     with ThreadPoolExecutor(1) as thread:
         job = thread.submit(worker.run, request)
-        until(
-            lambda: vllm.counter("request_success_total") - before > ROWS / 4, job, "a quarter of the calls"
-        )
+        wait(lambda: vllm.counter("request_success_total") - before > ROWS / 4, job, "a quarter of the calls")
         vllm.kill()
-        until(
+        wait(
             lambda: note().startswith("paused: no source can serve story"), job, "the job to say why it waits"
         )
         vllm.start()
