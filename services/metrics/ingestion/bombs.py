@@ -85,7 +85,7 @@ def rows_at_a_time(metadata: pq.FileMetaData, group: pq.RowGroupMetaData) -> int
         chunk.num_values * widths[chunk.path_in_schema] + chunk.total_uncompressed_size
         for chunk in _chunks(group)
     )
-    return max(1, min(BATCH_ROWS, BATCH_BYTES * group.num_rows // max(1, taken)))
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES * group.num_rows / max(1, taken))))
 
 
 def _chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
