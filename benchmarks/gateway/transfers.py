@@ -7,6 +7,7 @@ serves the embedded store's own addresses too, which is the harder case.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.gateway.listeners import free_port, megabytes, served
+from services.gateway.keys import key_digest, new_key
 from shared.settings import CommonSettings
 from shared.store.opening import open_store
 
@@ -26,21 +28,27 @@ def measure(environment: dict[str, str], size: int) -> tuple[float, float, int]:
     total = rows * len(BLOCK)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = served("services.gateway.api:create_app", environment | {"GAMUT_PUBLIC_URL": url}, port)
+    key, keys = new_key(), Path(environment["GAMUT_DATA_DIR"]) / "keys.json"
+    keys.write_text(json.dumps([{"digest": key_digest(key), "project": "default", "owner": "a benchmark"}]))
+    settings = {"GAMUT_PUBLIC_URL": url, "GAMUT_API_KEYS_FILE": str(keys)}
+    process = served("services.gateway.api:create_app", environment | settings, port)
     sha = hashlib.sha256()
     for _ in range(rows):
         sha.update(BLOCK)
     body = {"kind": "text", "file": {"sha256": sha.hexdigest(), "bytes": total, "format": "jsonl"}}
     try:
-        with httpx.Client(base_url=url, timeout=600) as client:
+        with (
+            httpx.Client(base_url=url, timeout=600, headers={"Authorization": f"Bearer {key}"}) as client,
+            httpx.Client(timeout=600) as anybody,
+        ):
             ticket = client.post("/v1/datasets", json=body).raise_for_status().json()
             before = megabytes(process.pid)
             for part in ticket["uploads"][0]["parts"]:
                 content = _stretch(part["offset"], part["bytes"])
                 headers = {"content-length": str(part["bytes"])}
-                client.put(part["url"], content=content, headers=headers).raise_for_status()
+                anybody.put(part["url"], content=content, headers=headers).raise_for_status()
             client.post(f"/v1/datasets/{ticket['id']}/complete").raise_for_status()
-            came = _download(client, _address(environment, url, sha.hexdigest()))
+            came = _download(anybody, _address(environment, url, sha.hexdigest()))
         assert came == (total, sha.hexdigest())
         return before, megabytes(process.pid, "VmHWM"), total
     finally:
