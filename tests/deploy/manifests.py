@@ -86,8 +86,11 @@ def selects(selector: Manifest, labels: dict[str, str]) -> bool:
     if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
         return False
     for expression in selector.get("matchExpressions", []):
-        assert expression["operator"] == "In", "the tests read no other operator"
-        if labels.get(expression["key"]) not in expression["values"]:
+        assert expression["operator"] in {"In", "Exists"}, "the tests read no other operator"
+        if expression["operator"] == "Exists":
+            if expression["key"] not in labels:
+                return False
+        elif labels.get(expression["key"]) not in expression["values"]:
             return False
     return True
 

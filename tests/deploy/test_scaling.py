@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from shared.contracts.base import Queue
-from tests.deploy.manifests import NO_RENDERER, Manifest, named, render, renderer, workloads
+from tests.deploy.manifests import (
+    NO_RENDERER,
+    Manifest,
+    environment,
+    named,
+    render,
+    renderer,
+    selects,
+    workloads,
+)
 
 Manifests = tuple[Manifest, ...]
 
 
-@pytest.fixture(params=["gpu", "kueue"])
+@pytest.fixture(params=["gpu", "kueue", "kubeflow"])
 def scaled(request: pytest.FixtureRequest) -> Manifests:
     if renderer() is None:
         pytest.skip(NO_RENDERER)
@@ -80,3 +90,25 @@ def test_kueue_holds_training_and_nothing_else() -> None:
 def _same(spec: dict[str, Any]) -> dict[str, Any]:
     container = {k: v for k, v in spec["containers"][0].items() if k not in {"command", "args"}}
     return {k: v for k, v in spec.items() if k != "restartPolicy"} | {"containers": [container]}
+
+
+def test_the_pods_that_submit_a_train_job_may_and_leave_it_room() -> None:
+    if renderer() is None:
+        pytest.skip(NO_RENDERER)
+    manifests = render("kubeflow")
+    pod = next(workload for workload in workloads(manifests) if workload.name == "trainer-job")
+    assert pod.spec["serviceAccountName"] in named(manifests, "ServiceAccount")
+    way = named(manifests, "NetworkPolicy")["trainer-worker-to-api-server"]["spec"]
+    assert selects(way["podSelector"], pod.labels)
+    variables = environment(pod, manifests)
+    (mount,) = [one for one in pod.main["volumeMounts"] if one["name"] == "train-job"]
+    assert variables["GAMUT_TRAIN_JOB_TEMPLATE"] == mount["mountPath"] + "/train-job.yaml"
+    template = yaml.safe_load(named(manifests, "ConfigMap")["gamut-train-job"]["data"]["train-job.yaml"])
+    queue = template["metadata"]["labels"]["kueue.x-k8s.io/queue-name"]
+    cluster = named(manifests, "ClusterQueue")[named(manifests, "LocalQueue")[queue]["spec"]["clusterQueue"]]
+    (flavor,) = cluster["spec"]["resourceGroups"][0]["flavors"]
+    quota = {one["name"]: one["nominalQuota"] for one in flavor["resources"]}
+    trainer = template["spec"]["trainer"]
+    taken = trainer["numNodes"] * trainer["resourcesPerNode"]["requests"]["nvidia.com/gpu"]
+    waiting = pod.manifest["spec"]["maxReplicaCount"] * pod.main["resources"]["requests"]["nvidia.com/gpu"]
+    assert quota["nvidia.com/gpu"] >= waiting + taken, "those that wait for it would leave no room for it"

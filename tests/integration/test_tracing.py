@@ -9,7 +9,6 @@ import pytest
 from aiohttp import web
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.gateway.api import create_app
@@ -50,14 +49,6 @@ class Recording(SimulatedServer):
 def source() -> Iterator[Simulated]:
     with simulated_server(Behaviour(), Recording) as simulated:
         yield simulated
-
-
-@pytest.fixture
-def spans() -> Iterator[InMemorySpanExporter]:
-    exporter = InMemorySpanExporter()
-    tracing.trace_with("test", SimpleSpanProcessor(exporter))
-    yield exporter
-    tracing._state["on"] = False  # the provider stays: a process has one
 
 
 def test_a_request_its_job_and_its_calls_are_one_trace(

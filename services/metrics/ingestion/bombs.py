@@ -2,8 +2,8 @@
 
 A text that stands once in a column's dictionary may be in a million cells, of a column of texts or deep
 inside lists and structs; a page of zeros compresses a thousandfold; one row may hold a hundred million empty
-values. So what the file says of its columns is looked at before any is read, every text stays in its
-dictionary, and only as many rows are read at a time, and unpacked (`unpacking`), as fit into memory.
+values. So what the file says of its columns is looked at before any is read, texts stay in their dictionary,
+and only as many rows are read at a time, and unpacked (`unpacking`), as fit into memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def refuse_bombs(metadata: pq.FileMetaData) -> None:
 
 def _refuse_group(group: pq.RowGroupMetaData, nested: set[str]) -> None:
     size = values = 0
-    for chunk in (group.column(number) for number in range(group.num_columns)):
+    for chunk in _chunks(group):
         size += chunk.total_uncompressed_size
         if chunk.total_uncompressed_size > MAX_CHUNK_BYTES:
             shown = f"{chunk.total_uncompressed_size / 2**30:.1f} GiB"
@@ -61,24 +61,35 @@ def _refuse_group(group: pq.RowGroupMetaData, nested: set[str]) -> None:
         raise _too_large(f"{size / 2**30:.1f} GiB in one row group: write smaller row groups")
 
 
-def texts(metadata: pq.FileMetaData) -> list[str]:
-    """The columns, however deep, whose values are bytes of any length, which a dictionary can repeat."""
-    return [
+def kept_in_dictionaries(metadata: pq.FileMetaData, group: pq.RowGroupMetaData) -> list[str]:
+    """The columns, however deep, whose values are bytes of any length, which a dictionary can repeat.
+
+    None where they are large together: a reader adds every new text to its dictionary until the row group
+    ends, and texts of that size are hardly repeated.
+    """
+    names = {
         column.path
         for column in _columns(metadata)
         if column.physical_type == "BYTE_ARRAY" and column.logical_type.type != "DECIMAL"
-    ]
+    }
+    chunks = [chunk for chunk in _chunks(group) if chunk.path_in_schema in names]
+    if sum(chunk.total_uncompressed_size for chunk in chunks) > BATCH_BYTES:
+        return []
+    return [chunk.path_in_schema for chunk in chunks]
 
 
-def rows_at_a_time(metadata: pq.FileMetaData) -> int:
+def rows_at_a_time(metadata: pq.FileMetaData, group: pq.RowGroupMetaData) -> int:
     """How many rows are read together, at most `BATCH_ROWS`: as many as take `BATCH_BYTES` on average."""
     widths = {column.path: VALUE_BYTES + column.length for column in _columns(metadata)}
-    widest = 1.0
-    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
-        chunks = (group.column(number) for number in range(group.num_columns))
-        taken = sum(chunk.num_values * widths[chunk.path_in_schema] for chunk in chunks)
-        widest = max(widest, taken / max(group.num_rows, 1))
-    return max(1, min(BATCH_ROWS, int(BATCH_BYTES / widest)))
+    taken = sum(
+        chunk.num_values * widths[chunk.path_in_schema] + chunk.total_uncompressed_size
+        for chunk in _chunks(group)
+    )
+    return max(1, min(BATCH_ROWS, int(BATCH_BYTES * group.num_rows / max(1, taken))))
+
+
+def _chunks(group: pq.RowGroupMetaData) -> Iterator[pq.ColumnChunkMetaData]:
+    return (group.column(number) for number in range(group.num_columns))
 
 
 def _columns(metadata: pq.FileMetaData) -> Iterator[pq.ColumnSchema]:

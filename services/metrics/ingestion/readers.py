@@ -9,13 +9,10 @@ from typing import BinaryIO
 
 import ijson
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from services.metrics.ingestion.bombs import refuse_bombs, rows_at_a_time, texts
 from services.metrics.ingestion.lines import numbered_lines, undecodable
+from services.metrics.ingestion.parquet import parquet_records
 from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Record, Unreadable
-from services.metrics.ingestion.unpacking import unpacked
 from shared.contracts.datasets import FileFormat
 
 Reader = Callable[[Path], Iterator[Record | Fault]]
@@ -139,24 +136,9 @@ class _DecodedLines:
             yield line.decode()
 
 
-def _parquet(path: Path) -> Iterator[Record | Fault]:
-    number = 0
-    try:
-        metadata = pq.read_metadata(path)
-        refuse_bombs(metadata)
-        options = {"read_dictionary": texts(metadata), "arrow_extensions_enabled": False, "pre_buffer": False}
-        with pq.ParquetFile(path, metadata=metadata, **options) as file:
-            for batch in file.iter_batches(rows_at_a_time(metadata), use_threads=False):
-                yield from unpacked(batch, number)
-                number += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise Unreadable(Fault(number, None, None, f"not readable as Parquet: {why}")) from error
-
-
 def _kind(value: object) -> str:
     names = {type(None): "null", bool: "a truth value", str: "a string", list: "a list"}
     return names.get(type(value), "a number")
 
 
-READERS: dict[FileFormat, Reader] = {"jsonl": _jsonl, "json": _json, "csv": _csv, "parquet": _parquet}
+READERS: dict[FileFormat, Reader] = {"jsonl": _jsonl, "json": _json, "csv": _csv, "parquet": parquet_records}

@@ -72,9 +72,11 @@ class NoInterval:
 
 
 def normal_quantile(level: float) -> float:
-    """z of a two-sided interval: 1.96 at 0.95. Raises Unmeasurable for a level not between 0 and 1."""
-    if not 0 < level < 1:
+    """z of a two-sided interval: 1.96 at 0.95. Raises Unmeasurable for a level not between 0 and 1, or so
+    near to 0 that its interval is no wider than a point."""
+    z = float(norm.isf((1 - level) / 2)) if 0 < level < 1 else 0.0
+    if z == 0:
         raise Unmeasurable(
             "bad_level", f"A confidence level lies between 0 and 1, not {level}.", field="level"
         )
-    return float(norm.ppf(0.5 + level / 2))
+    return z

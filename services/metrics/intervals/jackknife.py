@@ -142,7 +142,7 @@ def _interval(
     error, bias = _error_and_bias(value, samples)
     error *= scale
     fewest = min(len(without) for without in samples)
-    half = float(student.ppf(0.5 + level / 2, fewest - 1)) * error
+    half = float(student.isf((1 - level) / 2, fewest - 1)) * error
     return Interval(
         value - half, value + half, level, "jackknife", error, replicates=fewest, seed=seed, bias=bias
     )

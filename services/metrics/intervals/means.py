@@ -59,6 +59,6 @@ def student_interval(values: Sequence[float] | NDArray[np.float64], *, level: fl
     require_rows(len(data), 2, "The interval of a mean")
     normal_quantile(level)
     error = float(data.std(ddof=1) / np.sqrt(len(data)))
-    half = float(student.ppf(0.5 + level / 2, len(data) - 1)) * error
+    half = float(student.isf((1 - level) / 2, len(data) - 1)) * error
     mean = float(data.mean())
     return Interval(mean - half, mean + half, level, "student_t", error)

@@ -61,5 +61,5 @@ def _influence(
         return np.asarray(-(squares @ np.log(eigenvalues)) - entropy)
     if order == math.inf:
         return np.asarray(1 - squares[:, -1] / eigenvalues[-1])
-    tilted = eigenvalues ** (order - 1)
+    tilted = (eigenvalues / eigenvalues[-1]) ** (order - 1)
     return np.asarray(order / (1 - order) * (squares @ tilted / (eigenvalues @ tilted) - 1))

@@ -78,7 +78,7 @@ def grouped_jackknife(
     pseudo = share * whole - (share - 1) * left_out
     centre = groups * whole - ((1 - 1 / share) * left_out).sum(axis=0)
     variances = ((pseudo - centre) ** 2 / (share - 1)).mean(axis=0)
-    quantile = float(student.ppf((1 + confidence) / 2, groups - 1))
+    quantile = float(student.isf((1 - confidence) / 2, groups - 1))
     return [
         _interval(float(value), math.sqrt(variance), quantile, confidence, groups)
         for value, variance in zip(whole, variances, strict=True)

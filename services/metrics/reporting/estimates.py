@@ -98,5 +98,5 @@ def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: 
     if variance == 0:
         return Estimate(value, value, value, level, seeds, covers)
     freedom = variance**2 / sum(part.variance**2 / part.freedom for part in known if part.variance)
-    half = float(student.ppf(0.5 + level / 2, freedom)) * variance**0.5
+    half = float(student.isf((1 - level) / 2, freedom)) * variance**0.5
     return Estimate(value, value - half, value + half, level, seeds, covers)

@@ -66,4 +66,6 @@ def score_of_spectrum(eigenvalues: NDArray[np.float64], order: float) -> float:
         return float(1 / eigenvalues[-1])
     if order == 1:
         return float(np.exp(-(eigenvalues * np.log(eigenvalues)).sum()))
-    return float(np.exp(np.log((eigenvalues**order).sum()) / (1 - order)))
+    largest = eigenvalues[-1]  # taken out: powers of a high order would all be 0
+    powers = order * np.log(largest) + np.log(((eigenvalues / largest) ** order).sum())
+    return float(np.exp(powers / (1 - order)))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from services.metrics.intervals.jackknife import jackknife_interval, two_sided_interval
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.intervals.pairs import mean_cosine_interval
+from services.metrics.intervals.shares import quantile_interval
 from services.metrics.intervals.vendi import vendi_interval
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.moments import Moments
@@ -113,10 +114,17 @@ def test_the_jackknife_serves_the_frechet_distance() -> None:
     assert interval.standard_error == pytest.approx(np.std(fresh), rel=0.6)
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 1.5, math.nan])
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.5, math.nan, 5e-324])
 def test_levels_lie_between_zero_and_one(level: float) -> None:
     with pytest.raises(Unmeasurable, match="between 0 and 1"):
         vendi_interval(np.eye(3), level=level)
+    with pytest.raises(Unmeasurable, match="between 0 and 1"):
+        quantile_interval(np.arange(9.0), 0.5, level=level)
+
+
+def test_the_largest_level_has_an_interval_with_ends() -> None:
+    interval = student_interval([1.0, 2.0, 3.0], level=math.nextafter(1, 0))
+    assert -math.inf < interval.low < interval.high < math.inf
 
 
 def test_too_few_rows_have_no_interval() -> None:

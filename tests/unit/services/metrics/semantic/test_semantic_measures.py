@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.metrics.intervals.vendi import vendi_interval
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.clusters import cluster_spread
 from services.metrics.semantic.dcscore import dcscore
@@ -56,6 +57,15 @@ def test_vendi_knows_how_many_kinds_there_are() -> None:
         assert vendi(kinds, order) == pytest.approx(4)
     assert vendi(kinds, 0) == 4
     assert vendi(np.eye(3)[:1]) == 1
+
+
+@pytest.mark.parametrize("order", [900.0, 1000.0])
+def test_a_high_order_is_near_the_infinite_one(order: float) -> None:
+    """Its powers of the eigenvalues are all too small to write down."""
+    vectors = np.eye(8)
+    assert vendi(vectors, order) == pytest.approx(vendi(vectors, math.inf))
+    interval = vendi_interval(vectors, order)
+    assert interval.low <= interval.high < math.inf
 
 
 @pytest.mark.parametrize("order", [-1.0, math.nan])
