@@ -15,6 +15,7 @@ from httpx import Response
 
 from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
+from shared.contracts.measurement import Metric
 
 ROOT = Path(__file__).parents[4]
 TEXTS = [
@@ -50,6 +51,7 @@ from fastapi.testclient import TestClient
 from numba.core.dispatcher import Dispatcher
 from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
+from shared.contracts.measurement import Metric
 
 def compiled():
     kernels = [kernel for kernel in gc.get_objects() if isinstance(kernel, Dispatcher) and kernel.signatures]
@@ -138,36 +140,7 @@ def test_odd_texts_are_measured_without_a_nan(client: TestClient, texts: list[st
         assert value["interval"] or value["interval_note"] or value["value"] is None, value["name"]
 
 
-ALL_MEASURES = [
-    "distinct",
-    "ead",
-    "ngram_diversity",
-    "entropy",
-    "self_bleu",
-    "compression_ratio",
-    "self_repetition",
-    "vocabulary",
-    "heaps",
-    "lengths",
-    "hdd",
-    "mtld",
-    "vendi",
-    "dcscore",
-    "cosine_distance",
-    "remote_clique",
-    "chamfer",
-    "clusters",
-    "unigram_shift",
-    "length_shift",
-    "embedding_shift",
-    "mmd",
-    "frechet",
-    "mauve",
-    "two_sample",
-    "duplicates",
-    "near_duplicates",
-    "rejects",
-]
+ALL_MEASURES = sorted(set(Metric) - {Metric.DEFAULT, Metric.CONTAMINATION})
 
 
 def lines(texts: list[str], column: str = "text") -> bytes:
