@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from services.trainer import batches, loss, models
+from services.trainer import batches, layouts, loss
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.members import Member, MemberState
 from services.trainer.progress import Progress, Surroundings
@@ -63,14 +63,14 @@ def train_bundle(
         )
     around = around or Surroundings()
     started = time.monotonic()
-    stack = Stack(base, [one.start for one in members], settings.lora)
-    base.train()
-    try:
-        with models.laid_out(base, settings.batching):
+    with layouts.laid_out(base, settings.batching):
+        stack = Stack(base, [one.start for one in members], settings.lora)
+        base.train()
+        try:
             _Run(stack, members, settings, around, keep, started).to_the_end()
-    finally:
-        stack.remove()
-        nn.Module.eval(base)
+        finally:
+            stack.remove()
+            nn.Module.eval(base)
     seconds = time.monotonic() - started
     return [trained(one, seconds) for one in members]
 

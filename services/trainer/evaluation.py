@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
-from services.trainer import batches, models
+from services.trainer import batches, layouts
 from services.trainer.errors import NonFiniteLoss
 from services.trainer.loss import row_losses
 from services.trainer.perplexity import corpus_loss
@@ -35,7 +35,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     try:
-        with models.laid_out(model, settings.batching):
+        with layouts.laid_out(model, settings.batching):
             return _evaluate(model, examples, settings, pad_id, progress, check)
     finally:
         model.train(was_training)

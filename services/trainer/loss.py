@@ -21,6 +21,7 @@ from services.trainer import attention
 from services.trainer.batches import Batch
 from services.trainer.segment_attention import Kernel
 
+SOFTCAP = "final_logit_softcapping"
 # Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).
 WHOLE_LOGITS = 2**25
 
@@ -29,18 +30,36 @@ WHOLE_LOGITS = 2**25
 def without_head(model: nn.Module) -> Iterator[nn.Module]:
     """Inside, the causal model returns its last hidden states where its logits would be; yields the head.
 
-    The forward pass thus stays the model's own (adapters, distributed wrappers and all).
+    The forward pass thus stays the model's own (adapters, distributed wrappers and all). A model that bends
+    its logits would bend the hidden states: the head does it instead.
     """
-    causal = _causal(model)
-    head = causal.get_output_embeddings()
+    causal = base_of(model)
+    head, config = causal.get_output_embeddings(), causal.config.get_text_config()
+    cap = getattr(config, SOFTCAP, None)
     causal.set_output_embeddings(nn.Identity())
     try:
-        yield head
+        if cap is not None:
+            setattr(config, SOFTCAP, None)
+        yield head if cap is None else Softcapped(head, cap)
     finally:
         causal.set_output_embeddings(head)
+        if cap is not None:
+            setattr(config, SOFTCAP, cap)
 
 
-def _causal(model: nn.Module) -> Any:
+class Softcapped(nn.Module):
+    """A head whose logits are kept within ±cap: cap tanh(logits / cap), as Gemma 2 (arXiv 2408.00118)."""
+
+    def __init__(self, head: nn.Module, cap: float) -> None:
+        super().__init__()
+        self.head, self.cap, self.out_features = head, cap, head.out_features
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.head(hidden)
+        return torch.tanh(logits / self.cap) * self.cap
+
+
+def base_of(model: nn.Module) -> Any:
     """The transformers model inside wrappers (DistributedDataParallel, peft)."""
     model = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
     return model.get_base_model() if isinstance(model, PeftModel) else model
@@ -48,12 +67,16 @@ def _causal(model: nn.Module) -> Any:
 
 def hidden_states(model: nn.Module, batch: Batch) -> tuple[Tensor, nn.Module]:
     """Hidden states [n, width] at the predictor positions, and the head that makes logits of them."""
-    extra: dict[str, Any] = {"attention_mask": batch.attention_mask}
-    if batch.segments:
-        extra = {"gamut_kernel": kernel_of(batch)}
     with without_head(model) as head:
-        output = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra)
+        output = model(
+            input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **attention_of(batch)
+        )
     return output.logits.flatten(0, 1).index_select(0, batch.predictors), head
+
+
+def attention_of(batch: Batch) -> dict[str, Any]:
+    """What a forward pass is told of which token may see which."""
+    return {"gamut_kernel": kernel_of(batch)} if batch.segments else {"attention_mask": batch.attention_mask}
 
 
 def kernel_of(batch: Batch) -> Kernel:

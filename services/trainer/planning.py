@@ -95,6 +95,7 @@ def plan(
         tokens=sum(len(example) for examples in work.passes for example in examples),
         computed_tokens=sum(work.sizes),
         steps=work.steps,
+        batching=settings.batching,
         parameters=parameters,
         trainable_parameters=trainable,
         memory_bytes=needed,

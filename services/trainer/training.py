@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
-from services.trainer import batches, models
+from services.trainer import batches, layouts
 from services.trainer.arguments import arguments
 from services.trainer.callbacks import Checkpointing, EarlyStopper, Watcher
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
@@ -105,7 +105,7 @@ def train(
             validation=validation,
         )
         advice = memory_advice(plan, examples, settings)
-        with models.laid_out(model, settings.batching), translated_memory_errors(advice):
+        with layouts.laid_out(model, settings.batching), translated_memory_errors(advice):
             return trainer.run()
 
 

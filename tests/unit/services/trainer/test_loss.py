@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedModel
 
-from services.trainer import batches, loss, models
+from services.trainer import batches, layouts, loss, models
 from services.trainer.evaluation import evaluate
 from services.trainer.rendering import Example
 from shared.contracts.training import Batching, EvaluationSettings, LoraSettings, LossOn
@@ -60,7 +60,7 @@ def gradients(
     whole_logits: int = loss.WHOLE_LOGITS,
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """Summed loss, and its gradient for every trained parameter."""
-    models.use_batching(model, batching)
+    layouts.use_batching(model, batching)
     model.zero_grad()
     total = 0.0
     for part in parts:
@@ -110,12 +110,12 @@ def test_single_precision_keeps_four_digits(name: str) -> None:
 def test_every_row_keeps_its_own_loss(examples: list[Example], loss_on: LossOn) -> None:
     model = adapted("llama").eval()
     alone = []
-    models.use_batching(model, "padded")
+    layouts.use_batching(model, "padded")
     for example in examples:
         nll, tokens = loss.row_losses(model, batches.build([example], "padded", loss_on))
         alone.append((float(nll[0]), int(tokens[0])))
     for batching in ("packed", "shared_prefix"):
-        models.use_batching(model, batching)
+        layouts.use_batching(model, batching)
         nll, tokens = loss.row_losses(model, batches.build(examples, batching, loss_on))
         assert nll.tolist() == pytest.approx([value for value, _ in alone], rel=1e-6)
         assert tokens.tolist() == [count for _, count in alone]
@@ -129,7 +129,7 @@ def test_the_loss_is_the_model_s_own() -> None:
     labels = ids.clone()
     labels[0, :3] = -100
     expected = model(input_ids=ids, labels=labels).loss * 4
-    models.use_batching(model, "packed")
+    layouts.use_batching(model, "packed")
     value = loss.summed_loss(model, batches.build([example], "packed", "completion"))
     torch.testing.assert_close(value, expected)
 
