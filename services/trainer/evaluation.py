@@ -10,10 +10,10 @@ from torch import nn
 
 from services.trainer import batches, layouts
 from services.trainer.errors import NonFiniteLoss
+from services.trainer.examples import Example
 from services.trainer.loss import row_losses
 from services.trainer.perplexity import corpus_loss
 from services.trainer.progress import Progress, go_on, ignore_progress
-from services.trainer.rendering import Example
 from services.trainer.steps import split
 from shared.contracts.training import EvaluationSettings, RowLoss, TrainingSettings
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from services.trainer import attention, batches, loss
 from services.trainer.errors import NotPackable
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching
 
 PACKED_LAYERS = {"full_attention", "sliding_attention"}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import TemplateError
 
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
+from services.trainer.examples import Example, Ids
 from services.trainer.windows import window_all
 from shared.contracts.training import RenderingCounts, RenderingSettings
 
@@ -22,34 +23,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Row = Mapping[str, Any]
-Ids = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One row in tokens: the model reads `prompt + completion`; the loss is on `completion` (or on all
-    tokens).
-
-    `group` names the context that several rows share; their prompts then start with the same `shared` tokens.
-    """
-
-    row: str
-    prompt: Ids
-    completion: Ids
-    group: str | None = None
-    shared: int = 0
-
-    @property
-    def ids(self) -> Ids:
-        return self.prompt + self.completion
-
-    @property
-    def predicted(self) -> int:
-        """Completion tokens that have a predecessor to be predicted from."""
-        return len(self.completion) - (not self.prompt)
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.completion)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from services.trainer import batches, layouts, loss, models
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import EvaluationSettings, TrainingSettings
 
 

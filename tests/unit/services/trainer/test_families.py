@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from services.trainer import batches, layouts, loss, models
 from services.trainer.errors import NotPackable, UnsuitableModel
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching, LoraSettings
 
 SHAPE = {

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from services.trainer import batches, layouts, loss, models
 from services.trainer.evaluation import evaluate
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching, EvaluationSettings, LoraSettings, LossOn
 from tests.unit.services.trainer import tiny
 

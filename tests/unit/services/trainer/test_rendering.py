@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
-from services.trainer.rendering import Example, Rendered, render
+from services.trainer.examples import Example
+from services.trainer.rendering import Rendered, render
 from shared.contracts.training import RenderingSettings
 from tests.unit.services.trainer import tiny
 
