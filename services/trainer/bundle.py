@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from services.trainer import batches, layouts, loss
@@ -227,14 +226,7 @@ def bundle_batch(
 def line_losses(model: nn.Module, batch: batches.Batch, line_of: Tensor, lines: int) -> Tensor:
     """Σ -ln p over each line's predictions, [lines], with gradients."""
     hidden, head = loss.hidden_states(model, batch)
-    parts = [
-        cross_entropy(loss.at_least_fp32(head(h)), t, reduction="none") * s
-        for h, t, s in zip(
-            *(torch.split(x, loss.chunk_rows(head)) for x in (hidden, batch.targets, batch.spans)),
-            strict=True,
-        )
-    ]
-    values = torch.cat(parts)
+    values = loss.token_losses(hidden, head, batch.targets) * batch.spans
     return values.new_zeros(lines).index_add(0, line_of, values)
 
 
