@@ -16,6 +16,13 @@ from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest
 
 Method = Literal["lora", "full", "pretrain"]
 Batching = Literal["padded", "packed", "shared_prefix"]
+LaidOut = Annotated[
+    Batching,
+    Field(
+        description="How the rows are laid out: padded where `packed` was asked for and the model's "
+        "attention cannot be packed, which gives the same numbers."
+    ),
+]
 OverLong = Literal["refuse", "drop", "window"]
 LossOn = Literal["completion", "all"]
 Schedule = Literal["linear", "cosine", "constant"]
@@ -209,6 +216,7 @@ class EvaluationResult(Contract):
     loss: float
     perplexity: float
     per_response: TrimmedPerplexity
+    batching: LaidOut
     rendering: RenderingCounts
     perplexity_gap: float | None = None
     benchmarks: dict[str, dict[str, float]] = {}
@@ -250,6 +258,7 @@ class TrainingResult(Contract):
     trainable_parameters: int
     parameters: int
     seconds: float
+    batching: LaidOut
     rendering: RenderingCounts
 
 
@@ -445,6 +454,7 @@ class Plan(Contract):
         description="Positions the model computes for them, as the rows are laid out."
     )
     steps: int
+    batching: LaidOut
     parameters: int
     trainable_parameters: int
     memory_bytes: Range = Field(description="Peak memory of the training process on its device.")
