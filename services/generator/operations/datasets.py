@@ -56,10 +56,10 @@ def make_dataset(
 
 
 async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
-    ended = [await session.run(stage) for stage in stages]
-    shorts = [result.short for result, _ in ended if result.short]
-    if shorts:
-        raise CandidatesExhausted(" ".join(shorts))
+    ended = await session.run_all(stages)
+    last, _ = ended[-1]
+    if last.short:
+        raise CandidatesExhausted(last.short)
     return [record for _, record in ended]
 
 

@@ -15,9 +15,9 @@ from services.generator.agent.runs import ClusterRuns, RunSettings
 from services.generator.budget import Spending
 from services.generator.calls import Params
 from services.generator.chance import Chance
+from services.generator.engine.line import Result
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Refusal, Stage
-from services.generator.engine.stream import Result
 from services.generator.errors import BudgetExhausted, CandidatesExhausted
 from services.generator.jobs import GenerationJob, refused
 from services.generator.judges.preference import Preferences, comparisons
