@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.calls import Answer, Call
+from services.generator.engine.asking import Pay
 from services.generator.engine.stage import Reject, Stage
 from services.generator.session import Session
 from services.generator.sources.errors import SourceError
@@ -23,8 +24,8 @@ async def preview(stages: Sequence[Stage], session: Session, samples: int) -> Pr
 async def _try(stage: Stage, session: Session, number: int) -> PreviewedCandidate:
     exchanged: list[tuple[Call, Answer]] = []
 
-    async def ask(call: Call) -> Answer:
-        answer = await session.ask(call)
+    async def ask(call: Call, pay: Pay | None = None) -> Answer:
+        answer = await session.ask(call, pay)
         exchanged.append((call, answer))
         return answer
 

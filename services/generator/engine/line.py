@@ -46,7 +46,9 @@ class Line:
         return self._complete() or self.record.progress.decided >= self.stage.max_candidates
 
     def _complete(self) -> bool:
-        return self.record.progress.accepted >= self.stage.wanted or bool(self.stage.enough())
+        return self.record.progress.accepted >= self.stage.wanted or bool(
+            self.stage.enough(self.record.progress.decided)
+        )
 
     @property
     def undecided(self) -> int:
