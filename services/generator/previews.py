@@ -18,7 +18,7 @@ async def preview(stages: Sequence[Stage], session: Session, samples: int) -> Pr
     for stage in stages:
         for number in range(samples):
             shown.append(await _try(stage, session, number))  # noqa: PERF401  # one after another is the point
-    return Preview(candidates=shown)
+    return Preview(candidates=shown, tokens=session.ledger.tokens_out())
 
 
 async def _try(stage: Stage, session: Session, number: int) -> PreviewedCandidate:

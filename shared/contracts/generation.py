@@ -436,10 +436,9 @@ class GenerationRequest(JobRequest):
         return self
 
 
-class GenerationPlan(Contract):
+class PreviewRequest(Contract):
     """Something that could be generated, asked about before it is: exactly one of the two requests."""
 
-    project: Name = "default"
     topics: TopicsRequest | None = None
     generation: GenerationRequest | None = None
     samples: int = Field(default=3, ge=1, le=16, description="Preview: candidates to try.")
@@ -455,6 +454,12 @@ class GenerationPlan(Contract):
         request = self.topics or self.generation
         assert request is not None
         return request
+
+
+class GenerationPlan(PreviewRequest):
+    """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""
+
+    project: Name = "default"
 
 
 class Range(Contract):
@@ -489,6 +494,7 @@ class PreviewedCandidate(Contract):
 
 class Preview(Contract):
     candidates: list[PreviewedCandidate]
+    tokens: int = Field(default=0, description="Written by the sources for it.")
 
 
 class SourceInfo(Contract):
