@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from services.generator.engine.filters.words import words
+from services.generator.engine.filters.words import count_words
 from services.generator.engine.stage import Draft
 
 
@@ -34,7 +34,7 @@ class WordCounter(TokenCounter):
     name = unit = "words"
 
     def __call__(self, text: str) -> int:
-        return len(words(text))
+        return count_words(text)
 
 
 class TokenizerCounter(TokenCounter):
@@ -64,12 +64,12 @@ class ReportedCounter(TokenCounter):
 
     def __init__(self, counted: Mapping[str, int]) -> None:
         self._counted = counted
-        in_words = sum(len(words(text)) for text in counted)
+        in_words = sum(map(count_words, counted))
         self._tokens_a_word = sum(counted.values()) / in_words if in_words else 1.0
 
     def __call__(self, text: str) -> int:
         known = self._counted.get(text)
-        return round(len(words(text)) * self._tokens_a_word) if known is None else known
+        return round(count_words(text) * self._tokens_a_word) if known is None else known
 
     def of_row(self, draft: Draft) -> int:
         return draft.origin["tokens"] or self(draft.text)

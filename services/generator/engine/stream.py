@@ -55,7 +55,7 @@ class Stream:
         self._capacity = capacity
         self._tick = tick
         self._lines: list[Line] = []
-        self._out = 0
+        self._out = self._undecided = 0
         self._ended: list[tuple[Result, Record]] = []
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
@@ -72,6 +72,7 @@ class Stream:
                 await self._news()
                 for line in self._lines:
                     line.decide()
+                self._undecided = sum(line.undecided for line in self._lines)
                 self._tick()
                 await self._commit_if_due()
         finally:
@@ -108,6 +109,7 @@ class Stream:
         await _commit(line)
         line.stage.filters = ()
         self._lines.remove(line)
+        self._undecided -= line.undecided
         self._ended.append((line.result(), line.record))
 
     async def _land(self, lines: Sequence[Line]) -> None:
@@ -131,11 +133,10 @@ class Stream:
             wanted = line.wants()
             if wanted <= 0:
                 continue
-            buffered = sum(other.undecided for other in self._lines)
             room = min(
                 wanted,
                 int(places * line.ahead) + 2 - self._out,
-                int(places * BUFFER / line.stage.calls_at_once) + 1 - buffered,
+                int(places * BUFFER / line.stage.calls_at_once) + 1 - self._undecided,
             )
             for _ in range(room):
                 self._start(line)
@@ -145,6 +146,7 @@ class Stream:
         line.tasks[number] = self._loop.create_task(self._make(line, number, line.history(number)))
         line.next += 1
         self._out += 1
+        self._undecided += 1
 
     async def _make(self, line: Line, number: int, history: int) -> None:
         """A candidate. Its place is filled as soon as it is free, whether or not it could be decided yet."""
