@@ -8,7 +8,7 @@ Eggs in Many Baskets" (arXiv 2511.01490).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -431,18 +431,23 @@ class Range(Contract):
     high: float
 
 
-class PlanRequest(Contract):
-    """A training or an evaluation to be priced, in the project that holds its dataset."""
+class PlannedJob(Contract):
+    """A training or an evaluation to be priced: exactly one of them."""
 
-    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     training: TrainingRequest | None = None
     evaluation: EvaluationRequest | None = None
 
     @model_validator(mode="after")
-    def _one_job(self) -> PlanRequest:
+    def _one_job(self) -> Self:
         if (self.training is None) == (self.evaluation is None):
             raise ValueError("name exactly one of training and evaluation")
         return self
+
+
+class PlanRequest(PlannedJob):
+    """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""
+
+    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Plan(Contract):
