@@ -24,6 +24,7 @@ from benchmarks.generator.results import Row, row
 from services.generator.calls import Answer, Call
 from services.generator.engine.asking import Ask
 from services.generator.engine.record import Record
+from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
 from services.generator.inputs import Inputs
 from services.generator.ledger import Ledger
@@ -120,16 +121,19 @@ async def _run(*, in_turn: bool) -> Ran:
             await stack.enter_async_context(Router(registry.lanes(group), Ledger())) for group in groups
         ]
         stage = stage_for(recipe := _recipe(registry, refs), levels_of(recipe.request)[0])
-        record = Record(MemoryParts(), stage, "1")
         ask = _listening(_in_turn(routers) if in_turn else routers[0].ask, prompts)
-        stream = Stream(stage, record, ask, capacity=lambda: sum(router.capacity for router in routers))
+        stream = Stream([stage], _fresh, ask, capacity=lambda: sum(router.capacity for router in routers))
         start = asyncio.get_running_loop().time()
-        result = await stream.run()
+        [(result, _)] = await stream.run()
         seconds = asyncio.get_running_loop().time() - start
         assert result.accepted == CONTEXTS * QUESTIONS, result.short
         hit = sum(server.counts.blocks_hit for server in servers)
         answered = sum(server.counts.answered["200"] for server in servers)
         return Ran(seconds, hit, _reusable(prompts), answered)
+
+
+async def _fresh(stage: Stage) -> Record:
+    return Record(MemoryParts(), stage, "1")
 
 
 async def _serve(server: SimulatedServer, stack: AsyncExitStack) -> str:

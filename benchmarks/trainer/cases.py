@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from benchmarks.trainer import corpus
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import TrainingSettings
 
 Kind = Literal["train", "evaluate", "operations"]

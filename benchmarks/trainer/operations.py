@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 from benchmarks.trainer import peer, shapes
 from benchmarks.trainer.cases import Case
 from services.trainer import bundle, members, models, stacking
+from services.trainer.examples import Example
 from services.trainer.progress import Progress, Surroundings
-from services.trainer.rendering import Example
 from services.trainer.steps import plan_steps
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from services.trainer.arguments import SCHEDULES
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.steps import Step
 from shared.contracts.training import TrainingSettings
 

@@ -18,7 +18,7 @@ from benchmarks.trainer import operations, peer, shapes
 from benchmarks.trainer.cases import Case, Options, cases
 from services.trainer import models, training
 from services.trainer.evaluation import evaluate
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.steps import Step, plan_steps
 from shared.contracts.training import RowLoss
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from services.gateway.pointers import Place, pointer
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation import GenerationRequest, LengthUnit, SourceRef
 from shared.contracts.problems import FieldError
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 from shared.errors import UnknownModel
@@ -53,11 +53,15 @@ class Catalogue:
         return self.completed(self.operations[operation].model_validate(body))
 
     def completed(self, request: JobRequest) -> JobRequest:
-        """The request with each source's model and revision written in. Raises `UnknownNames`."""
+        """The request with each source's model and revision written in, and what lengths are counted in.
+        Raises `UnknownNames`."""
         faults = [*self._source_faults(request), *self._model_faults(request)]
         if faults:
             raise UnknownNames(faults)
-        return self._filled(request) if self.sources is not None else request
+        if self.sources is None:
+            return request
+        filled: JobRequest = self._filled(request)
+        return self._with_unit(filled) if isinstance(filled, GenerationRequest) else filled
 
     def _source_faults(self, request: JobRequest) -> Iterator[tuple[Place, str]]:
         if self.sources is not None:
@@ -88,6 +92,17 @@ class Catalogue:
         if isinstance(value, list) and any(isinstance(item, BaseModel) for item in value):
             return [self._filled(item) for item in value]
         return value
+
+    def _with_unit(self, request: GenerationRequest) -> GenerationRequest:
+        """`auto` becomes what it stands for: a tokenizer that is registered makes other rows."""
+        length = request.acceptance.length
+        if length.unit is not LengthUnit.AUTO:
+            return request
+        assert self.sources is not None
+        known = self.sources[request.sources[0].name].tokenizer is not None
+        length = length.model_copy(update={"unit": LengthUnit.TOKENIZER if known else LengthUnit.WORDS})
+        acceptance = request.acceptance.model_copy(update={"length": length})
+        return request.model_copy(update={"acceptance": acceptance})
 
 
 def _source_refs(value: Any, place: Place) -> Iterator[tuple[Place, SourceRef]]:

@@ -15,7 +15,7 @@ from services.gateway.events import EventHub
 from services.gateway.keys import Keyring
 from services.gateway.lineage import LineageIndex
 from services.gateway.listing import JobListing
-from services.gateway.quotas import with_quotas
+from services.gateway.quotas import Quotas, quotas_of, with_quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.views import ArtifactPage, ArtifactView
 from shared.artifacts import Artifact, find_manifest, project_store
@@ -37,6 +37,7 @@ class Gateway:
     platform: Platform
     catalogue: Catalogue
     keyring: Keyring
+    quotas: Quotas
     cancellation: Cancellation
     listing: JobListing
     events: EventHub
@@ -89,6 +90,7 @@ def make_gateway(settings: GatewaySettings, platform: Platform, operations: Oper
         platform,
         Catalogue.of(settings, operations),
         keyring,
+        quotas_of(platform, keyring),
         Cancellation(platform.records, platform.live, platform.sender),
         JobListing(platform.records, platform.live),
         EventHub(redis.asyncio.Redis.from_url(url, decode_responses=True, protocol=2), platform.records),

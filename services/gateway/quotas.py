@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from services.gateway.keys import Keyring
 from shared.assembly import Platform
@@ -15,7 +16,7 @@ from shared.contracts.base import JobRequest, Queue
 from shared.errors import QuotaExceeded
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
-from shared.jobs.usage import tokens_used
+from shared.jobs.usage import charge, tokens_used
 from shared.store.base import ObjectStore
 
 
@@ -31,16 +32,26 @@ class Quotas:
         quota = self.keyring.quota(key)
         if quota is None or request.queue is Queue.COORDINATE:
             return
-        if quota.tokens_a_day is not None and (used := self._tokens(key)) >= quota.tokens_a_day:
-            raise QuotaExceeded(
-                f"this key has used {used} of its {quota.tokens_a_day} tokens of today (UTC); "
-                "send the request again tomorrow, or ask for a larger quota"
-            )
+        self.admit_tokens(key)
         if quota.running_jobs is not None and not self._has_room(key, job, quota.running_jobs):
             raise QuotaExceeded(
                 f"this key has {quota.running_jobs} jobs under way, as many as it may; "
                 "send the request again when one of them has ended"
             )
+
+    def admit_tokens(self, key: str) -> None:
+        """Raises `QuotaExceeded` when the key has used its tokens of today."""
+        quota = self.keyring.quota(key)
+        if quota is None or quota.tokens_a_day is None:
+            return
+        if (used := self._tokens(key)) >= quota.tokens_a_day:
+            raise QuotaExceeded(
+                f"this key has used {used} of its {quota.tokens_a_day} tokens of today (UTC); "
+                "send the request again tomorrow, or ask for a larger quota"
+            )
+
+    def charge_preview(self, key: str, tokens: int) -> None:
+        charge(self.store, key, f"preview-{uuid4().hex}", tokens)
 
     def _tokens(self, key: str) -> int:
         """Of ended attempts, and of those that are running now."""
@@ -58,7 +69,10 @@ class Quotas:
         return self.live.claim(key, job, limit)
 
 
+def quotas_of(platform: Platform, keyring: Keyring) -> Quotas:
+    return Quotas(keyring, platform.store, platform.records, platform.live)
+
+
 def with_quotas(platform: Platform, keyring: Keyring) -> Platform:
     """The platform of a process that submits jobs for keys."""
-    quotas = Quotas(keyring, platform.store, platform.records, platform.live)
-    return replace(platform, submission=platform.submission.admitting(quotas.admit))
+    return replace(platform, submission=platform.submission.admitting(quotas_of(platform, keyring).admit))

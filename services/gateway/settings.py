@@ -17,6 +17,7 @@ class KnownSource(BaseModel):
 
     model: str | None = None
     revision: str | None = None
+    tokenizer: str | None = None
 
 
 class GatewaySettings(CommonSettings):

@@ -10,20 +10,23 @@ from fastapi import FastAPI
 from services.generator.engine.stage import Stage
 from services.generator.errors import BadPromptTemplate, SourceRefused
 from services.generator.estimates import estimate
+from services.generator.lengths import length_counter
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
 from services.generator.reading import read_inputs
-from services.generator.rows import Recipe, levels_of, stage_for
+from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry, name_of
 from services.generator.strategies.prompts import BadTemplate
+from services.generator.tokens import WordCounter
 from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.generation import (
     Estimate,
     GenerationPlan,
+    LengthUnit,
     Preview,
     SourceInfo,
     SourceRef,
@@ -112,7 +115,7 @@ def _stages(
     plan: GenerationPlan, registry: Registry, store: ObjectStore, *, assume: bool = False
 ) -> tuple[list[Stage], list[str]]:
     """The stages of the request, and the texts of its examples. `assume`: a topic pool that does not exist
-    yet is taken to hold topics of the usual length."""
+    yet is taken to hold topics of the usual length, and no server is asked for anything."""
     request = plan.request
     targets = registry.targets(_sources(plan))
     if isinstance(request, TopicsRequest):
@@ -123,8 +126,10 @@ def _stages(
     absent = assume and request.topics is not None and find_manifest(project, request.topics) is None
     planned = PLANNED_TOPICS if absent else None
     inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact), planned)
-    recipe = Recipe(request, inputs, targets)
-    return [stage_for(recipe, level) for level in levels_of(request)], [e["text"] for e in inputs.examples]
+    unknown = assume and request.acceptance.length.unit is LengthUnit.REPORTED
+    count = WordCounter() if unknown else length_counter(request, registry, seed_texts(request, inputs))
+    recipe = Recipe(request, inputs, targets, count)
+    return [stage_for(recipe, level) for level in levels_of(request)], seed_texts(request, inputs)
 
 
 def create_app() -> FastAPI:

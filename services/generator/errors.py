@@ -34,6 +34,12 @@ class SourceRefused(GamutError):
     reason = Reason.SOURCE_REFUSED
 
 
+class UncountableLengths(InvalidRequest):
+    """Lengths cannot be counted in the unit that the request names."""
+
+    code = "uncountable_lengths"
+
+
 class CandidatesExhausted(GamutError):
     """The sources gave too few rows that pass."""
 

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from services.generator.budget import Spending
 from services.generator.engine.record import Record
 from services.generator.errors import BadPromptTemplate, SourceRefused
+from services.generator.ledger import Ledger
 from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
@@ -19,7 +21,9 @@ from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
+from services.generator.tokens import counter
 from shared.contracts.generation import SourceRef
+from shared.contracts.instruments import Budget
 from shared.errors import SourceUnavailable
 from shared.jobs.workspace import Workspace
 
@@ -82,6 +86,12 @@ class GenerationJob:
         )
         async with session:
             return await work(session)
+
+    def spending(self, budget: Budget, ledger: Ledger) -> Spending:
+        """The budget of a job with one source."""
+        [ref] = self._sources
+        spec = self._registry.spec(ref)
+        return Spending(budget, ledger, spec.price, counter(spec.tokenizer) if spec.tokenizer else _bytes)
 
     def _places(self) -> Places:
         """Calls are kept where other artifacts of the same seed that ask any of these models find them;
@@ -146,6 +156,10 @@ class GenerationJob:
                     file.write(line + b"\n")
                     count += 1
         return count
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def refused(records: Sequence[Record]) -> dict[str, int]:

@@ -56,8 +56,8 @@ class Journal:
         self._packs: list[tuple[Parts, str]] = []
         self._index = SortedRuns()
         self._opened: OrderedDict[int, dict[bytes, Answer]] = OrderedDict()
-        self._lines: list[bytes] = []
-        self._unpacked: list[bytes] = []
+        self._lines: dict[bytes, bytes] = {}
+        self._unpacked: dict[bytes, bytes] = {}
         self._tails: list[int] = []
         self._sequence = 0
         self._wake = asyncio.Event()
@@ -95,7 +95,7 @@ class Journal:
         """Keep an answer. It is durable soon after: `flush` waits for that."""
         if self._failure is not None:
             raise self._failure
-        self._lines.append(_encode(key, answer))
+        self._lines[key] = _encode(key, answer)
         self._recent[key] = answer
         self._wake.set()
 
@@ -127,15 +127,16 @@ class Journal:
             raise
 
     async def _put_tail(self) -> None:
-        lines, self._lines = self._lines, []
+        lines, self._lines = self._lines, {}
         header = orjson.dumps(self._ledger.snapshot(self._in_flight()))
+        name = f"tail-{self._writer}-{self._sequence:08d}"
         try:
-            await self._parts.put(f"tail-{self._writer}-{self._sequence:08d}", b"\n".join([header, *lines]))
+            await self._parts.put(name, b"\n".join([header, *lines.values()]))
         except BaseException:
-            self._lines = lines + self._lines
+            self._lines = lines | self._lines
             raise
         self._tails.append(self._sequence)
-        self._unpacked += lines
+        self._unpacked |= lines
         self._sequence += 1
 
     async def _pack(self) -> None:
@@ -147,13 +148,12 @@ class Journal:
             return
         tails, lines = self._tails, self._unpacked
         name = f"pack-{self._writer}-{tails[0]:08d}-{tails[-1]:08d}"
-        kept = [_key(line) for line in lines]
-        keys = b"".join(kept)
-        await self._parts.put(name, b"\n".join(lines))
+        keys = b"".join(lines)
+        await self._parts.put(name, b"\n".join(lines.values()))
         await self._parts.put(f"{name}.keys", keys)
-        self._tails, self._unpacked = [], []
+        self._tails, self._unpacked = [], {}
         self._register(self._parts, name, keys)
-        for key in kept:
+        for key in lines:
             self._recent.pop(key, None)
         await asyncio.gather(*(self._parts.delete(f"tail-{self._writer}-{tail:08d}") for tail in tails))
 
@@ -223,10 +223,6 @@ def _decode(line: bytes) -> tuple[bytes, Answer]:
     text_key, text, finish, tokens_in, tokens_out, source, top_logprobs = orjson.loads(line)
     key = bytes.fromhex(text_key)
     return key, Answer(text, finish, tokens_in, tokens_out, source, top_logprobs, key)
-
-
-def _key(line: bytes) -> bytes:
-    return bytes.fromhex(line[2 : 2 + 2 * KEY_BYTES].decode())
 
 
 def _span(pack: str) -> tuple[str, int, int]:

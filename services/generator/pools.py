@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.calls import Params
+from services.generator.engine.line import Result
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Row
-from services.generator.engine.stream import Result
 from services.generator.errors import BadPromptTemplate, CandidatesExhausted
 from services.generator.session import Session
 from services.generator.strategies.common import Target

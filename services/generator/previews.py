@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.calls import Answer, Call
+from services.generator.engine.asking import Pay
 from services.generator.engine.stage import Reject, Stage
 from services.generator.session import Session
 from services.generator.sources.errors import SourceError
@@ -17,14 +18,14 @@ async def preview(stages: Sequence[Stage], session: Session, samples: int) -> Pr
     for stage in stages:
         for number in range(samples):
             shown.append(await _try(stage, session, number))  # noqa: PERF401  # one after another is the point
-    return Preview(candidates=shown)
+    return Preview(candidates=shown, tokens=session.ledger.tokens_out())
 
 
 async def _try(stage: Stage, session: Session, number: int) -> PreviewedCandidate:
     exchanged: list[tuple[Call, Answer]] = []
 
-    async def ask(call: Call) -> Answer:
-        answer = await session.ask(call)
+    async def ask(call: Call, pay: Pay | None = None) -> Answer:
+        answer = await session.ask(call, pay)
         exchanged.append((call, answer))
         return answer
 

@@ -74,7 +74,7 @@ class Recipe:
 
     @cached_property
     def seed_lengths(self) -> list[int]:
-        return [self.count(example["text"]) for example in self.inputs.examples]
+        return self.count.all(seed_texts(self.request, self.inputs))
 
     @cached_property
     def _held_out(self) -> list[Filter]:
@@ -113,10 +113,10 @@ class Recipe:
         filters: list[Filter] = []
         lengths = self.seed_lengths if rule.length.match is not LengthMatch.OFF else []
         if lengths and rule.length.match is LengthMatch.RANGE:
-            filters.append(LengthRange(lengths, rule.length.slack, self.count))
+            filters.append(LengthRange(lengths, rule.length.slack, self.count.of_row))
         elif lengths:
             filters.append(
-                LengthDistribution(lengths, wanted, rule.length.bins, rule.length.slack, self.count)
+                LengthDistribution(lengths, wanted, rule.length.bins, rule.length.slack, self.count.of_row)
             )
         if rule.refusals:
             pairs = self.request.kind is DatasetKind.QA
@@ -125,6 +125,14 @@ class Recipe:
         if rule.near_duplicate is not None:
             filters.append(NearDuplicates(rule.near_duplicate))
         return filters
+
+
+def seed_texts(request: GenerationRequest, inputs: Inputs) -> list[str]:
+    """What a row's text is as long as: of the examples the same part."""
+    part = "text"
+    if request.strategy is Strategy.ANSWERS:
+        part = "answer" if request.kind is DatasetKind.QA else "completion"
+    return [example[part] for example in inputs.examples]
 
 
 def levels_of(request: GenerationRequest) -> list[Level]:
@@ -172,7 +180,8 @@ def _topic_guided(recipe: Recipe, level: Level) -> Stage:
         examples_per_prompt=request.examples_per_prompt,
         parse=row_parser(request),
         text_of=partial(row_text, request.kind),
-        count_words=recipe.count,
+        lengths=recipe.seed_lengths,
+        length_unit=recipe.count.unit,
         schema=recipe.held_to(Pair),
         extra=_level_column(level),
     )
@@ -220,7 +229,7 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         schema=recipe.held_to(Pair),
         question_schema=recipe.held_to(NewQuestion),
         text_of=partial(row_text, request.kind),
-        count_words=recipe.count,
+        count=recipe.count,
         filters=lambda: recipe.filters(rule.per_context),
         question_filters=[
             judge

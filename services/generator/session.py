@@ -5,7 +5,7 @@ Everything of a job that must be opened and closed is opened and closed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from services.generator.calls import Model
 from services.generator.engine.asking import Asker
+from services.generator.engine.line import Result
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Stage
-from services.generator.engine.stream import Result, Stream
+from services.generator.engine.stream import Stream
 from services.generator.journal import Journal
 from services.generator.ledger import Ledger, Price
 from services.generator.parts import MemoryParts, Parts
@@ -50,7 +51,7 @@ class Status:
 
 
 class Session:
-    """Open as an async context manager; `run` stages, one after another or several at once.
+    """Open as an async context manager; `run` stages, one after another or several as one stream.
 
     `tick` is called after every round of decisions and about twice a second while nothing comes; what it
     raises ends the stage, its state kept.
@@ -90,18 +91,26 @@ class Session:
 
     async def run(self, stage: Stage) -> tuple[Result, Record]:
         """Run a stage to its end, from where an earlier attempt left it."""
+        [ended] = await self.run_all([stage])
+        return ended
+
+    async def run_all(self, stages: Iterable[Stage]) -> list[tuple[Result, Record]]:
+        """Run stages as one stream of calls. The first that falls short is the last one of the list."""
+        stream = Stream(
+            stages,
+            self._opened,
+            self.ask,
+            capacity=lambda: self._router.capacity,
+            tick=lambda: self._tick(self),
+        )
+        return await stream.run()
+
+    async def _opened(self, stage: Stage) -> Record:
         record = Record(self._places.records, stage, self._places.writer)
         await record.resume()
         self.status.stages[stage.name] = record
         self.status.wanted[stage.name] = stage.wanted
-        stream = Stream(
-            stage,
-            record,
-            self.ask,
-            capacity=lambda: self._router.capacity,
-            tick=lambda record: self._tick(self),
-        )
-        return await stream.run(), record
+        return record
 
     @property
     def in_flight(self) -> int:

@@ -1,31 +1,43 @@
-"""Counting tokens: with a model's own tokenizer when it is known, in words when it is not."""
+"""Counting tokens: with a model's own tokenizer, as its server reports them, or in words."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
-from services.generator.engine.filters.words import words
+from services.generator.engine.filters.words import count_words
+from services.generator.engine.stage import Draft
 
 
-class TokenCounter(Protocol):
+class TokenCounter(ABC):
+    """`name` is what a result says about how it counted, `unit` what a prompt asks for."""
+
     name: str
-    """What a result says about how it counted."""
+    unit = "tokens"
 
+    @abstractmethod
     def __call__(self, text: str) -> int: ...
 
+    def all(self, texts: Sequence[str]) -> list[int]:
+        return [self(text) for text in texts]
 
-class WordCounter:
+    def of_row(self, draft: Draft) -> int:
+        """The length of what a model wrote."""
+        return self(draft.text)
+
+
+class WordCounter(TokenCounter):
     """Runs of letters and digits: what the default tokenizer of the metrics counts too."""
 
-    name = "words"
+    name = unit = "words"
 
     def __call__(self, text: str) -> int:
-        return len(words(text))
+        return count_words(text)
 
 
-class TokenizerCounter:
+class TokenizerCounter(TokenCounter):
     """A `tokenizer.json`, as Hugging Face models carry it."""
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +47,32 @@ class TokenizerCounter:
         self._tokenizer = Tokenizer.from_file(str(path))
 
     def __call__(self, text: str) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def all(self, texts: Sequence[str]) -> list[int]:
+        return [len(e) for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+
+class ReportedCounter(TokenCounter):
+    """The server's own counts: `counted` of some texts, and of a row what came with its answer.
+
+    Other texts, and answers that came without a count, are taken to have as many tokens for a word as the
+    counted texts.
+    """
+
+    name = "tokens reported by the source"
+
+    def __init__(self, counted: Mapping[str, int]) -> None:
+        self._counted = counted
+        in_words = sum(map(count_words, counted))
+        self._tokens_a_word = sum(counted.values()) / in_words if in_words else 1.0
+
+    def __call__(self, text: str) -> int:
+        known = self._counted.get(text)
+        return round(count_words(text) * self._tokens_a_word) if known is None else known
+
+    def of_row(self, draft: Draft) -> int:
+        return draft.origin["tokens"] or self(draft.text)
 
 
 @lru_cache(maxsize=16)

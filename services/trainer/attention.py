@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from services.trainer.batches import Segment
-from services.trainer.errors import UnsuitableModel
+from services.trainer.errors import NotPackable
 from services.trainer.segment_attention import (
     Kernel,
     SegmentAttention,
@@ -144,10 +144,8 @@ def segment_attention_forward(
 ) -> tuple[Tensor, None]:
     """transformers' attention interface: query [lines, heads, length, dim] -> [lines, length, heads, dim]."""
     if gamut_kernel is None:
-        raise UnsuitableModel(
-            f"{type(module).__name__} does not pass attention arguments on: train it with batching 'padded'."
-        )
-    _refuse_variants(module, dropout, query.shape[0] * query.shape[2], kwargs)
+        raise NotPackable(type(module).__name__, "does not pass attention arguments on")
+    _refuse_variants(module, dropout, gamut_kernel, kwargs)
     lines, heads, length, dim = query.shape
     scale = dim**-0.5 if scaling is None else scaling
     if gamut_kernel.block_mask is None:
@@ -158,19 +156,17 @@ def segment_attention_forward(
     return flex(q, k, v, gamut_kernel.block_mask, scale).view(lines, length, heads, -1), None
 
 
-def _refuse_variants(module: nn.Module, dropout: float, length: int, kwargs: dict[str, Any]) -> None:
+def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str, Any]) -> None:
     """Attention that is not plain softmax inside the window would silently differ: say so instead."""
-    window = kwargs.get("sliding_window")
+    # Not every model that has a window tells it; its config does.
+    window = kwargs.get("sliding_window", getattr(getattr(module, "config", None), "sliding_window", None))
     odd = [name for name in ("softcap", "s_aux", "position_bias") if kwargs.get(name) is not None]
     if dropout:
         odd.append("attention dropout")
-    if window is not None and length > window:
-        odd.append(f"a sliding window of {window}")
+    if window and run.longest > window:
+        odd.append(f"a sliding window of {window} on rows of up to {run.longest} tokens")
     if odd:
-        raise UnsuitableModel(
-            f"{type(module).__name__} uses {', '.join(odd)}, which packed attention does not compute: "
-            "train it with batching 'padded'."
-        )
+        raise NotPackable(type(module).__name__, f"uses {', '.join(odd)}")
 
 
 AttentionInterface.register(NAME, segment_attention_forward)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching, LossOn
 
 FILLING = 32
@@ -84,6 +84,21 @@ class Batch:
             if isinstance(value, Tensor)
         }
         return replace(self, **moved, kernels={})
+
+
+@dataclass(frozen=True)
+class StepBatches:
+    """The forward passes of one optimiser step on one process, and the tokens predicted in the whole step."""
+
+    passes: tuple[Batch, ...]
+    predicted: int
+    tokens: int
+    weight: float = 1.0
+    """0 for a process that has no row of this step, and computes one only to keep the others company."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> StepBatches:
+        """The same step on another device."""
+        return replace(self, passes=tuple(batch.to(device, non_blocking) for batch in self.passes))
 
 
 def build(examples: Sequence[Example], batching: Batching, loss_on: LossOn, pad_id: int = 0) -> Batch:

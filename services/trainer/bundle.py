@@ -17,10 +17,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
-from services.trainer import batches, loss, models
+from services.trainer import batches, layouts, loss
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.members import Member, MemberState
 from services.trainer.progress import Progress, Surroundings
@@ -63,14 +62,14 @@ def train_bundle(
         )
     around = around or Surroundings()
     started = time.monotonic()
-    stack = Stack(base, [one.start for one in members], settings.lora)
-    base.train()
-    try:
-        with models.laid_out(base, settings.batching):
+    with layouts.laid_out(base, settings.batching):
+        stack = Stack(base, [one.start for one in members], settings.lora)
+        base.train()
+        try:
             _Run(stack, members, settings, around, keep, started).to_the_end()
-    finally:
-        stack.remove()
-        nn.Module.eval(base)
+        finally:
+            stack.remove()
+            nn.Module.eval(base)
     seconds = time.monotonic() - started
     return [trained(one, seconds) for one in members]
 
@@ -227,14 +226,7 @@ def bundle_batch(
 def line_losses(model: nn.Module, batch: batches.Batch, line_of: Tensor, lines: int) -> Tensor:
     """Σ -ln p over each line's predictions, [lines], with gradients."""
     hidden, head = loss.hidden_states(model, batch)
-    parts = [
-        cross_entropy(loss.at_least_fp32(head(h)), t, reduction="none") * s
-        for h, t, s in zip(
-            *(torch.split(x, loss.chunk_rows(head)) for x in (hidden, batch.targets, batch.spans)),
-            strict=True,
-        )
-    ]
-    values = torch.cat(parts)
+    values = loss.token_losses(hidden, head, batch.targets) * batch.spans
     return values.new_zeros(lines).index_add(0, line_of, values)
 
 

@@ -6,18 +6,16 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from services.trainer.batches import StepBatches
 from services.trainer.progress import Progress, Surroundings, sign
 from shared.contracts.training import CurvePoint, EarlyStopping
-
-if TYPE_CHECKING:
-    from services.trainer.training import StepBatches
 
 CURVE_FILE, STOPPER_FILE, BEST_FILE = "curve.json", "early_stopping.json", "best.safetensors"
 

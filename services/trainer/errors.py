@@ -55,6 +55,13 @@ class UnsuitableModel(GamutError):
     reason = Reason.INVALID_REQUEST
 
 
+class NotPackable(UnsuitableModel):
+    """The model computes packed rows otherwise than the same rows alone."""
+
+    def __init__(self, model: str, problem: str) -> None:
+        super().__init__(f"{model} {problem}: rows of it cannot be packed. Use batching 'padded'.")
+
+
 class NonFiniteLoss(GamutError):
     """The loss became NaN or infinite."""
 

@@ -40,7 +40,7 @@ def make_evaluation(
     prepared = prepare_evaluation(settings, request, data, files)
     require_fit(prepared.plan)
     with _loaded(settings, request, files, workspace) as model:
-        rows = _score(request, prepared, model, workspace)
+        rows = _score(prepared, model, workspace)
         benchmarks = _benchmarks(settings, request, model, prepared.tokenizer, workspace)
     gap = _gap(settings, request, data, rows, workspace)
     loss = corpus_loss(rows)
@@ -50,6 +50,7 @@ def make_evaluation(
         loss=loss,
         perplexity=perplexity(loss),
         per_response=per_response(rows),
+        batching=prepared.settings.batching,
         rendering=prepared.rendered.counts,
         perplexity_gap=gap,
         benchmarks=benchmarks,
@@ -80,7 +81,7 @@ def _loaded(
             free_memory()
 
 
-def _score(request: EvaluationRequest, prepared: Scored, model: Any, workspace: Workspace) -> list[RowLoss]:
+def _score(prepared: Scored, model: Any, workspace: Workspace) -> list[RowLoss]:
     """Every row's loss under one model."""
 
     def report(progress: Progress) -> None:
@@ -89,7 +90,7 @@ def _score(request: EvaluationRequest, prepared: Scored, model: Any, workspace: 
     return evaluate(
         model,
         prepared.rendered.examples,
-        request.settings,
+        prepared.settings,
         pad_id=models.pad_id(prepared.tokenizer),
         progress=report,
         check=workspace.check,
@@ -128,7 +129,7 @@ def _gap(
     prepared = prepare_evaluation(settings, request, data, files)
     require_fit(prepared.plan)
     with _loaded(settings, request, files, workspace) as model:
-        return perplexity_gap(rows, _score(request, prepared, model, workspace))
+        return perplexity_gap(rows, _score(prepared, model, workspace))
 
 
 def _shown(row: RowLoss) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
-from services.trainer import batches, models
+from services.trainer import batches, layouts
 from services.trainer.errors import NonFiniteLoss
+from services.trainer.examples import Example
 from services.trainer.loss import row_losses
 from services.trainer.perplexity import corpus_loss
 from services.trainer.progress import Progress, go_on, ignore_progress
-from services.trainer.rendering import Example
 from services.trainer.steps import split
 from shared.contracts.training import EvaluationSettings, RowLoss, TrainingSettings
 
@@ -35,7 +35,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     try:
-        with models.laid_out(model, settings.batching):
+        with layouts.laid_out(model, settings.batching):
             return _evaluate(model, examples, settings, pad_id, progress, check)
     finally:
         model.train(was_training)

@@ -21,26 +21,46 @@ from services.trainer import attention
 from services.trainer.batches import Batch
 from services.trainer.segment_attention import Kernel
 
+SOFTCAP = "final_logit_softcapping"
 # Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).
 WHOLE_LOGITS = 2**25
+CHUNKS = torch.nn.LinearCrossEntropyOptions()
 
 
 @contextmanager
 def without_head(model: nn.Module) -> Iterator[nn.Module]:
     """Inside, the causal model returns its last hidden states where its logits would be; yields the head.
 
-    The forward pass thus stays the model's own (adapters, distributed wrappers and all).
+    The forward pass thus stays the model's own (adapters, distributed wrappers and all). A model that bends
+    its logits would bend the hidden states: the head does it instead.
     """
-    causal = _causal(model)
-    head = causal.get_output_embeddings()
+    causal = base_of(model)
+    head, config = causal.get_output_embeddings(), causal.config.get_text_config()
+    cap = getattr(config, SOFTCAP, None)
     causal.set_output_embeddings(nn.Identity())
     try:
-        yield head
+        if cap is not None:
+            setattr(config, SOFTCAP, None)
+        yield head if cap is None else Softcapped(head, cap)
     finally:
         causal.set_output_embeddings(head)
+        if cap is not None:
+            setattr(config, SOFTCAP, cap)
 
 
-def _causal(model: nn.Module) -> Any:
+class Softcapped(nn.Module):
+    """A head whose logits are kept within ±cap: cap tanh(logits / cap), as Gemma 2 (arXiv 2408.00118)."""
+
+    def __init__(self, head: nn.Module, cap: float) -> None:
+        super().__init__()
+        self.head, self.cap, self.out_features = head, cap, head.out_features
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        logits: Tensor = self.head(hidden)
+        return torch.tanh(logits / self.cap) * self.cap
+
+
+def base_of(model: nn.Module) -> Any:
     """The transformers model inside wrappers (DistributedDataParallel, peft)."""
     model = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
     return model.get_base_model() if isinstance(model, PeftModel) else model
@@ -48,12 +68,16 @@ def _causal(model: nn.Module) -> Any:
 
 def hidden_states(model: nn.Module, batch: Batch) -> tuple[Tensor, nn.Module]:
     """Hidden states [n, width] at the predictor positions, and the head that makes logits of them."""
-    extra: dict[str, Any] = {"attention_mask": batch.attention_mask}
-    if batch.segments:
-        extra = {"gamut_kernel": kernel_of(batch)}
     with without_head(model) as head:
-        output = model(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra)
+        output = model(
+            input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **attention_of(batch)
+        )
     return output.logits.flatten(0, 1).index_select(0, batch.predictors), head
+
+
+def attention_of(batch: Batch) -> dict[str, Any]:
+    """What a forward pass is told of which token may see which."""
+    return {"gamut_kernel": kernel_of(batch)} if batch.segments else {"attention_mask": batch.attention_mask}
 
 
 def kernel_of(batch: Batch) -> Kernel:
@@ -74,22 +98,42 @@ def summed_loss(model: nn.Module, batch: Batch, whole_logits: int = WHOLE_LOGITS
     total = hidden.new_zeros((), dtype=torch.float32)
     for span in torch.unique(batch.spans).tolist():
         chosen = slice(None) if span == 1 and bool((batch.spans == 1).all()) else batch.spans == span
-        total = total + span * _cross_entropy(hidden[chosen], head, batch.targets[chosen], whole_logits)
+        total = total + span * _summed(hidden[chosen], head, batch.targets[chosen], whole_logits)
     return total
 
 
-def _cross_entropy(hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int) -> Tensor:
+def _summed(hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int) -> Tensor:
+    if type(head) is nn.Linear and hidden.shape[0] * head.out_features > whole_logits:
+        hidden, weight, bias = _as_autocast(hidden, head)
+        if hidden.dtype != torch.bfloat16:  # torch sums bf16 rows in bf16, which is a percent off
+            return linear_cross_entropy(
+                hidden, weight, targets, linear_bias=bias, reduction="sum", options=CHUNKS
+            )
+    return token_losses(hidden, head, targets, whole_logits).sum()
+
+
+def token_losses(
+    hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int = WHOLE_LOGITS
+) -> Tensor:
+    """-ln p of every target [n], fp32, with gradients; more than `whole_logits` logits are made a chunk at a
+    time, and again in the backward pass.
+    """
     if type(head) is not nn.Linear:
         return _checkpointed(hidden, head, targets)
     if hidden.shape[0] * head.out_features <= whole_logits:
-        return cross_entropy(at_least_fp32(head(hidden)), targets, reduction="sum")
-    # Torch sums bf16 rows in bf16, which is a percent off: single values are summed here.
-    reduction = "none" if hidden.dtype == torch.bfloat16 else "sum"
-    options = torch.nn.LinearCrossEntropyOptions()
-    found = linear_cross_entropy(
-        hidden, head.weight, targets, linear_bias=head.bias, reduction=reduction, options=options
-    )
-    return at_least_fp32(found).sum()
+        return cross_entropy(at_least_fp32(head(hidden)), targets, reduction="none")
+    hidden, weight, bias = _as_autocast(hidden, head)
+    found = linear_cross_entropy(hidden, weight, targets, linear_bias=bias, reduction="none", options=CHUNKS)
+    return at_least_fp32(found)
+
+
+def _as_autocast(hidden: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Both sides of the product in the dtype that autocast, which does not know this loss, computes in."""
+    device = hidden.device.type
+    if not torch.is_autocast_enabled(device):
+        return hidden, head.weight, head.bias
+    dtype = torch.get_autocast_dtype(device)
+    return hidden.to(dtype), head.weight.to(dtype), None if head.bias is None else head.bias.to(dtype)
 
 
 def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:
@@ -98,11 +142,10 @@ def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:
     """
 
     def part(h: Tensor, t: Tensor) -> Tensor:
-        return cross_entropy(at_least_fp32(head(h)), t, reduction="sum")
+        return cross_entropy(at_least_fp32(head(h)), t, reduction="none")
 
     chunks = zip(torch.split(hidden, chunk_rows(head)), torch.split(targets, chunk_rows(head)), strict=True)
-    losses = [checkpoint(part, h, t, use_reentrant=False) for h, t in chunks]
-    return torch.stack(losses).sum()
+    return torch.cat([checkpoint(part, h, t, use_reentrant=False) for h, t in chunks])
 
 
 def at_least_fp32(logits: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from transformers import get_scheduler
 
 from services.trainer.arguments import SCHEDULES
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.steps import Step, plan_steps
 from shared.contracts.training import CurvePoint, TrainingSettings
 

@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]
 import torch
 
 from services.trainer.errors import OutOfMemory
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.steps import Step, computed_tokens
 from shared.contracts.training import TrainingSettings
 

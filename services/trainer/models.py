@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN_TARGETS
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -22,11 +21,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from services.trainer import attention
+from services.trainer import loss
 from services.trainer.errors import UnsuitableModel
-from shared.contracts.training import Batching, LoraSettings, Precision
+from shared.contracts.training import LoraSettings, Precision
 
 _DROPOUTS = "gamut_dropouts"
+SAME_LOGITS, SAME_LOGITS_IN_HALF = 1e-5, 0.02
+"""Relative difference of logits that are computed twice."""
 NOT_BUILT = (
     OSError,
     ValueError,
@@ -131,13 +132,31 @@ def require_causal(model: PreTrainedModel) -> None:
         raise UnsuitableModel(
             "This is an encoder-decoder model; the trainer works with causal language models only."
         )
-    last = min(int(model.config.vocab_size), 8) - 1
+    last = min(vocabulary(model.config), 8) - 1
     ids = torch.tensor([[0, 1, 0, 1], [0, 1, 0, last]], device=model.device)
     logits = model(input_ids=ids, use_cache=False).logits[:, :3].float()
     if not torch.allclose(logits[0], logits[1], atol=1e-3):
         raise UnsuitableModel(
             "This model is not causal: a later token changes what it predicts at an earlier one. "
             "Use a causal language model (GPT-2, Llama, OPT, Qwen and the like)."
+        )
+    _require_head(model, ids[:1], logits[:1])
+
+
+def _require_head(model: PreTrainedModel, ids: Tensor, logits: Tensor) -> None:
+    """Refuses a model whose logits are not what its head makes of the hidden states: its loss would be
+    another one's.
+    """
+    try:
+        with loss.without_head(model) as head:
+            found = head(model(input_ids=ids, use_cache=False).logits[:, : logits.shape[1]]).float()
+    except (AttributeError, TypeError) as error:
+        raise UnsuitableModel(f"This model has no output head of its own ({error}).") from error
+    allowed = SAME_LOGITS if model.dtype == torch.float32 else SAME_LOGITS_IN_HALF
+    if not (found - logits).norm() <= allowed * logits.norm():
+        raise UnsuitableModel(
+            f"{type(model).__name__} changes the logits that its output head makes, in a way that is not "
+            "known here. Use another base."
         )
 
 
@@ -157,26 +176,6 @@ def config_context_length(config: Any) -> int | None:
 def vocabulary(config: Any) -> int:
     """Tokens that a model of this config knows."""
     return int(config.get_text_config().vocab_size)
-
-
-def use_batching(model: nn.Module, batching: Batching) -> None:
-    """Gives the model the attention that this layout of rows needs."""
-    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    if batching != "padded" and not getattr(base, "_supports_attention_backend", False):
-        raise UnsuitableModel(f"{type(base).__name__} has no exchangeable attention: use batching 'padded'.")
-    base.set_attn_implementation("sdpa" if batching == "padded" else attention.NAME)
-
-
-@contextmanager
-def laid_out(model: nn.Module, batching: Batching) -> Iterator[None]:
-    """Inside, the model has the attention this layout needs; afterwards the one it had."""
-    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    before = base.config._attn_implementation
-    use_batching(model, batching)
-    try:
-        yield
-    finally:
-        base.set_attn_implementation(before)
 
 
 def precision_of(precision: Precision, device: str) -> torch.dtype:

@@ -22,7 +22,8 @@ from transformers import AutoConfig, PretrainedConfig
 from services.trainer import memory, models
 from services.trainer.errors import UnsuitableModel
 from services.trainer.evaluation import passes
-from services.trainer.rendering import Example, Rendered
+from services.trainer.examples import Example
+from services.trainer.rendering import Rendered
 from services.trainer.steps import computed_tokens, plan_steps
 from services.trainer.tracing import Trace, shape_model, trace_pass
 from shared.contracts.training import EvaluationSettings, Plan, Range, TrainingSettings
@@ -95,6 +96,7 @@ def plan(
         tokens=sum(len(example) for examples in work.passes for example in examples),
         computed_tokens=sum(work.sizes),
         steps=work.steps,
+        batching=settings.batching,
         parameters=parameters,
         trainable_parameters=trainable,
         memory_bytes=needed,

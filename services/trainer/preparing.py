@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
+import structlog
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from services.trainer import models, planning
 from services.trainer.contamination import check_contamination
 from services.trainer.datasets import Rows, read_rows
-from services.trainer.errors import OutOfMemory
+from services.trainer.errors import NotPackable, OutOfMemory
 from services.trainer.rendering import Rendered, render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training import (
     ContaminationResult,
     EvaluationRequest,
+    EvaluationSettings,
     Plan,
     RenderingSettings,
     TrainingRequest,
+    TrainingSettings,
 )
+
+log = structlog.get_logger(__name__)
+Asked = TypeVar("Asked", TrainingSettings, EvaluationSettings)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training whose rows are tokens, and what it would take."""
+    """A training whose rows are tokens, and what it would take; `request` has the layout that the model can
+    compute.
+    """
 
     request: TrainingRequest
     files: ModelFiles
@@ -59,21 +68,35 @@ def prepare(
 
     own = rendered(data)
     validation = rendered(kept) if kept is not None else None
-    plan = planning.plan(
-        config,
-        own,
-        request.settings,
-        seed=request.seed,
-        device=settings.training_device(),
-        memory_bytes=settings.memory_bytes,
-    )
+    asked, plan = _planned(settings, config, own, request.settings, request.seed)
+    request = request.model_copy(update={"settings": asked})
     return Prepared(request, files, tokenizer, own, validation, overlap, plan)
+
+
+def _planned(
+    settings: TrainerSettings, config: PretrainedConfig, rendered: Rendered, asked: Asked, seed: int = 0
+) -> tuple[Asked, Plan]:
+    """The plan, and the settings it is of: packed rows of a model that cannot pack them are padded instead,
+    which gives the same numbers.
+    """
+    device, memory = settings.training_device(), settings.memory_bytes
+    try:
+        return asked, planning.plan(config, rendered, asked, seed=seed, device=device, memory_bytes=memory)
+    except NotPackable as error:
+        if asked.batching != "packed":  # sharing also says which rows meet in a step
+            raise
+        log.info("plan.padded", reason=error.detail)
+    padded = asked.model_copy(update={"batching": "padded"})
+    return padded, planning.plan(config, rendered, padded, seed=seed, device=device, memory_bytes=memory)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """An evaluation whose rows are tokens, and what it would take."""
+    """An evaluation whose rows are tokens, and what it would take; `settings` have the layout that the model
+    can compute.
+    """
 
+    settings: EvaluationSettings
     tokenizer: PreTrainedTokenizerBase
     rendered: Rendered
     plan: Plan
@@ -85,14 +108,8 @@ def prepare_evaluation(
     """For the model of these files. Raises what is wrong with the request's data or model."""
     tokenizer, config = models.load_tokenizer(files.folder), planning.read_config(files.folder)
     rendered = _rendered(data, tokenizer, request.settings.rendering, config)
-    plan = planning.plan(
-        config,
-        rendered,
-        request.settings,
-        device=settings.training_device(),
-        memory_bytes=settings.memory_bytes,
-    )
-    return Scored(tokenizer, rendered, plan)
+    asked, plan = _planned(settings, config, rendered, request.settings)
+    return Scored(asked, tokenizer, rendered, plan)
 
 
 def _rendered(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import TemplateError
 
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
+from services.trainer.examples import Example, Ids
 from services.trainer.windows import window_all
 from shared.contracts.training import RenderingCounts, RenderingSettings
 
@@ -22,34 +23,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Row = Mapping[str, Any]
-Ids = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One row in tokens: the model reads `prompt + completion`; the loss is on `completion` (or on all
-    tokens).
-
-    `group` names the context that several rows share; their prompts then start with the same `shared` tokens.
-    """
-
-    row: str
-    prompt: Ids
-    completion: Ids
-    group: str | None = None
-    shared: int = 0
-
-    @property
-    def ids(self) -> Ids:
-        return self.prompt + self.completion
-
-    @property
-    def predicted(self) -> int:
-        """Completion tokens that have a predecessor to be predicted from."""
-        return len(self.completion) - (not self.prompt)
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.completion)
+ONE_DATE = (
+    "{% macro strftime_now(format) %}{{ format | replace('%d', '26') | replace('%b', 'Jul') "
+    "| replace('%B', 'July') | replace('%m', '07') | replace('%Y', '2024') }}{% endmacro %}"
+)
+"""Chat templates that write today's date (Llama 3, SmolLM3) write this one, which Llama's fall back to: the
+same rows are the same tokens tomorrow.
+"""
+LINE, SPACE = "\n", "▁"
+"""A text after which no space is put in, and how SentencePiece writes one."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +103,7 @@ class _Renderer:
         self.tokenizer, self.settings, self.contexts = tokenizer, settings, contexts
         self.lead = _leading_ids(tokenizer)
         self.tail: Ids = () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
+        self._spaced = tokenizer.convert_ids_to_tokens(list(self._encode("a")))[0].startswith(SPACE)
         self._encode_context = lru_cache(maxsize=None)(self._encode)
         if settings.chat_template and not tokenizer.chat_template:
             raise UnsuitableModel(
@@ -168,7 +151,7 @@ class _Renderer:
             return replace(self._prompted(name, context + question, answer), group=key)
         shared = self.lead + self._encode_context(context)
         return Example(
-            name, shared + self._encode(question), self._completion(answer, name), key, len(shared)
+            name, shared + self._encode_on(question), self._completion(answer, name), key, len(shared)
         )
 
     def _prompted(self, name: str, prompt: str, completion: str) -> Example:
@@ -181,10 +164,8 @@ class _Renderer:
         user = {"role": "user", "content": prompt}
         turns = [user, {"role": "assistant", "content": completion}]
         try:
-            given = str(
-                self.tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-            )
-            whole = str(self.tokenizer.apply_chat_template(turns, tokenize=False))
+            given = self._chat_text([user], add_generation_prompt=True)
+            whole = self._chat_text(turns)
         except TemplateError as error:
             raise UnsuitableModel(
                 f"The tokenizer's chat template fails on a prompt and its answer ({error}): set "
@@ -196,17 +177,33 @@ class _Renderer:
                 "what is "
                 "given and what is learned cannot be found. Set chat_template to false."
             )
-        return Example(name, self._encode(given), self._encode(whole[len(given) :]))
+        return Example(name, self._encode(given), self._encode_on(whole[len(given) :]))
+
+    def _chat_text(self, turns: list[dict[str, str]], **how: Any) -> str:
+        template = self.tokenizer.get_chat_template()
+        if "strftime_now" in template:
+            template = ONE_DATE + template
+        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, chat_template=template, **how))
 
     def _completion(self, text: str, name: str) -> Ids:
         _require_text(text, "completion", name)
-        return self._encode(self.settings.separator + text) + self._ending()
+        return self._encode_on(self.settings.separator + text) + self._ending()
 
     def _ending(self) -> Ids:
         return self.tail if self.settings.append_eos else ()
 
     def _encode(self, text: str) -> Ids:
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _encode_on(self, text: str) -> Ids:
+        """Tokens of a text that goes on after another one: SentencePiece (Llama 2, Phi-3) puts a space before
+        every text that it is given, and here none belongs.
+        """
+        if not self._spaced:
+            return self._encode(text)
+        before = self._encode(LINE)
+        both = self._encode(LINE + text)
+        return both[len(before) :] if both[: len(before)] == before else self._encode(text)
 
 
 def _field(row: Row, field: str, name: str) -> str:

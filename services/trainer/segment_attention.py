@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -58,6 +59,11 @@ class Kernel:
     order: Order | None = None
     """None when the tokens lie in the buckets' order already."""
     block_mask: Any = None
+
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest row, its prefix included."""
+        return max(len(one) + (one.prefix[1] - one.prefix[0] if one.prefix else 0) for one in self.segments)
 
     def take(self, x: Tensor) -> Tensor:
         """[tokens, …] -> [entries, …]."""

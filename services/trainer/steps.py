@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import torch
 
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching, TrainingSettings
 
 Indices = tuple[int, ...]

@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from services.trainer import batches, loss, models
-from services.trainer.rendering import Example
+from services.trainer import batches, layouts, loss, models
+from services.trainer.examples import Example
 from shared.contracts.training import EvaluationSettings, TrainingSettings
 
 
@@ -68,7 +68,7 @@ def shape_model(config: PretrainedConfig, settings: TrainingSettings | Evaluatio
         model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         if isinstance(settings, TrainingSettings) and settings.method == "lora":
             model = models.add_lora(model, settings.lora, seed=0)
-    models.use_batching(model, settings.batching)
+    layouts.use_batching(model, settings.batching)
     if isinstance(settings, EvaluationSettings):
         model.requires_grad_(False)
     assert isinstance(model, nn.Module)

@@ -22,7 +22,6 @@ from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.remote import Processes, Torchrun, train_elsewhere
-from services.trainer.rendering import Rendered
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.train_jobs import TrainJobs
@@ -49,7 +48,7 @@ def make_training(
     finished = _trained(settings, companions, prepared, workspace)
     free_memory()
     names = _put_files(finished.folder, workspace)
-    result = _result(finished, prepared.rendered)
+    result = _result(finished, prepared)
     _put_results(finished.trained, result, workspace)
     return {
         **result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}}),
@@ -136,7 +135,7 @@ def _media_type(path: Path) -> str:
     return MEDIA_TYPES.get(path.suffix, "application/octet-stream")
 
 
-def _result(finished: Finished, rendered: Rendered) -> TrainingResult:
+def _result(finished: Finished, prepared: Prepared) -> TrainingResult:
     trained = finished.trained
     return TrainingResult(
         steps=trained.steps,
@@ -149,7 +148,8 @@ def _result(finished: Finished, rendered: Rendered) -> TrainingResult:
         parameters=finished.parameters,
         trainable_parameters=finished.trainable_parameters,
         seconds=trained.seconds,
-        rendering=rendered.counts,
+        batching=prepared.request.settings.batching,
+        rendering=prepared.rendered.counts,
     )
 
 

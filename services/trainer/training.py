@@ -15,7 +15,7 @@ import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,15 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_callback import PrinterCallback
 
-from services.trainer import batches, models
+from services.trainer import batches, layouts
 from services.trainer.arguments import arguments
 from services.trainer.callbacks import Checkpointing, EarlyStopper, Watcher
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.evaluation import mean_loss
+from services.trainer.examples import Example
 from services.trainer.loss import summed_loss
 from services.trainer.memory import memory_advice, translated_memory_errors
 from services.trainer.progress import Surroundings, require_own
-from services.trainer.rendering import Example
 from services.trainer.steps import (
     Indices,
     Step,
@@ -55,21 +55,6 @@ class Trained:
     tokens: int
     computed_tokens: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class StepBatches:
-    """The forward passes of one optimiser step on one process, and the tokens predicted in the whole step."""
-
-    passes: tuple[batches.Batch, ...]
-    predicted: int
-    tokens: int
-    weight: float = 1.0
-    """0 for a process that has no row of this step, and computes one only to keep the others company."""
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> StepBatches:
-        """The same step on another device."""
-        return replace(self, passes=tuple(batch.to(device, non_blocking) for batch in self.passes))
 
 
 def train(
@@ -105,7 +90,7 @@ def train(
             validation=validation,
         )
         advice = memory_advice(plan, examples, settings)
-        with models.laid_out(model, settings.batching), translated_memory_errors(advice):
+        with layouts.laid_out(model, settings.batching), translated_memory_errors(advice):
             return trainer.run()
 
 
@@ -172,7 +157,7 @@ class StepTrainer(Trainer):
         """Gradients of one whole step; returns its loss (token-weighted mean, nats)."""
         model.train()
         seed_step(self.args.seed, self.state.global_step, self.args.process_index)
-        step: StepBatches = inputs.to(self.args.device)
+        step: batches.StepBatches = inputs.to(self.args.device)
         total = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(step.passes):
             self.around.check()
@@ -186,7 +171,7 @@ class StepTrainer(Trainer):
         self.watcher.measured(float(total), rate, step)
         return total
 
-    def _pass(self, model: nn.Module, batch: batches.Batch, step: StepBatches) -> Tensor:
+    def _pass(self, model: nn.Module, batch: batches.Batch, step: batches.StepBatches) -> Tensor:
         with self.accelerator.autocast():
             loss = summed_loss(model, batch) * (step.weight / step.predicted)
         value = float(loss.detach())
@@ -197,7 +182,7 @@ class StepTrainer(Trainer):
         self.accelerator.backward(loss * self.args.world_size)
         return loss.detach()
 
-    def collate(self, steps: Sequence[Step]) -> StepBatches:
+    def collate(self, steps: Sequence[Step]) -> batches.StepBatches:
         """Tensors of one step: this process's share of its rows, and the whole step's counts."""
         (step,) = steps
         chosen = [self.examples[index] for index in step.rows]
@@ -205,10 +190,10 @@ class StepTrainer(Trainer):
         predicted = sum(len(e) - 1 if self.settings.loss_on == "all" else e.predicted for e in chosen)
         share = share_of(step.rows, self.args.process_index, self.args.world_size)
         if share == step.rows:
-            return StepBatches(tuple(map(self._build, step.micro_batches)), predicted, tokens)
+            return batches.StepBatches(tuple(map(self._build, step.micro_batches)), predicted, tokens)
         rows = share or step.rows[:1]
         cut = split(rows, self.examples, self.settings.batching, self.settings.micro_batch_tokens)
-        return StepBatches(tuple(map(self._build, cut)), predicted, tokens, float(bool(share)))
+        return batches.StepBatches(tuple(map(self._build, cut)), predicted, tokens, float(bool(share)))
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Every process sees every step, and takes its share of the rows in `collate`."""

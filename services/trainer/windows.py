@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from services.trainer.errors import OverLongRows
-
-if TYPE_CHECKING:
-    from services.trainer.rendering import Example, Ids
+from services.trainer.examples import Example, Ids
 
 
 def window_all(examples: Sequence[Example], limit: int, lead: Ids) -> Iterator[Example]:

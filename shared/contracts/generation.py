@@ -65,15 +65,34 @@ class LengthMatch(StrEnum):
     DISTRIBUTION = "distribution"
 
 
+class LengthUnit(StrEnum):
+    """What lengths are counted in. The summary's `lengths_counted_in` says which it was."""
+
+    AUTO = "auto"
+    """`tokenizer` where the first source has one registered, else `words`."""
+    TOKENIZER = "tokenizer"
+    """Tokens by the first source's tokenizer.json: one yardstick for all rows, whoever wrote them."""
+    REPORTED = "reported"
+    """Tokens that the server says it wrote (`usage.completion_tokens`: the end mark is one of them). The
+    examples are counted by the server too (`POST /tokenize`, as vLLM has it)."""
+    WORDS = "words"
+
+
 class LengthRule(Contract):
     """Token counts matched to the seeds (W: the prompt asks for it; ours: acceptance enforces it too).
 
     `range` refuses rows outside the 1 %–99 % quantiles of the examples, widened by `slack`; `distribution`
     also fills quotas, so that the accepted lengths are spread like the examples'; `off` only asks in the
-    prompt.
+    prompt. W does not say whose tokens: `unit` does.
     """
 
     match: LengthMatch = LengthMatch.RANGE
+    unit: LengthUnit = Field(
+        default=LengthUnit.AUTO,
+        description="`tokenizer`: the first source's own tokens; `reported`: those that the server says it "
+        "wrote, where the answer is the row (not for pairs and passages); `words`; `auto`: `tokenizer` "
+        "where one is registered, else `words`.",
+    )
     slack: float = Field(default=0.25, ge=0, le=4)
     bins: int = Field(default=4, ge=1, le=32, description="`distribution`: bins of equal share.")
 
@@ -391,6 +410,14 @@ class GenerationRequest(JobRequest):
             raise ValueError("strategy answers makes prompts with answers: kind must be completion or qa")
         if self.strategy is Strategy.STYLES and self.kind is not DatasetKind.TEXT:
             raise ValueError("strategy styles makes passages: kind must be text")
+        whole = self.strategy is Strategy.ANSWERS or (
+            self.strategy is Strategy.TOPIC_GUIDED and self.kind is not DatasetKind.QA
+        )
+        if self.acceptance.length.unit is LengthUnit.REPORTED and not whole:
+            raise ValueError(
+                "acceptance.length.unit reported counts whole answers, and here a row is a part of one: "
+                "count by tokenizer or words"
+            )
         if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
             raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
         if self.dial is not None and self.levels:
@@ -409,10 +436,9 @@ class GenerationRequest(JobRequest):
         return self
 
 
-class GenerationPlan(Contract):
+class PreviewRequest(Contract):
     """Something that could be generated, asked about before it is: exactly one of the two requests."""
 
-    project: Name = "default"
     topics: TopicsRequest | None = None
     generation: GenerationRequest | None = None
     samples: int = Field(default=3, ge=1, le=16, description="Preview: candidates to try.")
@@ -428,6 +454,12 @@ class GenerationPlan(Contract):
         request = self.topics or self.generation
         assert request is not None
         return request
+
+
+class GenerationPlan(PreviewRequest):
+    """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""
+
+    project: Name = "default"
 
 
 class Range(Contract):
@@ -462,6 +494,7 @@ class PreviewedCandidate(Contract):
 
 class Preview(Contract):
     candidates: list[PreviewedCandidate]
+    tokens: int = Field(default=0, description="Written by the sources for it.")
 
 
 class SourceInfo(Contract):

@@ -12,8 +12,9 @@ from shared.contracts.generation import LongText, Name, Seed, SourceRef, adapter
 
 
 class Budget(Contract):
-    """What a measurement may spend. When it is spent, the measurement ends with what there is, and says
-    so."""
+    """What a measurement may spend, a ceiling: no call is issued that might pass it (its prompt and
+    max_tokens are set aside until it is answered). When it is spent, the measurement ends with what there is,
+    and says so."""
 
     calls: int | None = Field(default=None, ge=1, le=10**9)
     tokens: int | None = Field(default=None, ge=1, le=10**12, description="Prompt and answer together.")

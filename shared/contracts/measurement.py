@@ -29,6 +29,7 @@ class Metric(StrEnum):
     NGRAM_DIVERSITY = "ngram_diversity"
     ENTROPY = "entropy"
     SELF_BLEU = "self_bleu"
+    SENTENCE_DIVERSITY = "sentence_diversity"
     COMPRESSION_RATIO = "compression_ratio"
     SELF_REPETITION = "self_repetition"
     VOCABULARY = "vocabulary"
@@ -61,8 +62,8 @@ class Metric(StrEnum):
 LEXICAL = frozenset(
     {
         Metric.DISTINCT, Metric.EAD, Metric.NGRAM_DIVERSITY, Metric.ENTROPY, Metric.SELF_BLEU,
-        Metric.COMPRESSION_RATIO, Metric.SELF_REPETITION, Metric.VOCABULARY, Metric.HEAPS, Metric.LENGTHS,
-        Metric.HDD, Metric.MTLD,
+        Metric.SENTENCE_DIVERSITY, Metric.COMPRESSION_RATIO, Metric.SELF_REPETITION, Metric.VOCABULARY,
+        Metric.HEAPS, Metric.LENGTHS, Metric.HDD, Metric.MTLD,
     }
 )  # fmt: skip
 SEMANTIC = frozenset(

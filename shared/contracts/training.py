@@ -8,7 +8,7 @@ Eggs in Many Baskets" (arXiv 2511.01490).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -16,6 +16,13 @@ from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest
 
 Method = Literal["lora", "full", "pretrain"]
 Batching = Literal["padded", "packed", "shared_prefix"]
+LaidOut = Annotated[
+    Batching,
+    Field(
+        description="How the rows are laid out: padded where `packed` was asked for and the model's "
+        "attention cannot be packed, which gives the same numbers."
+    ),
+]
 OverLong = Literal["refuse", "drop", "window"]
 LossOn = Literal["completion", "all"]
 Schedule = Literal["linear", "cosine", "constant"]
@@ -209,6 +216,7 @@ class EvaluationResult(Contract):
     loss: float
     perplexity: float
     per_response: TrimmedPerplexity
+    batching: LaidOut
     rendering: RenderingCounts
     perplexity_gap: float | None = None
     benchmarks: dict[str, dict[str, float]] = {}
@@ -250,6 +258,7 @@ class TrainingResult(Contract):
     trainable_parameters: int
     parameters: int
     seconds: float
+    batching: LaidOut
     rendering: RenderingCounts
 
 
@@ -422,18 +431,23 @@ class Range(Contract):
     high: float
 
 
-class PlanRequest(Contract):
-    """A training or an evaluation to be priced, in the project that holds its dataset."""
+class PlannedJob(Contract):
+    """A training or an evaluation to be priced: exactly one of them."""
 
-    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     training: TrainingRequest | None = None
     evaluation: EvaluationRequest | None = None
 
     @model_validator(mode="after")
-    def _one_job(self) -> PlanRequest:
+    def _one_job(self) -> Self:
         if (self.training is None) == (self.evaluation is None):
             raise ValueError("name exactly one of training and evaluation")
         return self
+
+
+class PlanRequest(PlannedJob):
+    """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""
+
+    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Plan(Contract):
@@ -445,6 +459,7 @@ class Plan(Contract):
         description="Positions the model computes for them, as the rows are laid out."
     )
     steps: int
+    batching: LaidOut
     parameters: int
     trainable_parameters: int
     memory_bytes: Range = Field(description="Peak memory of the training process on its device.")

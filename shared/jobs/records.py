@@ -32,7 +32,7 @@ class JobRecords:
 
     def create(self, record: JobRecord) -> bool:
         """The job's first state; False when the job exists."""
-        self._store.put(f"active/{record.id}", b"", "text/plain")
+        self._mark(record.id)
         return self._store.put_if_absent(_key(record.id, 0), _bytes(record))
 
     def get(self, job_id: str) -> JobRecord:
@@ -57,12 +57,15 @@ class JobRecords:
         changes["updated_at"] = datetime.now(UTC)
         following = JobRecord.model_validate(record.model_dump() | changes)
         check_transition(record.state, following.state)
-        if following.state.ended is False and record.state.ended:
-            self._store.put(f"active/{record.id}", b"", "text/plain")
+        taken_up = record.state.ended and not following.state.ended
+        if taken_up:
+            self._mark(record.id)
         if not self._store.put_if_absent(_key(record.id, following.sequence), _bytes(following)):
             raise StaleRecord(record.id)
+        if taken_up:
+            self._mark(record.id)  # whoever ended it may have been about to remove the first one
         if following.state.ended:
-            self._store.delete(f"active/{record.id}")
+            self.forget_marker(record.id)
         return following
 
     def history(self, job_id: str) -> list[JobRecord]:
@@ -77,7 +80,11 @@ class JobRecords:
             yield found.key.removeprefix("active/")
 
     def forget_marker(self, job_id: str) -> None:
+        """Remove the marker of a job that has ended; one that was taken up again meanwhile keeps it."""
         self._store.delete(f"active/{job_id}")
+        found = self.find(job_id)
+        if found is not None and not found.state.ended:
+            self._mark(job_id)
 
     def all(self) -> Iterator[JobRecord]:
         """The newest state of every job there ever was: reads the whole log, for rebuilding indexes."""
@@ -88,6 +95,9 @@ class JobRecords:
             newest = found.key
         if newest:
             yield from self._read(newest)
+
+    def _mark(self, job_id: str) -> None:
+        self._store.put(f"active/{job_id}", b"", "text/plain")
 
     def _read(self, key: str) -> Iterator[JobRecord]:
         try:

@@ -1,6 +1,7 @@
 """What an API key's jobs have used, by day: written where each attempt ends, read by quotas and operators.
 
     usage/<key>/<day>/<job>-<attempt>-<tokens>    an empty object: its name says it all
+    usage/<key>/<day>/preview-<random>-<tokens>   a preview, which is no job
 
 The attempt is its place in the job's log: names are unique to it, so nothing is counted twice, and a day is
 summed with one listing. Tokens are the servers' own counts of what was generated (`Progress.tokens`).
@@ -37,16 +38,17 @@ def charged(store: ObjectStore, live: LiveJobs, record: JobRecord, workspace: Wo
         used = workspace.tokens - before
         if used > 0:
             try:
-                store.put(_name(record, used), b"", "text/plain")
+                charge(store, record.key, f"{record.id}-{record.sequence}", used)
             except StoreUnavailable:  # the attempt's own outcome counts for more than its bill
                 log.warning("usage.not_written", job=record.id, tokens=used)
+
+
+def charge(store: ObjectStore, key: str, what: str, tokens: int) -> None:
+    """Charge a key for `what`, a name that is used once."""
+    day = datetime.now(UTC).date().isoformat()
+    store.put(f"usage/{key}/{day}/{what}-{tokens}", b"", "text/plain")
 
 
 def tokens_used(store: ObjectStore, key: str, day: date) -> int:
     """Tokens that ended attempts have used on a day (UTC)."""
     return sum(int(found.key.rpartition("-")[2]) for found in store.list(f"usage/{key}/{day.isoformat()}/"))
-
-
-def _name(record: JobRecord, tokens: int) -> str:
-    day = datetime.now(UTC).date().isoformat()
-    return f"usage/{record.key}/{day}/{record.id}-{record.sequence}-{tokens}"

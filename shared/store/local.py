@@ -180,7 +180,7 @@ def _info(key: str, path: Path) -> ObjectInfo:
 
 
 def _flush(path: Path) -> None:
-    """Make the file's bytes durable: an acknowledged put must survive the machine."""
+    """Write the file's bytes through before it gets its name: no name may lead to half of them."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -39,8 +39,10 @@ class S3Store:
         region: str = "us-east-1",
         public_endpoint: str | None = None,
         public_secure: bool | None = None,
+        parts_a_page: int = 1000,
     ) -> None:
         self._bucket = bucket
+        self._parts_a_page = str(parts_a_page)
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5, read=60),
             maxsize=16,
@@ -119,17 +121,27 @@ class S3Store:
         return UploadTicket(upload_id, parts)
 
     def finish_upload(self, key: str, upload_id: str) -> None:
-        listed = self._send("GET", key, query={"uploadId": upload_id, "max-parts": "10000"}, allow=(404,))
-        if listed.status == 404:
-            raise InvalidRequest("no such upload is open: start it again")
         order = ElementTree.Element("CompleteMultipartUpload")
-        for put in ElementTree.fromstring(listed.data).findall("{*}Part"):
+        for put in self._parts(key, upload_id):
             part = ElementTree.SubElement(order, "Part")
             for name in ("PartNumber", "ETag"):
                 ElementTree.SubElement(part, name).text = _text(put, name)
         if not len(order):
             raise InvalidRequest("no part was put yet; put the parts and call this again")
         self._send("POST", key, ElementTree.tostring(order), query={"uploadId": upload_id})
+
+    def _parts(self, key: str, upload_id: str) -> Iterator[ElementTree.Element]:
+        """The parts that were put, in their order; a server lists at most 1,000 of them at a time."""
+        after: str | None = "0"
+        while after is not None:
+            query = {"uploadId": upload_id, "max-parts": self._parts_a_page, "part-number-marker": after}
+            listed = self._send("GET", key, query=query, allow=(404,))
+            if listed.status == 404:
+                raise InvalidRequest("no such upload is open: start it again")
+            page = ElementTree.fromstring(listed.data)
+            yield from page.findall("{*}Part")
+            goes_on = _text(page, "IsTruncated") == "true"
+            after = _text(page, "NextPartNumberMarker") if goes_on else None
 
     def abort_upload(self, key: str, upload_id: str) -> None:
         self._send("DELETE", key, query={"uploadId": upload_id}, allow=(404,))

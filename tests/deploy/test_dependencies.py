@@ -17,7 +17,7 @@ from tests.deploy.processes import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"shared", "services", "standin"}
-OPTIONAL = ["services/metrics/semantic/sentence_model.py"]  # only where torch is: asked for by name
+SENTENCES = "services/metrics/semantic/sentence_"  # only where torch is: asked for by name
 EXTRAS_OF_THEIR_OWN = {"ray", "lm-eval"}
 ALSO = {"trainer": ["standin"]}  # the image of the trainer carries the stand-in
 
@@ -26,17 +26,17 @@ ALSO = {"trainer": ["standin"]}  # the image of the trainer carries the stand-in
 def test_an_extra_brings_whatever_its_code_imports(service: str) -> None:
     folders = ["shared", f"services/{service}", *ALSO.get(service, [])]
     files = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
-    files -= {ROOT / path for path in OPTIONAL}
     missing = {}
     for path in files:
+        optional = installed("embeddings") if str(path.relative_to(ROOT)).startswith(SENTENCES) else set()
         for name in _imported(path):
             providers = {canonicalize_name(d) for d in _providers().get(name, [name])}
-            if not providers & (installed(service) | EXTRAS_OF_THEIR_OWN):
+            if not providers & (installed(service) | optional | EXTRAS_OF_THEIR_OWN):
                 missing[name] = str(path.relative_to(ROOT))
     assert missing == {}
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, "embeddings"])
 def test_whatever_an_extra_brings_has_one_version(service: str) -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {canonicalize_name(line.split("==")[0]) for line in lines if "==" in line}

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import httpx
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 
-from services.gateway.projects import current_project
+from services.gateway.context import InGateway
+from services.gateway.projects import Project, asking, current_project
 from services.gateway.settings import GatewaySettings
+from shared.contracts.generation import GenerationPlan, Preview, PreviewRequest
 from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsResponse
+from shared.contracts.training import Plan, PlannedJob, PlanRequest
 from shared.errors import ServiceUnavailable
 
 SECONDS = 300.0
@@ -113,7 +118,34 @@ def make_router(settings: GatewaySettings) -> APIRouter:
                 "requestBody": {"required": True, "content": {relay.media_type: {"schema": relay.schema}}}
             },
         )
+    _add_plans(router, settings)
     return router
+
+
+def _add_plans(router: APIRouter, settings: GatewaySettings) -> None:
+    """Relays of requests that name artifacts: the service is told whose, and finds no others."""
+
+    @router.post("/v1/preview", tags=["generation"], responses={200: {"model": Preview}})
+    async def preview_generation(
+        asked: PreviewRequest, project: Project, gateway: InGateway, request: Request
+    ) -> Response:
+        """A few candidates of a generation, with the very prompts. Tokens are spent, and counted to the key;
+        nothing is kept."""
+        key = asking.get()
+        if key is not None:
+            await run_sync(gateway.quotas.admit_tokens, key)
+        plan = GenerationPlan(**dict(asked), project=project)
+        answer = await _ask(request, "generator", settings.generator_url, "/v1/preview", plan)
+        if key is not None and answer.status_code == HTTPStatus.OK:
+            tokens = Preview.model_validate_json(bytes(answer.body)).tokens
+            await run_sync(gateway.quotas.charge_preview, key, tokens)
+        return answer
+
+    @router.post("/v1/plan", tags=["training"], responses={200: {"model": Plan}})
+    async def plan_training(asked: PlannedJob, project: Project, request: Request) -> Response:
+        """What a training or an evaluation would take: tokens, steps, memory and seconds. Nothing is run."""
+        plan = PlanRequest(**dict(asked), project=project)
+        return await _ask(request, "trainer", settings.trainer_url, "/v1/plan", plan)
 
 
 def wider_bodies(settings: GatewaySettings) -> dict[str, int]:
@@ -131,21 +163,35 @@ async def relaying(api: FastAPI) -> AsyncIterator[None]:
 
 def _route(relay: Relay, address: str | None) -> Any:
     async def pass_on(request: Request) -> Response:
-        if address is None:
-            raise ServiceUnavailable(
-                f"this gateway was not told where the {relay.service} service is: an administrator sets "
-                f"GAMUT_{relay.service.upper()}_URL"
-            )
-        client: httpx.AsyncClient = request.app.state.relay
         headers = {name: value for name in PASSED_ON if (value := request.headers.get(name))}
-        try:
-            found = await client.post(
-                address.rstrip("/") + relay.path, content=request.stream(), headers=headers
-            )
-        except httpx.TransportError as error:
-            raise ServiceUnavailable(
-                f"the {relay.service} service does not answer ({type(error).__name__}): try again in a moment"
-            ) from error
-        return Response(found.content, found.status_code, media_type=found.headers.get("content-type"))
+        return await _send(request, relay.service, address, relay.path, request.stream(), headers)
 
     return pass_on
+
+
+async def _ask(request: Request, service: str, address: str | None, path: str, body: BaseModel) -> Response:
+    content = body.model_dump_json().encode()
+    return await _send(request, service, address, path, content, {"content-type": "application/json"})
+
+
+async def _send(
+    request: Request,
+    service: str,
+    address: str | None,
+    path: str,
+    content: bytes | AsyncIterator[bytes],
+    headers: dict[str, str],
+) -> Response:
+    if address is None:
+        raise ServiceUnavailable(
+            f"this gateway was not told where the {service} service is: an administrator sets "
+            f"GAMUT_{service.upper()}_URL"
+        )
+    client: httpx.AsyncClient = request.app.state.relay
+    try:
+        found = await client.post(address.rstrip("/") + path, content=content, headers=headers)
+    except httpx.TransportError as error:
+        raise ServiceUnavailable(
+            f"the {service} service does not answer ({type(error).__name__}): try again in a moment"
+        ) from error
+    return Response(found.content, found.status_code, media_type=found.headers.get("content-type"))

@@ -8,15 +8,17 @@ and the portions' results again, until `kept` are left. Then one sentence for ea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.agent.asking import Interviewer, clipped
+from services.generator.budget import Spending
 from services.generator.chance import Chance
 from services.generator.engine.asking import Ask
-from services.generator.engine.stage import Draft, Refusal, Reject, Sample, Stage, origin
+from services.generator.engine.stage import Draft, Refusal, Reject, Sample, origin
+from services.generator.paid import PaidStage
 from services.generator.strategies.json_answers import json_in, schema_of
 from services.generator.strategies.parse import Unparsable
 
@@ -65,7 +67,7 @@ class Sentence(BaseModel):
 Kind = Literal["metadata", "metrics"]
 
 
-class CriteriaStage(Stage):
+class CriteriaStage(PaidStage):
     """The M prompts. A row is what one answer noticed."""
 
     name = "criteria"
@@ -79,10 +81,10 @@ class CriteriaStage(Stage):
         shown: int,
         max_characters: int,
         seed: int,
-        spent: Callable[[], str] = lambda: "",
+        spending: Spending,
     ) -> None:
+        super().__init__(spending)
         self.wanted = runs
-        self._spent = spent
         self.max_candidates = 4 * runs + 20
         self._texts = texts
         self._interviewer = interviewer
@@ -96,7 +98,7 @@ class CriteriaStage(Stage):
             "texts": [clipped(text, self._max_characters) for text in chance.sample(self._texts, self._shown)]
         }
 
-    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+    async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
         schema = schema_of(Noticed)
         call, answer = await self._interviewer.ask(
             ask, "agent_criteria", self._variables(number), schema, number
@@ -107,9 +109,6 @@ class CriteriaStage(Stage):
         except (ValidationError, Unparsable) as error:
             return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
         return [Draft(noticed.model_dump(), answer.text, where)]
-
-    def enough(self) -> str:
-        return self._spent()
 
     def outline(self, samples: int) -> Sequence[Sample]:
         call = self._interviewer.call("agent_criteria", self._variables(0), schema_of(Noticed), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +16,19 @@ from services.generator.agent.clustering import (
     to_verify,
 )
 from services.generator.agent.score import RunningMean, run_score
+from services.generator.budget import Spending
 from services.generator.calls import Answer, Call
 from services.generator.chance import Chance
 from services.generator.engine.asking import Ask
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
+from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, origin
+from services.generator.paid import PaidStage
 from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """`samples` = K, `runs` = N; `interval_width` and `min_runs` are the early stop; `spent` the budget."""
+    """`samples` = K, `runs` = N; `interval_width` and `min_runs` are the early stop."""
 
     samples: int
     runs: int
@@ -35,10 +37,9 @@ class RunSettings:
     min_runs: int
     max_characters: int
     seed: int
-    spent: Callable[[], str]
 
 
-class ClusterRuns(Stage):
+class ClusterRuns(PaidStage):
     """A row is one run: which texts, which clusters, which were valid, and the score. Runs that cannot be
     read are rejects; they are counted, and another run is made in their place."""
 
@@ -46,8 +47,15 @@ class ClusterRuns(Stage):
     needs_rows = True
 
     def __init__(
-        self, texts: Sequence[str], criteria: Sequence[str], interviewer: Interviewer, settings: RunSettings
+        self,
+        texts: Sequence[str],
+        criteria: Sequence[str],
+        interviewer: Interviewer,
+        settings: RunSettings,
+        spending: Spending,
     ) -> None:
+        super().__init__(spending)
+        self.calls_each = 1 + settings.verify
         self.wanted = settings.runs
         self.max_candidates = 2 * settings.runs + 20
         self._texts = texts
@@ -57,7 +65,7 @@ class ClusterRuns(Stage):
         self._samples = min(settings.samples, len(texts))
         self.mean = RunningMean()
 
-    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+    async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
         chosen = self._chosen(number)
         call, answer = await self._interviewer.ask(
             ask, "agent_cluster", *self._cluster_prompt(chosen), number
@@ -126,12 +134,12 @@ class ClusterRuns(Stage):
         for row in rows:
             self.mean.add(row["score"])
 
-    def enough(self) -> str:
+    def enough(self, decided: int) -> str:
         settings = self._settings
         narrow = settings.interval_width is not None and self.mean.count >= settings.min_runs
         if narrow and 2 * self.mean.half_width() < (settings.interval_width or 0.0):
             return f"the interval is narrower than {settings.interval_width:g}"
-        return settings.spent()
+        return super().enough(decided)
 
     def outline(self, samples: int) -> Sequence[Sample]:
         chosen = self._chosen(0)

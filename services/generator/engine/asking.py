@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from services.generator.calls import Answer, Call
 from services.generator.journal import Journal
 from services.generator.sources.router import Router
 
+Issue = Callable[[Call], Awaitable[Answer]]
+Pay = Callable[[Call, Issue], Awaitable[Answer]]
+"""Issues a call that has no answer yet, when it is paid for."""
+
 
 class Ask(Protocol):
     """The answer to a call. Raises `SourceError` (this call is refused), or `NoSource` or `Refusing` (the
     job cannot go on)."""
 
-    async def __call__(self, call: Call) -> Answer: ...
+    async def __call__(self, call: Call, pay: Pay | None = None) -> Answer: ...
 
 
 class Asker:
@@ -25,7 +30,7 @@ class Asker:
         self._router = router
         self._under_way: dict[bytes, asyncio.Future[None] | None] = {}
 
-    async def __call__(self, call: Call) -> Answer:
+    async def __call__(self, call: Call, pay: Pay | None = None) -> Answer:
         key = call.key()
         while key in self._under_way:
             other = self._under_way[key]
@@ -38,7 +43,7 @@ class Asker:
             if kept is not None:
                 self._router.ledger.account(kept.source).reused += 1
                 return kept
-            answer = await self._router.ask(call)
+            answer = await (self._router.ask(call) if pay is None else pay(call, self._router.ask))
             answer.key = key
             self._journal.append(key, answer)
             return answer

@@ -56,8 +56,9 @@ class Record:
         self._names = saved["names"]
         progress = saved["progress"]
         self.progress = Progress(**{**progress, "refused": Counter(progress["refused"])})
-        for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
-            judge.load_state([await self._parts.get(name) for name in names])
+        if self.progress.accepted < self._stage.wanted:  # a filter that judges no more needs no memory
+            for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
+                judge.load_state([await self._parts.get(name) for name in names])
         if self._stage.needs_rows:
             self._stage.restore([row async for row in self.rows()])
 

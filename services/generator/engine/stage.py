@@ -133,8 +133,9 @@ class Stage(ABC):
         for judge in self.filters:
             judge.accepted(draft)
 
-    def enough(self) -> str:
-        """Why the stage may end before it has all its rows; "" while it may not."""
+    def enough(self, decided: int) -> str:
+        """Why the stage may end with so many candidates decided, before it has all its rows; "" while it may
+        not."""
         return ""
 
     def restore(self, rows: Sequence[Row]) -> None:  # noqa: B027

@@ -4,158 +4,172 @@ Deciding in order is what makes a run repeatable: which of two near-duplicates s
 first N, does not depend on which server was faster. It costs nothing in rate, because what waits to be
 decided is a buffer and not a barrier: as long as undecided candidates might still be refused, no more are
 issued than could be needed (nothing is paid for and thrown away), and a freed place is refilled at once.
+
+Several stages (the levels of a ladder) are one stream: places that a stage cannot use go to the next one, so
+that the sources stay busy from the first call of the first level to the last of the last. A stage is opened
+when the ones before it begin to run out of candidates, and let go of when its last row is there: memory
+holds what two of them need.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from services.generator.engine.asking import Ask
+from services.generator.engine.line import Line, Result
 from services.generator.engine.record import Record
-from services.generator.engine.stage import Draft, Refusal, Reject, Stage
+from services.generator.engine.stage import Refusal, Reject, Stage
 from services.generator.sources.errors import SourceError
 
 COMMIT_SECONDS = 5.0
 COMMIT_DECISIONS = 20_000
 GLANCE_SECONDS = 0.5
 SURPLUS_SECONDS = 60.0
-AHEAD = 1.1
-"""Calls under way, in multiples of what the sources take at once: a few wait, so that no place stays
-empty."""
-AHEAD_WITH_PREFIXES = 4.0
-"""The same where calls wait for the leader of their prefix."""
 BUFFER = 8.0
-"""Candidates begun and not yet decided, in the same multiples: one slow answer must not stop the others."""
-
-Outcome = Sequence[Draft | Reject]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a stage ended: `short` says why it has fewer rows than wanted ("" when it has them all)."""
-
-    accepted: int
-    candidates: int
-    short: str = ""
+"""Candidates begun and not yet decided, in multiples of what the sources take at once: one slow answer must
+not stop the others. The next stage is opened when fewer than that are left to begin."""
 
 
 class Stream:
-    """Runs one stage to exactly `wanted` rows.
+    """Runs stages to exactly `wanted` rows each, the first of them first.
 
-    `capacity` tells how many calls the sources take at once; `tick` is called after every round of decisions
-    with the stage's record: it reports progress, and raises to stop the job.
+    `opened` gives a stage's record, taken up where an earlier run left it. `capacity` tells how many calls
+    the sources take at once; `tick` is called after every round of decisions: it reports progress, and raises
+    to stop the job.
     """
 
     def __init__(
         self,
-        stage: Stage,
-        record: Record,
+        stages: Iterable[Stage],
+        opened: Callable[[Stage], Awaitable[Record]],
         ask: Ask,
         *,
         capacity: Callable[[], int],
-        tick: Callable[[Record], None] = lambda record: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
-        self._stage = stage
-        self._record = record
+        self._unopened = deque(stages)
+        self._opened = opened
         self._ask = ask
         self._capacity = capacity
         self._tick = tick
-        self._ready: dict[int, Outcome] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lines: list[Line] = []
+        self._out = self._undecided = 0
+        self._ended: list[tuple[Result, Record]] = []
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
-        self._server_said = ""
         self._finishing = False
-        self._ahead = AHEAD_WITH_PREFIXES if stage.shares_prefixes else AHEAD
 
-    async def run(self) -> Result:
+    async def run(self) -> list[tuple[Result, Record]]:
+        """How each stage ended, with its record. The first that falls short is the last: those after it are
+        not paid for."""
         self._loop = asyncio.get_running_loop()
-        self._next = self._record.progress.decided
         self._committed_at = self._loop.time()
         try:
-            while not self._finished():
+            while await self._go_on():
                 self._issue()
                 await self._news()
-                self._decide()
-                self._tick(self._record)
+                for line in self._lines:
+                    line.decide()
+                self._undecided = sum(line.undecided for line in self._lines)
+                self._tick()
                 await self._commit_if_due()
-            self._finishing = True
-            await self._keep_surplus()
         finally:
             self._finishing = True
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._record.commit()
-        return self._result()
+            await self._cancel(self._lines)
+            for line in self._lines:
+                await _commit(line)
+        return self._ended
 
-    def _finished(self) -> bool:
-        return self._complete() or self._record.progress.decided >= self._stage.max_candidates
+    async def _go_on(self) -> bool:
+        """Open the next stages when it is time, let go of those that have ended; False when all is done."""
+        while self._unopened and self._runs_out():
+            stage = self._unopened.popleft()
+            self._lines.append(Line(stage, await self._opened(stage)))
+        while self._lines and (first := self._lines[0]).finished:
+            if first.tasks and not all(line.finished for line in self._lines):
+                return True  # its last candidates come while the others go on
+            await self._close(first)
+            if self._ended[-1][0].short:
+                self._finishing = True
+                await self._land(self._lines)
+                return False
+        return bool(self._lines)
 
-    def _complete(self) -> bool:
-        return self._record.progress.accepted >= self._stage.wanted or bool(self._stage.enough())
+    def _runs_out(self) -> bool:
+        left = sum(line.wants() * line.stage.calls_at_once for line in self._lines)
+        return left < BUFFER * (self._capacity() or 1)
+
+    async def _close(self, line: Line) -> None:
+        """Everything of the stage is durable, and what its filters remember is forgotten."""
+        await self._land([line])
+        await self._cancel([line])
+        line.keep_surplus()
+        await _commit(line)
+        line.stage.filters = ()
+        self._lines.remove(line)
+        self._undecided -= line.undecided
+        self._ended.append((line.result(), line.record))
+
+    async def _land(self, lines: Sequence[Line]) -> None:
+        """Wait for what is out, for it is paid for; not for a source that has died with it."""
+        end = self._loop.time() + SURPLUS_SECONDS
+        while (tasks := _tasks(lines)) and (left := end - self._loop.time()) > 0:
+            await asyncio.wait(tasks, timeout=min(left, GLANCE_SECONDS))
+            self._tick()
+
+    @staticmethod
+    async def _cancel(lines: Sequence[Line]) -> None:
+        tasks = _tasks(lines)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _issue(self) -> None:
         """Start as many candidates as could be needed and as the sources and the buffer allow."""
-        stage, progress = self._stage, self._record.progress
-        undecided = self._next - progress.decided
-        missing = stage.wanted - progress.accepted
-        if stage.rows_each > 1:
-            missing = math.ceil(missing / self._rows_each())
-        places = (self._capacity() or 1) / stage.calls_at_once
-        room = min(
-            missing - undecided,
-            int(places * self._ahead) + 2 - len(self._tasks),
-            int(places * BUFFER) + 1 - undecided,
-            stage.max_candidates - self._next,
-        )
-        if stage.lookback:
-            room = min(room, stage.lookback - undecided)
-        for _ in range(room):
-            task = self._loop.create_task(self._make(self._next, self._history(self._next)))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-            self._next += 1
+        places = self._capacity() or 1
+        for line in self._lines:
+            wanted = line.wants()
+            if wanted <= 0:
+                continue
+            room = min(
+                wanted,
+                int(places * line.ahead) + 2 - self._out,
+                int(places * BUFFER / line.stage.calls_at_once) + 1 - self._undecided,
+            )
+            for _ in range(room):
+                self._start(line)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A place is free: fill it at once, whether or not the candidate could be decided yet."""
-        self._tasks.discard(task)
-        if not self._finishing:
-            self._issue()
+    def _start(self, line: Line) -> None:
+        number = line.next
+        line.tasks[number] = self._loop.create_task(self._make(line, number, line.history(number)))
+        line.next += 1
+        self._out += 1
+        self._undecided += 1
 
-    def _rows_each(self) -> float:
-        """Rows that a candidate brings: as announced at first, then as observed."""
-        progress = self._record.progress
-        return max(1.0, progress.accepted / progress.decided) if progress.decided else self._stage.rows_each
-
-    def _history(self, number: int) -> int:
-        """Rows accepted when candidate `number` − lookback was decided."""
-        lookback, history = self._stage.lookback, self._record.progress.history
-        if not lookback or number < lookback:
-            return 0
-        oldest = self._record.progress.decided - len(history)
-        return history[number - lookback - oldest]
-
-    async def _make(self, number: int, history: int) -> None:
+    async def _make(self, line: Line, number: int, history: int) -> None:
+        """A candidate. Its place is filled as soon as it is free, whether or not it could be decided yet."""
         try:
-            self._ready[number] = await self._stage.candidate(number, self._ask, history)
+            line.ready[number] = await line.stage.candidate(number, self._ask, history)
         except SourceError as error:
-            self._ready[number] = [Reject(Refusal.SOURCE_REFUSED, str(error))]
+            line.ready[number] = [Reject(Refusal.SOURCE_REFUSED, str(error))]
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self._failure = self._failure or error
             self._changed.set()
-            return
-        if number == self._record.progress.decided:
+        finally:
+            del line.tasks[number]
+            self._out -= 1
+        if number == line.record.progress.decided:
             self._changed.set()
+        if self._failure is None and not self._finishing:
+            self._issue()
 
     async def _news(self) -> None:
-        """Wait until the next candidate in line is there; now and then look up anyway, to notice a stop."""
-        if self._record.progress.decided not in self._ready and self._failure is None:
+        """Wait until the next candidate of a line is there; now and then look up anyway, to notice a stop."""
+        if self._failure is None and not any(line.has_news for line in self._lines):
             self._changed.clear()
             glance = self._loop.call_later(GLANCE_SECONDS, self._changed.set)
             await self._changed.wait()
@@ -163,59 +177,19 @@ class Stream:
         if self._failure is not None:
             raise self._failure
 
-    def _decide(self) -> None:
-        """Judge every candidate that is next in line."""
-        progress = self._record.progress
-        while not self._finished() and progress.decided in self._ready:
-            number = progress.decided
-            for outcome in self._ready.pop(number):
-                self._judge(outcome, number)
-            progress.decided += 1
-            if self._stage.lookback:
-                progress.history = [*progress.history[-(self._stage.lookback - 1) :], progress.accepted]
-
-    def _judge(self, outcome: Draft | Reject, number: int) -> None:
-        if isinstance(outcome, Reject):
-            if outcome.reason is Refusal.SOURCE_REFUSED:
-                self._server_said = outcome.detail
-            self._record.reject(outcome, number)
-            return
-        refused = self._stage.judge(outcome)
-        if refused is None and self._complete():
-            refused = Reject(Refusal.SURPLUS, "enough rows were there already", outcome.text, outcome.origin)
-        if refused is not None:
-            self._record.reject(refused, number)
-            return
-        self._stage.accepted(outcome)
-        self._record.accept(outcome, number)
-
-    async def _keep_surplus(self) -> None:
-        """Candidates that were under way when the last row came: paid for, so kept, as rejects. A source
-        that has died meanwhile is not waited for."""
-        end = self._loop.time() + SURPLUS_SECONDS
-        while self._tasks and (left := end - self._loop.time()) > 0:
-            await asyncio.wait(self._tasks, timeout=min(left, GLANCE_SECONDS))
-            self._tick(self._record)
-        for number in sorted(self._ready):
-            for outcome in self._ready[number]:
-                self._judge(outcome, number)
-
     async def _commit_if_due(self) -> None:
+        uncommitted = sum(line.record.uncommitted for line in self._lines)
         due = self._loop.time() - self._committed_at >= COMMIT_SECONDS
-        if self._record.uncommitted and (due or self._record.uncommitted >= COMMIT_DECISIONS):
-            await self._record.commit()
+        if uncommitted and (due or uncommitted >= COMMIT_DECISIONS):
+            for line in self._lines:
+                await _commit(line)
             self._committed_at = self._loop.time()
 
-    def _result(self) -> Result:
-        progress = self._record.progress
-        short = ""
-        if not self._complete():
-            reasons = ", ".join(f"{count} {reason}" for reason, count in progress.refused.most_common())
-            short = (
-                f"{self._stage.name}: {progress.accepted} of {self._stage.wanted} rows after "
-                f"{progress.decided} candidates (the limit is {self._stage.max_candidates}); refused: "
-                f"{reasons or 'none'}. Raise max_candidates, or loosen what refuses most."
-            )
-            if self._server_said:
-                short += f" The last refusal by a source: {self._server_said}"
-        return Result(progress.accepted, progress.decided, short)
+
+async def _commit(line: Line) -> None:
+    if line.record.uncommitted:
+        await line.record.commit()
+
+
+def _tasks(lines: Sequence[Line]) -> list[asyncio.Task[None]]:
+    return [task for line in lines for task in line.tasks.values()]

@@ -10,7 +10,7 @@ taken for zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from math import exp, log
@@ -18,9 +18,11 @@ from typing import Any
 
 from services.generator.agent.asking import Interviewer, clipped
 from services.generator.agent.score import RunningMean
+from services.generator.budget import Spending
 from services.generator.calls import Call
 from services.generator.engine.asking import Ask
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
+from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, origin
+from services.generator.paid import PaidStage
 
 LETTERS = ("A", "B")
 _DECORATION = " \t\n\"'“”*.():[]▁Ġ"
@@ -60,7 +62,7 @@ def preference(alternatives: Mapping[str, float] | None) -> float | None:
     return 1 / (1 + exp(log(mass["B"]) - log(mass["A"])))
 
 
-class Preferences(Stage):
+class Preferences(PaidStage):
     """A row is one comparison with P(A) and P(B) normalised; those without a letter are rejects."""
 
     name = "comparisons"
@@ -74,19 +76,19 @@ class Preferences(Stage):
         *,
         alternatives: int,
         max_characters: int,
-        spent: Callable[[], str],
+        spending: Spending,
     ) -> None:
         """`texts` by (candidate, key)."""
+        super().__init__(spending)
         self.wanted = self.max_candidates = len(compared)
         self._compared = compared
         self._texts = texts
         params = replace(interviewer.params, temperature=1.0, top_p=1.0, max_tokens=1, logprobs=alternatives)
         self._interviewer = replace(interviewer, params=params, structured=False)
         self._max_characters = max_characters
-        self._spent = spent
         self.scores = Scores()
 
-    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+    async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
         compared = self._compared[number]
         call = self._call(compared)
         answer = await ask(call)
@@ -113,9 +115,6 @@ class Preferences(Stage):
     def restore(self, rows: Sequence[Row]) -> None:
         for row in rows:
             self.scores.add(row)
-
-    def enough(self) -> str:
-        return self._spent()
 
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)

@@ -7,7 +7,7 @@ with both ratings, with Wilson's interval.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from statistics import NormalDist
@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.agent.asking import Interviewer
 from services.generator.agent.score import RunningMean
+from services.generator.budget import Spending
 from services.generator.engine.asking import Ask
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
+from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample
+from services.generator.paid import PaidStage
 from services.generator.sources.errors import SourceError
 from services.generator.strategies.json_answers import json_in, schema_of
 from services.generator.strategies.parse import Unparsable
@@ -42,7 +44,7 @@ class Judged:
     text: str
 
 
-class Ratings(Stage):
+class Ratings(PaidStage):
     """One candidate is one row with all its ratings; every row is accepted, failures and all."""
 
     name = "ratings"
@@ -55,17 +57,18 @@ class Ratings(Stage):
         interviewer: Interviewer,
         *,
         tries: int,
-        spent: Callable[[], str],
+        spending: Spending,
     ) -> None:
+        super().__init__(spending)
+        self.calls_each = tries * len(aspects)
         self.wanted = self.max_candidates = len(judged)
         self._judged = judged
         self._aspects = aspects
         self._interviewer = interviewer
         self._tries = tries
-        self._spent = spent
         self.tally = Tally()
 
-    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+    async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
         judged = self._judged[number]
         row: Row = {"row": judged.id}
         rejects: list[Draft | Reject] = []
@@ -101,9 +104,6 @@ class Ratings(Stage):
     def restore(self, rows: Sequence[Row]) -> None:
         for row in rows:
             self.tally.add(row)
-
-    def enough(self) -> str:
-        return self._spent()
 
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)

@@ -11,8 +11,9 @@ from services.generator.engine.record import Record
 from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
 from services.generator.jobs import GenerationJob, refused
+from services.generator.lengths import length_counter
 from services.generator.reading import read_inputs
-from services.generator.rows import Recipe, levels_of, stage_for
+from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
 from services.generator.session import Session
 from services.generator.settings import GeneratorSettings
 from shared.contracts.generation import GenerationRequest
@@ -28,7 +29,9 @@ def make_dataset(
     Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
     """
     job = GenerationJob(workspace, settings, request.sources, request.seed, request.operation)
-    recipe = Recipe(request, read_inputs(request, workspace.input), job.targets)
+    inputs = read_inputs(request, workspace.input)
+    count = length_counter(request, settings.registry(), seed_texts(request, inputs))
+    recipe = Recipe(request, inputs, job.targets, count)
 
     async def work(session: Session) -> dict[str, Any]:
         if request.dial is not None:
@@ -56,10 +59,10 @@ def make_dataset(
 
 
 async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
-    ended = [await session.run(stage) for stage in stages]
-    shorts = [result.short for result, _ in ended if result.short]
-    if shorts:
-        raise CandidatesExhausted(" ".join(shorts))
+    ended = await session.run_all(stages)
+    last, _ = ended[-1]
+    if last.short:
+        raise CandidatesExhausted(last.short)
     return [record for _, record in ended]
 
 

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from services.generator.agent.asking import Interviewer
 from services.generator.agent.criteria import CriteriaStage, gather_criteria
 from services.generator.agent.runs import ClusterRuns, RunSettings
-from services.generator.budget import Spending
+from services.generator.budget import Overspent, Spending
 from services.generator.calls import Params
 from services.generator.chance import Chance
+from services.generator.engine.line import Result
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Refusal, Stage
-from services.generator.engine.stream import Result
 from services.generator.errors import BudgetExhausted, CandidatesExhausted
 from services.generator.jobs import GenerationJob, refused
 from services.generator.judges.preference import Preferences, comparisons
@@ -51,12 +51,12 @@ def measure_clusters(
     job.unit = "runs"
 
     async def work(session: Session) -> dict[str, Any]:
-        spending = Spending(request.budget, session.ledger)
+        spending = job.spending(request.budget, session.ledger)
         criteria, asked = await _criteria(request, session, texts, interviewer, spending)
-        stage = ClusterRuns(texts, criteria, interviewer, run_settings(request, spending))
+        stage = ClusterRuns(texts, criteria, interviewer, run_settings(request), spending)
         result, runs = await session.run(stage)
-        if runs.progress.accepted == 0 and spending.spent():
-            raise BudgetExhausted(f"no clustering was made: {spending.spent()}. Allow more.")
+        if runs.progress.accepted == 0 and spending.spent:
+            raise BudgetExhausted(f"no clustering was made: {spending.spent}. Allow more.")
         if runs.progress.accepted == 0:
             raise CandidatesExhausted(result.short)
         await job.write("runs.jsonl", [runs], "rows")
@@ -72,14 +72,14 @@ def measure_clusters(
             "deviation": stage.mean.deviation,
             "samples": min(request.samples, len(texts)),
             "parse_failures": refused(made).get(Refusal.PARSE, 0),
-            "stopped_by": stage.enough() or result.short or "all runs made",
+            "stopped_by": stage.enough(runs.progress.decided) or result.short or "all runs made",
         }
         return _written(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
 
     return dict(job.run(work))
 
 
-def run_settings(request: ClusterAgentRequest, spending: Spending) -> RunSettings:
+def run_settings(request: ClusterAgentRequest) -> RunSettings:
     return RunSettings(
         samples=request.samples,
         runs=request.runs,
@@ -88,7 +88,6 @@ def run_settings(request: ClusterAgentRequest, spending: Spending) -> RunSetting
         min_runs=request.min_runs,
         max_characters=request.max_characters,
         seed=request.seed,
-        spent=spending.spent,
     )
 
 
@@ -108,17 +107,20 @@ async def _criteria(
         shown=request.criteria_samples,
         max_characters=request.max_characters,
         seed=request.seed,
-        spent=spending.spent,
+        spending=spending,
     )
     record = await _complete(stage, session)
     if record.progress.accepted < stage.wanted:
         raise BudgetExhausted(
-            f"{spending.spent()}, and {record.progress.accepted} of {stage.wanted} answers that criteria are "
+            f"{spending.spent}, and {record.progress.accepted} of {stage.wanted} answers that criteria are "
             "made from are there. Allow more, lower criteria_runs, or give criteria."
         )
     noticed = [row async for row in record.rows()]
     try:
-        return await gather_criteria(noticed, interviewer, session.ask, request.kept), record
+        ask = spending.singly(session.ask)
+        return await gather_criteria(noticed, interviewer, ask, request.kept), record
+    except Overspent as error:
+        raise BudgetExhausted(f"{error}, and the criteria are not gathered yet. Allow more.") from error
     except Unparsable as error:
         raise CandidatesExhausted(
             f"the criteria could not be gathered: {error}. Try a stronger model."
@@ -142,15 +144,15 @@ def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorS
     job.unit = "rows"
 
     async def work(session: Session) -> dict[str, Any]:
-        spending = Spending(request.budget, session.ledger)
-        stage = Ratings(judged, request.aspects, interviewer, tries=request.tries, spent=spending.spent)
+        spending = job.spending(request.budget, session.ledger)
+        stage = Ratings(judged, request.aspects, interviewer, tries=request.tries, spending=spending)
         _, record = await session.run(stage)
         await job.write("ratings.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
         values = {
             **stage.tally.summary(request.aspects, request.danger_from),
             "rows": record.progress.accepted,
-            "stopped_by": spending.spent() or "all rows rated",
+            "stopped_by": spending.spent or "all rows rated",
         }
         return _written(workspace, session, values, {"danger_from": request.danger_from})
 
@@ -170,14 +172,14 @@ def measure_preference(
     job.unit = "comparisons"
 
     async def work(session: Session) -> dict[str, Any]:
-        spending = Spending(request.budget, session.ledger)
+        spending = job.spending(request.budget, session.ledger)
         stage = Preferences(
             compared,
             texts,
             interviewer,
             alternatives=request.alternatives,
             max_characters=request.max_characters,
-            spent=spending.spent,
+            spending=spending,
         )
         _, record = await session.run(stage)
         await job.write("comparisons.jsonl", [record], "rows")
@@ -187,7 +189,7 @@ def measure_preference(
             "comparisons": record.progress.accepted,
             "parse_failures": refused([record]).get(Refusal.PARSE, 0),
             "prompts": len(chosen),
-            "stopped_by": spending.spent() or "all comparisons made",
+            "stopped_by": spending.spent or "all comparisons made",
         }
         return _written(
             workspace,

@@ -118,6 +118,7 @@ class SimulatedServer:
         app.router.add_post("/v1/completions", self._complete)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/tokenize", self._tokenize)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/counts", self._counted)
         app.on_startup.append(self._start)
@@ -136,6 +137,10 @@ class SimulatedServer:
             return self._drop(request)
         data = [{"id": name, "object": "model"} for name in self.behaviour.models]
         return _json({"object": "list", "data": data})
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        """As vLLM has it; tokens are what the completions count (words, here)."""
+        return _json({"count": len((await request.json())["prompt"].split(" "))})
 
     async def _metrics(self, request: web.Request) -> web.Response:
         page = (

@@ -90,7 +90,7 @@ _COMMON = [
 _TOPIC = re.compile(r"(?:^Topic: |topic of the new text: |question is about: |The topics?: )(.+)$", re.M)
 _COUNT = re.compile(r"exactly (\d+) sentences|[Ll]ist (\d+)")
 _GROUP = re.compile(r"^Group (\d+), ", re.M)
-_LENGTH = re.compile(r"about (\d+) words")
+_LENGTH = re.compile(r"about (\d+) (?:words|tokens)")
 
 
 def digest(*parts: object) -> int:

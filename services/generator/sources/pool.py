@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
@@ -134,7 +135,9 @@ class Pool:
         self._busy: set[_Connection] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> Coroutine[Any, Any, Reply]:
         prefix = self._prefix.get(path)
         if prefix is None:
             prefix = self._prefix[path] = (
@@ -142,8 +145,8 @@ class Pool:
             ).encode("latin-1")
         if headers:
             more = "".join(f"\r\n{name}: {value}" for name, value in headers.items()).encode("latin-1")
-            return await self._send(b"%b%d%b\r\n\r\n%b" % (prefix, len(body), more, body))
-        return await self._send(b"%b%d\r\n\r\n%b" % (prefix, len(body), body))
+            return self._send(b"%b%d%b\r\n\r\n%b" % (prefix, len(body), more, body))
+        return self._send(b"%b%d\r\n\r\n%b" % (prefix, len(body), body))
 
     async def get(self, path: str) -> Reply:
         return await self._send(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode("latin-1"))

@@ -47,7 +47,7 @@ class SourceSpec(BaseModel):
     price_out: Decimal = Field(default=Decimal(0), ge=0, description="Per million tokens.")
     currency: str = Field(default="USD", min_length=3, max_length=3)
     tokenizer: Path | None = Field(
-        default=None, description="The model's tokenizer.json, for exact estimates."
+        default=None, description="The model's tokenizer.json: exact estimates, lengths in its tokens."
     )
     max_model_tokens: int | None = Field(
         default=None, ge=1, description="The context window, when it is known."

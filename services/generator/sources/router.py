@@ -119,17 +119,22 @@ class Router:
             self._judge(call, last)
             raise
 
-    async def _once(self, call: Call) -> Answer:
+    def _once(self, call: Call) -> Coroutine[Any, Any, Answer]:
         peers = self._peers.get(call.model)
         if peers is None:
             raise NoSource(
                 str(call.model), {"sources": f"none of {[lane.name for lane in self.lanes]} serves it"}
             )
         if call.prefix:
-            return await self._led(call, peers)
+            return self._led(call, peers)
         lane = peers.roomiest(self._loop.time()) if not peers.waiters else None
-        if lane is not None:
-            lane.in_flight += 1
+        if lane is None:
+            return self._queued(call, peers)
+        lane.in_flight += 1
+        return self._send(call, lane, peers)
+
+    async def _queued(self, call: Call, peers: Peers) -> Answer:
+        lane = None
         while lane is None:
             lane = await self._wait(peers, peers.waiters)
         return await self._send(call, lane, peers)

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 MAX_ANSWER_BYTES = 64 << 20
@@ -30,7 +30,9 @@ class Reply:
 class Transport(Protocol):
     """One server; `path` is from its root. Failures are `SourceError` with `dead`, `timeout` or `cut`."""
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply: ...
+    def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> Coroutine[Any, Any, Reply]: ...
 
     async def get(self, path: str) -> Reply: ...
 

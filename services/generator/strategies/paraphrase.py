@@ -29,6 +29,7 @@ from services.generator.strategies.common import Example, Target, Targets, draft
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.strategies.topic_identity import normalised
+from services.generator.tokens import TokenCounter
 
 VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 
@@ -48,7 +49,7 @@ class ParaphraseSettings:
     examples_per_prompt: int
     parse: Callable[[str, str], dict[str, Any]]
     text_of: Callable[[dict[str, Any]], str]
-    count_words: Callable[[str], int]
+    count: TokenCounter
     filters: Callable[[], Sequence[Filter]]
     question_filters: Sequence[Filter] = ()
     parse_question: Callable[[str], str] = question_only
@@ -160,7 +161,8 @@ class Paraphrase(Stage):
             "topic": "",
             "context": context,
             "examples": others,
-            "length": settings.count_words(chance.choice(others)["text"]) if others else 0,
+            "length": settings.count(chance.choice(others)["text"]) if others else 0,
+            "length_unit": settings.count.unit,
             "sentences": 0,
             "schema": settings.schema or {},
         }

@@ -35,6 +35,12 @@ class BadTemplate(ValueError):
 class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A column before anything else that a mapping has: rows may have one that is called `items`."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Fields of mappings, and what Jinja's own `loop` shows; no methods, no inner life of objects."""
         return not callable(value) and not attr.startswith("_")

@@ -19,7 +19,7 @@ from services.generator.strategies.common import Example, Targets, draft_of
 from services.generator.strategies.prompts import Prompts
 from services.generator.strategies.topic_turns import TopicTurns
 
-VARIABLES = frozenset({"task", "topic", "examples", "length", "sentences"})
+VARIABLES = frozenset({"task", "topic", "examples", "length", "length_unit", "sentences"})
 QA_VARIABLES = VARIABLES | {"context", "schema"}
 
 
@@ -35,7 +35,9 @@ class TopicGuidedSettings:
     parse: Callable[[str, str], dict[str, Any]]
     """(answer, context id) → row."""
     text_of: Callable[[dict[str, Any]], str]
-    count_words: Callable[[str], int]
+    lengths: Sequence[int]
+    """Of the examples, in `length_unit` (words or tokens)."""
+    length_unit: str
     schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,7 +66,6 @@ class TopicGuided(Stage):
         self.filters = filters
         self._topics = topics
         self._examples = examples
-        self._lengths = [settings.count_words(example["text"]) for example in examples]
         self._targets = targets
         self._params = params.held_to(settings.schema)
         self._prompts = prompts
@@ -114,11 +115,12 @@ class TopicGuided(Stage):
         shown = chance.sample(self._examples, wanted)
         if context_id:  # an example about the same context would be copied
             shown = [example for example in shown if example.get("context_id") != context_id]
-        length = chance.choice(self._lengths) if self._lengths else 0
+        length = chance.choice(settings.lengths) if settings.lengths else 0
         variables = {
             "task": settings.task,
             "examples": shown,
             "length": length,
+            "length_unit": settings.length_unit,
             "sentences": settings.sentences,
         }
         if not context_id:

@@ -22,13 +22,16 @@ from numpy.typing import NDArray
 
 from services.metrics.intervals.interval import Interval, normal_quantile
 from services.metrics.problems import Unmeasurable, require_rows
-from services.metrics.semantic.moments import Moments
+from services.metrics.semantic.moments import second_moment
 from services.metrics.semantic.vectors import Vectors
-from services.metrics.semantic.vendi import score_of_spectrum
+from services.metrics.semantic.vendi import NEAR_ONE, score_of_spectrum
 
 
-def vendi_interval(vectors: Vectors, order: float = 1.0, *, level: float = 0.95) -> Interval:
-    """The interval of `vendi(vectors, order)` for n × d unit rows; n ≥ 2, order > 0.
+def vendi_interval(
+    vectors: Vectors, order: float = 1.0, *, value: float | None = None, level: float = 0.95
+) -> Interval:
+    """The interval of `vendi(vectors, order)`, or of that `value` where it is known, for n × d unit rows;
+    n ≥ 2, order > 0.
 
     For q < 1 a direction that no row of the sample has cannot be accounted for: such orders count rare
     directions most, and the interval is too narrow where many were missed.
@@ -37,27 +40,22 @@ def vendi_interval(vectors: Vectors, order: float = 1.0, *, level: float = 0.95)
     if order == 0:
         raise Unmeasurable("bad_order", "The Vendi score of order 0 counts dimensions: it has no interval.")
     z = normal_quantile(level)
-    moments = Moments.of(vectors)
-    eigenvalues, directions = np.linalg.eigh(moments.second / moments.count)
+    eigenvalues, directions = np.linalg.eigh(second_moment(vectors, exact=True) / len(vectors))
     kept = eigenvalues > eigenvalues[-1] * len(eigenvalues) * np.finfo(np.float64).eps
     eigenvalues = eigenvalues[kept] / eigenvalues[kept].sum()
-    entropy = math.log(score_of_spectrum(eigenvalues, order))
-    influence = _influence((vectors @ directions[:, kept]) ** 2, eigenvalues, order, entropy)
+    score = score_of_spectrum(eigenvalues, order)
+    influence = _influence((vectors @ directions[:, kept]) ** 2, eigenvalues, order, math.log(score))
     error = float(np.sqrt(np.square(influence).mean() / len(vectors)))
-    return Interval(
-        low=math.exp(entropy - z * error),
-        high=math.exp(entropy + z * error),
-        level=level,
-        method="influence",
-        standard_error=math.exp(entropy) * error,
-    )
+    value = score if value is None else value
+    low, high = value * math.exp(-z * error), value * math.exp(z * error)
+    return Interval(low, high, level, "influence", value * error)
 
 
 def _influence(
     squares: NDArray[np.float64], eigenvalues: NDArray[np.float64], order: float, entropy: float
 ) -> NDArray[np.float64]:
     """IF of each row from its squared coordinates along ρ's eigenvectors (n × r)."""
-    if order == 1:
+    if abs(order - 1) < NEAR_ONE:
         return np.asarray(-(squares @ np.log(eigenvalues)) - entropy)
     if order == math.inf:
         return np.asarray(1 - squares[:, -1] / eigenvalues[-1])

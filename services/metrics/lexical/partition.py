@@ -26,8 +26,8 @@ FEWEST_BITS = 4
 # More parts than this, and the scatter's write positions no longer fit the first-level cache and TLB.
 MOST_BITS, MOST_BITS_WITH_DOCUMENTS = 10, 8
 MOST_SLICES = 1 << MOST_BITS_WITH_DOCUMENTS
-# About this many n-grams to a part: its table then stays within the second-level cache.
-PART = 16384
+# About this many n-grams to a part: its table then stays within the first-level cache.
+PART = 2048
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from services.metrics.lexical.hashing import absorb, finish, hash_bytes, start, 
 # The high and low bit of each byte, for finding a zero byte among eight at once.
 HIGH_BITS = np.uint64(0x8080808080808080)
 LOW_BITS = np.uint64(0x0101010101010101)
-SPACES = np.uint64(0x2020202020202020)
+NOTHING = np.uint64(0)
 
 
 @compiled
@@ -63,22 +63,27 @@ def eight_bytes(data, i):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def scan_folded(folded, size, seed, hashes, count):  # type: ignore[no-untyped-def]
-    """Words of one folded ASCII text, eight bytes at a time; the number of tokens after it."""
+def scan_apart(padded, size, blanks, seed, hashes, count):  # type: ignore[no-untyped-def]
+    """What stands between blanks of one text, eight bytes at a time; the number of tokens after it.
+
+    `blanks` is eight times the blank byte, of which eight more follow the text.
+    """
     i = np.uint64(0)
     stop = np.uint64(size)
     one = np.uint64(1)
+    blank = np.uint8(blanks)
     first = start(seed)
     while True:
-        while i < stop and folded[i] == 0:
+        while i < stop and padded[i] == blank:
             i += one
         if i >= stop:
             return count
         state = first
         origin = i
         while True:
-            word = eight_bytes(folded, i)
-            length = trailing_zeros((word - LOW_BITS) & ~word & HIGH_BITS) >> np.uint64(3)
+            word = eight_bytes(padded, i)
+            apart = word ^ blanks
+            length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
             i += length
             if length < np.uint64(8):
                 break
@@ -196,7 +201,7 @@ def scan_words(data, begins, first, count, folded, table, seed, hashes, offsets,
         begin, end = begins[text], begins[text + 1]
         if fold_ascii(data[begin:end], folded):
             characters[text] = end - begin
-            count = scan_folded(folded, end - begin, seed, hashes, count)
+            count = scan_apart(folded, end - begin, NOTHING, seed, hashes, count)
         elif len(table) == 0:
             return text, count
         else:
@@ -211,68 +216,6 @@ def scan_pieces(data, begins, seed, hashes):  # type: ignore[no-untyped-def]
     """The hash of each piece of a buffer, the piece being the token."""
     for piece in range(len(begins) - 1):
         hashes[piece] = hash_bytes(data, begins[piece], begins[piece + 1], seed)
-
-
-@compiled
-def scan_spaced(padded, size, seed, hashes, count):  # type: ignore[no-untyped-def]
-    """What stands between single spaces of one text, which a space and seven bytes more follow."""
-    i = np.uint64(0)
-    one = np.uint64(1)
-    first = start(seed)
-    while i <= np.uint64(size):
-        state = first
-        origin = i
-        while True:
-            word = eight_bytes(padded, i)
-            apart = word ^ SPACES
-            length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
-            i += length
-            if length < np.uint64(8):
-                break
-            state = absorb(state, word)
-        word &= (one << (length << np.uint64(3))) - one
-        hashes[count] = finish(state, word, i - origin)
-        count += 1
-        i += one
-    return count
-
-
-@compiled
-def scan_at_spaces(data, begins, longest, seed, hashes, offsets):  # type: ignore[no-untyped-def]
-    """Tokens of every text, empty or not, as `str.split(" ")` gives them; `longest`: bytes of a text."""
-    padded = np.empty(longest + 8, np.uint8)
-    count = 0
-    for text in range(len(begins) - 1):
-        size = begins[text + 1] - begins[text]
-        padded[:size] = data[begins[text] : begins[text + 1]]
-        padded[size : size + 8] = np.uint8(32)
-        count = scan_spaced(padded, size, seed, hashes, count)
-        offsets[text + 1] = count
-    return count
-
-
-@compiled
-def scan_between_spaces(data, begins, space, seed, hashes, offsets):  # type: ignore[no-untyped-def]
-    """What stands between white space, as `str.split()` gives it."""
-    count = 0
-    for text in range(len(begins) - 1):
-        token = -1
-        i = begins[text]
-        while i < begins[text + 1]:
-            code, width = decode(data, i)
-            if space[code]:
-                if token >= 0:
-                    hashes[count] = hash_bytes(data, token, i, seed)
-                    count += 1
-                token = -1
-            elif token < 0:
-                token = i
-            i += width
-        if token >= 0:
-            hashes[count] = hash_bytes(data, token, begins[text + 1], seed)
-            count += 1
-        offsets[text + 1] = count
-    return count
 
 
 @compiled

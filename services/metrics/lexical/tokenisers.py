@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.lexical import scanners
+from services.metrics.lexical import scanners, splitters
 from services.metrics.lexical.characters import lowered_words, spaces
 from services.metrics.lexical.errors import UnknownTokeniser
 from services.metrics.lexical.texts import TextBuffer, buffer_of
@@ -53,7 +53,7 @@ def hash_words(buffer: TextBuffer, seed: int) -> Hashed:
     characters = np.empty(len(buffer), np.int64)
     texts, table, text, count = buffer, np.zeros(0, np.uint32), 0, 0
     while text < len(texts):
-        folded = np.empty(int(np.diff(texts.offsets).max(initial=0)) + 8, np.uint8)
+        folded = np.empty(_longest(texts) + 8, np.uint8)
         where = (folded, table, np.uint64(seed), hashes, offsets, characters)
         text, count = scanners.scan_words(texts.data, texts.offsets, text, count, *where)
         if text < len(texts):
@@ -65,16 +65,15 @@ def hash_words(buffer: TextBuffer, seed: int) -> Hashed:
 
 def hash_whitespace(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) // 2 + len(buffer) + 1, len(buffer))
-    count = scanners.scan_between_spaces(
-        buffer.data, buffer.offsets, spaces(), np.uint64(seed), hashes, offsets
-    )
+    where = (_longest(buffer), spaces(), np.uint64(seed), hashes, offsets)
+    count = splitters.scan_between_spaces(buffer.data, buffer.offsets, *where)
     return _trimmed(hashes, count), offsets, _characters(buffer)
 
 
 def hash_spaces(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) + len(buffer), len(buffer))
-    longest = int(np.diff(buffer.offsets).max(initial=0))
-    count = scanners.scan_at_spaces(buffer.data, buffer.offsets, longest, np.uint64(seed), hashes, offsets)
+    where = (_longest(buffer), np.uint64(seed), hashes, offsets)
+    count = splitters.scan_at_spaces(buffer.data, buffer.offsets, *where)
     return _trimmed(hashes, count), offsets, _characters(buffer)
 
 
@@ -144,6 +143,11 @@ def _without_sigma(buffer: TextBuffer) -> TextBuffer:
 
 def _size(buffer: TextBuffer) -> int:
     return int(buffer.offsets[-1] - buffer.offsets[0])
+
+
+def _longest(buffer: TextBuffer) -> int:
+    """Bytes of the longest text."""
+    return int(np.diff(buffer.offsets).max(initial=0))
 
 
 def _room(tokens: int, texts: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from services.metrics.intervals.interval import Interval as MeanInterval
 from services.metrics.intervals.interval import NoInterval
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.intervals.shares import deviation_interval, quantile_interval
+from services.metrics.lexical import Value
 from services.metrics.lexical.compression import BLOCK_LEVEL
 from services.metrics.lexical.contexts import ContextState
 from services.metrics.lexical.distinct import GPT2_VOCABULARY
@@ -19,6 +20,7 @@ from services.metrics.lexical.intervals import LeftOut
 from services.metrics.lexical.jackknife import Interval
 from services.metrics.lexical.repetition import ORDER as REPETITION_ORDER
 from services.metrics.lexical.self_bleu import LONGEST
+from services.metrics.lexical.sentences import POOL, diversity_of_pools, diversity_within, drawn_pools
 from services.metrics.measuring.lexical_intervals import (
     compression_interval,
     repetition_interval,
@@ -38,6 +40,9 @@ CONVENTIONS = {
 ONE_CONTEXT = NoInterval("contexts are what is drawn, and there is one")
 ONE_TEXT = NoInterval("one text alone says nothing of how others would differ")
 TOO_MANY = NoInterval(f"above {MOST_JACKKNIFED:,} tokens there is no interval")
+ONE_POOL = NoInterval(f"pools of {POOL} texts are what is drawn, and there is one")
+TOO_FEW_SENTENCES = "no text, or pool of texts, has two sentences of four words"
+LONGER = "falls as texts have more sentences: compare texts of equal length"
 HIGHER_IS_LESS = "higher is less diverse"
 
 
@@ -139,6 +144,33 @@ def bleu(subject: Subject) -> Values:
         self_bleu_interval(subject, subject.lexical.self_bleu),
         moves_with_size=True,
         note=HIGHER_IS_LESS,
+    )
+
+
+def sentence_diversity(subject: Subject) -> Values:
+    """Within each text, and over pools of 100 texts: the two may disagree, and both are given."""
+    dataset, options = subject.dataset, subject.options
+    told: dict[str, Estimator] = {
+        "equation": "100·(1 − Self-BLEU) of sentences of 4 words or more (2511.01490); 0 to 100",
+        "convention": CONVENTIONS["sacrebleu"],
+        "tokenizer": options.tokenizer,
+        "sentences": "end at `. ! ? …` and white space, `。！？` or a line's end; markdown is stripped",
+    }
+    within = np.concatenate(
+        [diversity_within(shard.to_pylist(), options.tokenizer) for _, shard in dataset.shards()]
+    )
+    value = Value(float(within.mean())) if len(within) else Value.none(TOO_FEW_SENTENCES)
+    told_within = told | {"texts": len(within)}
+    yield measured("sentence_diversity_within", value, told_within, _of_mean(subject, within), note=LONGER)
+    rows, pools = drawn_pools(len(dataset), options.seed)
+    pooled = diversity_of_pools(dataset.take(rows).texts.to_pylist(), pools, options.tokenizer)
+    yield measured(
+        "sentence_diversity_pooled",
+        Value(float(pooled.mean())) if len(pooled) else Value.none(TOO_FEW_SENTENCES),
+        told | {"pools": len(pooled), "texts_in_a_pool": min(POOL, len(dataset)), "seed": options.seed},
+        student_interval(pooled, level=options.level) if len(pooled) > 1 else ONE_POOL,
+        moves_with_size=len(dataset) < POOL,
+        note=LONGER,
     )
 
 

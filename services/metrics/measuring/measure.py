@@ -17,6 +17,7 @@ MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
     Metric.NGRAM_DIVERSITY: lexical.diversity,
     Metric.ENTROPY: lexical.entropies,
     Metric.SELF_BLEU: lexical.bleu,
+    Metric.SENTENCE_DIVERSITY: lexical.sentence_diversity,
     Metric.COMPRESSION_RATIO: lexical.compression,
     Metric.SELF_REPETITION: lexical.repetition,
     Metric.VOCABULARY: lexical.vocabulary,

@@ -7,7 +7,7 @@ from functools import reduce
 
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.heaps import HeapsFit, HeapsState
-from services.metrics.measuring.subject import Subject, TextSet
+from services.metrics.measuring.subject import Subject, TextSet, heaps_step
 from services.metrics.pictures.growth import GrowthCurve, vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.maps import Projection, embedding_map
@@ -27,7 +27,8 @@ def lengths(subject: Subject) -> Picture:
 def growth(subject: Subject) -> Picture:
     curves = {DATASET: _curve(subject.lexical.heaps)}
     if subject.reference is not None:
-        curves[REFERENCE] = _curve(_heaps(subject.reference, subject))
+        fit = _heaps(subject.reference, subject.options.tokenizer, subject.reference_lengths.total)
+        curves[REFERENCE] = _curve(fit)
     return vocabulary_growth(curves, reference=REFERENCE)
 
 
@@ -60,9 +61,9 @@ def pictures(subject: Subject, names: Iterable[str] = tuple(DRAW)) -> Iterator[P
             continue
 
 
-def _heaps(texts: TextSet, subject: Subject) -> HeapsFit:
-    tokens = (Tokens.of(shard, subject.options.tokenizer) for _, shard in texts.shards())
-    return reduce(HeapsState.merge, map(HeapsState.of, tokens)).fit(subject.heaps_step)
+def _heaps(texts: TextSet, tokenizer: str, size: int) -> HeapsFit:
+    tokens = (Tokens.of(shard, tokenizer) for _, shard in texts.shards())
+    return reduce(HeapsState.merge, map(HeapsState.of, tokens)).fit(heaps_step(size))
 
 
 def _curve(fit: HeapsFit) -> GrowthCurve:

@@ -34,20 +34,21 @@ def vendi_scores(subject: Subject) -> Values:
     vectors, options = (subject.embedded.vectors, subject.options)
     for asked in options.vendi_orders:
         order = math.inf if asked == "inf" else float(asked)
+        value = vendi(vectors, order)
         interval: Interval | NoInterval
         if order == 0:
             interval = NoInterval("of order 0 the score counts dimensions")
         elif len(vectors) < 2:
             interval = NoInterval("an interval of a Vendi score needs 2 rows")
         else:
-            interval = vendi_interval(vectors, order, level=options.level)
+            interval = vendi_interval(vectors, order, value=value, level=options.level)
         yield measured(
             "vendi"
             if order == 1
             else f"vendi_{asked:g}".replace(".", "_")
             if asked != "inf"
             else "vendi_inf",
-            vendi(vectors, order),
+            value,
             {
                 **about(subject),
                 "equation": "exp of the Rényi entropy of the eigenvalues of K/n (2210.02410, 2310.12952)",

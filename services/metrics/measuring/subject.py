@@ -113,10 +113,9 @@ class Subject:
         )
         return measure_texts((shard for _, shard in self.dataset.shards()), settings, runner=self.runner())
 
-    @cached_property
+    @property
     def heaps_step(self) -> int:
-        """Tokens between the points of Heaps' law: 1,000, or fewer where that would leave under 20 points."""
-        return HEAPS_STEP if self.size >= HEAPS_POINTS * HEAPS_STEP else max(1, self.size // HEAPS_POINTS)
+        return heaps_step(self.size)
 
     @cached_property
     def size(self) -> int:
@@ -174,6 +173,11 @@ class Subject:
         if self.test is None:
             raise Unmeasurable("no_test", "Contamination is measured by a test set: name one.", field="test")
         return self.test
+
+
+def heaps_step(tokens: int) -> int:
+    """Tokens between the points of Heaps' law: 1,000, or fewer where that would leave under 20 points."""
+    return min(HEAPS_STEP, max(1, tokens // HEAPS_POINTS))
 
 
 def token_lengths(texts: TextSet, tokenizer: str) -> Lengths:

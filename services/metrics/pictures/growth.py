@@ -19,7 +19,7 @@ from services.metrics.pictures.picture import (
     new_figure,
     shorten,
 )
-from services.metrics.problems import require_rows
+from services.metrics.problems import Unmeasurable
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ def vocabulary_growth(curves: Mapping[str, GrowthCurve], *, reference: str | Non
     axes = figure.subplots()
     colour = colours(list(curves), reference)
     for place, (name, curve) in enumerate(curves.items()):
-        require_rows(len(curve.words), 1, f"The growth curve of {name!r}")
+        if not len(curve.words):
+            raise Unmeasurable(
+                "no_tokens", f"The texts of {name!r} hold no words: they have no growth curve."
+            )
         label = shorten(name) + ("" if curve.beta is None else f"  β = {curve.beta:.3f}")
         axes.plot(
             curve.words,
@@ -55,7 +58,7 @@ def vocabulary_growth(curves: Mapping[str, GrowthCurve], *, reference: str | Non
         )
         if (fitted := _fitted(curve)) is not None:
             axes.plot(curve.words, fitted, color=colour[name], linewidth=0.9, linestyle="--")
-    dress(axes, x="words read", y="distinct words", grid="both")
+    dress(axes, x="words read", y="distinct words (dashed: K·n^β)", grid="both")
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):

@@ -29,8 +29,8 @@ def length_histograms(
 ) -> Picture:
     """Histograms of text lengths on common bins: `lengths` holds, by dataset, the length of every text.
 
-    The axis ends at the longest of the datasets' 99.5th percentiles; what lies beyond is counted in the
-    last bin, and the label says so. Data rows: dataset, from, to, count, share.
+    The axis ends at the longest of the datasets' 98th percentiles; what lies beyond is counted in the last
+    bin, and the label says so. Data rows: dataset, from, to, count, share.
     """
     reference = reference if reference in lengths else None
     for name, values in lengths.items():
@@ -47,8 +47,9 @@ def length_histograms(
     for axis, name in zip(axes, panels, strict=True):
         axis.stairs(shares[name], edges, fill=True, color=colour[name], alpha=0.75)
         if reference is not None and name != reference:
-            axis.stairs(shares[reference], edges, color=REFERENCE, linewidth=1.3, label=shorten(reference))
-        dress(axis, x="", y="share", title=shorten(name, 48))
+            label = f"{shorten(reference)} (median {np.median(lengths[reference]):g})"
+            axis.stairs(shares[reference], edges, color=REFERENCE, linewidth=1.3, label=label)
+        dress(axis, x="", y="share of texts", title=shorten(name, 48))
         _mark_median(axis, float(np.median(lengths[name])), unit)
     axes[-1].set_xlabel(
         f"{unit} per text" + (" (longer texts are in the last bin)" if cut else ""), fontsize=9
@@ -65,8 +66,8 @@ def length_histograms(
 
 
 def _edges(lengths: Mapping[str, Sequence[int]]) -> tuple[NDArray[np.float64], bool]:
-    """Whole-number bins, at most BINS of them, over what 99.5 % of each dataset needs."""
-    top = max(int(np.ceil(np.percentile(values, 99.5))) for values in lengths.values())
+    """Whole-number bins, at most BINS of them, over what 98 % of each dataset needs."""
+    top = max(int(np.ceil(np.percentile(values, 98))) for values in lengths.values())
     longest = max(max(values) for values in lengths.values())
     step = max(1, -(-(top + 1) // BINS))
     edges = np.arange(0, top + 1 + step, step, dtype=np.float64)

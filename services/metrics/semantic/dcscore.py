@@ -27,7 +27,7 @@ def dcscore(vectors: Vectors, temperature: float = 1.0) -> float:
     require_rows(len(vectors), 1, "DCScore")
     score = sum(float((1 / sums).sum()) for sums in (_sums(block) for block in kernel(vectors, temperature)))
     require_finite(vectors, np.asarray(score))
-    return score
+    return min(max(score, 1.0), float(len(vectors)))  # beyond is rounding
 
 
 def dcscore_without_each(vectors: Vectors, temperature: float = 1.0) -> NDArray[np.float64]:

@@ -51,12 +51,13 @@ class Moments:
         return (self.second - np.outer(self.total, self.mean)) / (self.count - 1)
 
 
-def second_moment(vectors: Vectors) -> NDArray[np.float64]:
-    """XᵀX in float64, by matrix products over blocks. Raises Unmeasurable (`nan_embeddings`)."""
-    first = vectors[:BLOCK]
-    second = (first.T @ first).astype(np.float64, copy=False)
-    for start in range(BLOCK, len(vectors), BLOCK):
+def second_moment(vectors: Vectors, *, exact: bool = False) -> NDArray[np.float64]:
+    """XᵀX in float64, by matrix products over blocks, of float64 too where `exact`. Raises Unmeasurable
+    (`nan_embeddings`)."""
+    second = np.zeros((vectors.shape[1], vectors.shape[1]))
+    for start in range(0, max(len(vectors), 1), BLOCK):
         block = vectors[start : start + BLOCK]
+        block = block.astype(np.float64, copy=False) if exact else block
         second += block.T @ block
     require_finite(vectors, np.diagonal(second))
     return second

@@ -17,10 +17,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
+from scipy.special import logsumexp
 
 from services.metrics.problems import Unmeasurable, require_rows
 from services.metrics.semantic.moments import Moments, second_moment
 from services.metrics.semantic.vectors import Vectors, require_finite
+
+NEAR_ONE = 1e-8
+"""So near to 1 an order is taken for 1: the quotient of the general formula would be rounding."""
 
 
 def vendi(vectors: Vectors, order: float = 1.0) -> float:
@@ -33,7 +37,8 @@ def vendi(vectors: Vectors, order: float = 1.0) -> float:
         gram = vectors.astype(np.float64) @ vectors.astype(np.float64).T
         require_finite(vectors, np.diagonal(gram))
         return _score(gram / len(vectors), order)
-    return _score(second_moment(vectors) / len(vectors), order)
+    # Orders below 1 weigh the smallest eigenvalues most, and those of single precision's rounding among them.
+    return _score(second_moment(vectors, exact=order < 1) / len(vectors), order)
 
 
 def vendi_of_moments(moments: Moments, order: float = 1.0) -> float:
@@ -64,8 +69,7 @@ def score_of_spectrum(eigenvalues: NDArray[np.float64], order: float) -> float:
         )
     if order == math.inf:
         return float(1 / eigenvalues[-1])
-    if order == 1:
-        return float(np.exp(-(eigenvalues * np.log(eigenvalues)).sum()))
-    largest = eigenvalues[-1]  # taken out: powers of a high order would all be 0
-    powers = order * np.log(largest) + np.log(((eigenvalues / largest) ** order).sum())
-    return float(np.exp(powers / (1 - order)))
+    logarithms = np.log(eigenvalues)
+    if abs(order - 1) < NEAR_ONE:
+        return float(np.exp(-(eigenvalues * logarithms).sum()))
+    return float(np.exp(logsumexp(order * logarithms) / (1 - order)))

@@ -32,6 +32,7 @@ def s3_bucket() -> ObjectStore:
         server.password or "",
         f"test-{secrets.token_hex(6)}",
         secure=server.scheme == "https",
+        parts_a_page=1,  # what takes a file of 64 GB elsewhere
     )
     made.make_bucket()
     return made

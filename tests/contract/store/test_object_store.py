@@ -6,6 +6,7 @@ import os
 import threading
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 
 from shared.errors import InvalidRequest
 from shared.store import LocalStore, ObjectNotFound, ObjectStore, PrefixedStore
-from shared.store.base import part_ranges
+from shared.store.base import PART_BYTES, ObjectInfo, part_ranges
 
 MINUTE = timedelta(minutes=1)
 
@@ -97,6 +98,15 @@ def test_an_upload_counts_only_when_it_is_finished(store: ObjectStore) -> None:
     assert store.get("uploads/x") == b"hello"
     with pytest.raises(InvalidRequest):
         store.finish_upload("uploads/x", ticket.upload_id)
+
+
+def test_every_part_of_an_upload_is_in_the_file(store: ObjectStore) -> None:
+    ticket = store.start_upload("uploads/z", PART_BYTES + 3, MINUTE)
+    for part, data in zip(ticket.parts, (b"a" * PART_BYTES, b"end"), strict=True):
+        _put_part(store, part.url, data)
+    store.finish_upload("uploads/z", ticket.upload_id)
+    assert store.head("uploads/z") == ObjectInfo("uploads/z", PART_BYTES + 3, ANY)
+    assert b"".join(store.stream("uploads/z", PART_BYTES - 1)) == b"aend"
 
 
 def test_an_aborted_upload_leaves_nothing(store: ObjectStore) -> None:

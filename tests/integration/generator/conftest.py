@@ -79,14 +79,17 @@ def simulate() -> Iterator[Callable[..., Simulated]]:
 
 
 def upload(
-    store: LocalStore, kind: DatasetKind, rows: list[dict[str, Any]], contexts: dict[str, str] | None = None
+    store: LocalStore,
+    kind: DatasetKind,
+    rows: list[dict[str, Any]],
+    contexts: dict[str, str] | None = None,
+    project: str = "p",
 ) -> str:
-    """A dataset artifact of these rows in project `p`, as ingestion leaves it. Returns its id."""
-    project = project_store(store, "p")
+    """A dataset artifact of these rows in a project, as ingestion leaves it. Returns its id."""
     artifact_id = f"dataset-{digest([str(kind), rows, contexts])}"
     summary: dict[str, Any] = {"kind": str(kind), "rows": len(rows)}
     with tempfile.TemporaryDirectory() as folder:
-        writer = ArtifactWriter(project, artifact_id, 1, Path(folder))
+        writer = ArtifactWriter(project_store(store, project), artifact_id, 1, Path(folder))
         writer.put_rows(ROWS, rows)
         if contexts:
             summary["contexts"] = writer.put_rows(

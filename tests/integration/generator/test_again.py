@@ -9,7 +9,7 @@ import pytest
 
 from services.generator.simulation.server import MODEL, SimulatedServer
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation import GenerationRequest, Level, SourceRef, TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, simulated_server
 
@@ -27,9 +27,10 @@ class Mortal(SimulatedServer):
         return self.counts.requests >= self.last
 
 
+@pytest.mark.parametrize("levels", [[], [Level(name=f"D{n}", topic_count=n) for n in (1, 20, 60)]])
 @pytest.mark.parametrize("deaths", [[40], [90, 100]])
 def test_every_attempt_goes_on_where_the_one_before_stopped(
-    deaths: list[int], local_store: Any, redis_url: str
+    deaths: list[int], levels: list[Level], local_store: Any, redis_url: str
 ) -> None:
     with simulated_server(kind=Mortal) as endpoint:
         server = endpoint.server
@@ -37,7 +38,10 @@ def test_every_attempt_goes_on_where_the_one_before_stopped(
         worker = Service(local_store, redis_url, {"small": endpoint.source(max_concurrency=8)})
         topics = worker.run(TopicsRequest(source=SOURCE, count=60)).artifact
         before = server.counts.requests, server.counts.answered["200"]
-        request = GenerationRequest(kind=DatasetKind.TEXT, topics=topics, rows=ROWS, sources=[SOURCE])
+        rows = ROWS // max(1, len(levels))
+        request = GenerationRequest(
+            kind=DatasetKind.TEXT, topics=topics, rows=rows, levels=levels, sources=[SOURCE]
+        )
         worker.patience = 0.2
         for death in deaths:
             server.last = before[0] + death
@@ -48,7 +52,10 @@ def test_every_attempt_goes_on_where_the_one_before_stopped(
         artifact = worker.artifact(ended)
         ids = [row["id"] for row in artifact.rows()]
         assert len(ids) == len(set(ids)) == ROWS
-        assert ids == sorted(ids)
+        assert ids == [
+            f"{name}-{n:07d}" for name in ([level.name for level in levels] or ["rows"]) for n in range(rows)
+        ]
         spent = artifact.summary["ledger"]["sources"]["small"]
         assert spent["answered"] == server.counts.answered["200"] - before[1], "no attempt's account is lost"
-        assert spent["answered"] == artifact.summary["candidates"], "no answer was paid for twice"
+        different = {row["origin"]["prompt_hash"] for row in artifact.rows()}
+        assert spent["answered"] == len(different), "no answer was paid for twice"

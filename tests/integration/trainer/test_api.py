@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 import redis
 from fastapi.testclient import TestClient
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from services.trainer.api import create_api
 from shared.assembly import Platform
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
+from tests.unit.services.trainer.test_families import GEMMA2, SHAPE
 
 
 @pytest.fixture
@@ -48,6 +50,26 @@ def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: T
         assert plan[name] == model.summary[name]
     assert plan["fits"]
     assert 0 < plan["memory_bytes"]["low"] < plan["memory_bytes"]["expected"] < plan["memory_bytes"]["high"]
+
+
+def test_a_model_that_cannot_pack_rows_is_padded_and_says_so(client: TestClient, trainer: Trainer) -> None:
+    """Gemma 2's attention is bent (softcap): with the default layout its trainings were refused, and with the
+    layout that the refusal named they failed.
+    """
+    config = AutoConfig.for_model("gemma2", **{**SHAPE, **GEMMA2, "vocab_size": 400})
+    folder = tiny.saved(AutoModelForCausalLM.from_config(config), trainer.folder / "gemma2")
+    trainer.settings.models["tiny-gemma2"] = str(folder)
+    rows = [row for row in tiny.stories(40) if len(row["context"]) < 120][:12]
+    dataset = trainer.dataset("completion", rows)
+    plan = client.post("/v1/plan", json=body(dataset, base="tiny-gemma2")).raise_for_status().json()
+    model = trainer.artifact(trainer.run(TrainingRequest(dataset=dataset, base="tiny-gemma2")))
+    scored = trainer.artifact(trainer.run(EvaluationRequest(dataset=dataset, model=model.id)))
+    assert plan["batching"] == model.summary["batching"] == scored.summary["batching"] == "padded"
+    assert plan["computed_tokens"] == model.summary["computed_tokens"]
+    request = body(dataset, base="tiny-gemma2", settings={"batching": "shared_prefix"})
+    problem = client.post("/v1/plan", json=request)
+    assert (problem.status_code, problem.json()["code"]) == (422, "unsuitable_model")
+    assert "Use batching 'padded'" in problem.json()["detail"]
 
 
 def test_a_job_that_cannot_fit_says_so_before_it_starts(client: TestClient, trainer: Trainer) -> None:

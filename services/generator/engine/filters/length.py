@@ -13,8 +13,8 @@ import orjson
 
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
 
-Count = Callable[[str], int]
-"""Tokens of a text."""
+Count = Callable[[Draft], int]
+"""Tokens of a row's text."""
 LOW_QUANTILE, HIGH_QUANTILE = 0.01, 0.99
 
 
@@ -29,7 +29,9 @@ class LengthRange(Filter):
         self._count = count
 
     def judge(self, draft: Draft) -> Reject | None:
-        tokens = self._count(draft.text)
+        return self.objection(self._count(draft), draft)
+
+    def objection(self, tokens: int, draft: Draft) -> Reject | None:
         if self.low <= tokens <= self.high:
             return None
         detail = f"{tokens} tokens; {self.low} to {self.high} match the seeds"
@@ -53,20 +55,20 @@ class LengthDistribution(Filter):
         self._quota = np.ceil(held * wanted / len(seed_lengths)).astype(int)
         self._filled = np.zeros(len(self._quota), int)
         self._count = count
-
-    def _bin(self, draft: Draft) -> int:
-        return int(np.searchsorted(self._edges, self._count(draft.text), side="right"))
+        self._judged = 0
+        """The bin of the draft that was judged last."""
 
     def judge(self, draft: Draft) -> Reject | None:
-        refused = self._range.judge(draft)
-        if refused is None and self._filled[(at := self._bin(draft))] >= self._quota[at]:
-            tokens, rows = self._count(draft.text), self._quota[at]
-            detail = f"{tokens} tokens: there are {rows} rows of about this length already"
+        tokens = self._count(draft)
+        refused = self._range.objection(tokens, draft)
+        at = self._judged = int(np.searchsorted(self._edges, tokens, side="right"))
+        if refused is None and self._filled[at] >= self._quota[at]:
+            detail = f"{tokens} tokens: there are {self._quota[at]} rows of about this length already"
             refused = Reject(Refusal.LENGTH, detail, draft.text, draft.origin)
         return refused
 
     def accepted(self, draft: Draft) -> None:
-        self._filled[self._bin(draft)] += 1
+        self._filled[self._judged] += 1
 
     def take_state(self) -> bytes:
         return orjson.dumps(self._filled.tolist())

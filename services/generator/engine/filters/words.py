@@ -8,12 +8,16 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]++(?:['’][^\W_]++)*+")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
+
+
+def count_words(text: str) -> int:
+    return len(_WORD.findall(text))
 
 
 def shingle_hashes(tokens: list[str], size: int) -> NDArray[np.uint64]:

@@ -21,7 +21,10 @@ from tests.unit.services.gateway.small_suite import SmallSuite
 
 KNOWN = Catalogue(
     OPERATIONS,
-    sources={"stories": KnownSource(model="story-generator", revision="7"), "bare": KnownSource()},
+    sources={
+        "stories": KnownSource(model="story-generator", revision="7", tokenizer="/models/tokenizer.json"),
+        "bare": KnownSource(),
+    },
     models=["story-base"],
 )
 TOPICS = "topics-" + "0" * 32
@@ -44,6 +47,23 @@ def test_a_source_becomes_the_model_it_serves() -> None:
     several = KNOWN.request("generate", generation(sources=[{"name": "stories"}, {"name": "bare"}]))
     assert isinstance(several, GenerationRequest)
     assert [source.model for source in several.sources] == ["story-generator", None]
+
+
+@pytest.mark.parametrize(
+    ("source", "asked", "kept"),
+    [
+        ("stories", "auto", "tokenizer"),
+        ("bare", "auto", "words"),
+        ("stories", "words", "words"),
+        ("bare", "reported", "reported"),
+    ],
+)
+def test_what_lengths_are_counted_in_is_a_part_of_the_request(source: str, asked: str, kept: str) -> None:
+    """A tokenizer that is registered later makes other rows: not under the old artifact's name."""
+    body = generation(sources=[{"name": source}], acceptance={"length": {"unit": asked}})
+    request = KNOWN.request("generate", body)
+    assert isinstance(request, GenerationRequest)
+    assert request.acceptance.length.unit == kept
 
 
 def test_a_model_that_is_named_stays() -> None:

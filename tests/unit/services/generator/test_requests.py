@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -33,3 +35,22 @@ def test_a_limit_that_would_not_be_kept_is_refused() -> None:
     request = {"kind": "completion", "strategy": "answers", "prompts": "dataset-" + "0" * 32}
     with pytest.raises(ValidationError, match="no max_candidates"):
         GenerationRequest.model_validate({**request, "max_candidates": 9, "sources": [{"name": "a"}]})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "qa", "examples": "dataset-" + "0" * 32},
+        {"kind": "qa", "strategy": "paraphrase", "examples": "dataset-" + "0" * 32},
+        {"strategy": "styles"},
+    ],
+)
+def test_a_server_counts_whole_answers_and_no_parts_of_them(fields: dict[str, Any]) -> None:
+    request = {
+        **REQUEST,
+        **fields,
+        "acceptance": {"length": {"unit": "reported"}},
+        "sources": [{"name": "a"}],
+    }
+    with pytest.raises(ValidationError, match="reported counts whole answers"):
+        GenerationRequest.model_validate(request)

@@ -12,7 +12,7 @@ from services.generator.engine.stream import Stream
 from services.generator.journal import Journal
 from services.generator.ledger import Ledger
 from services.generator.parts import MemoryParts
-from tests.unit.services.generator.engine.test_stream import Numbers
+from tests.unit.services.generator.engine.test_stream import Numbers, opening
 
 FINISHED = 5_000
 
@@ -56,10 +56,8 @@ async def test_the_next_call_goes_out_before_any_finished_row_is_read(
         asked.append((call.seed, list(parts.read)))
         return Answer("new", "stop", 1, 1, "s")
 
-    record = Record(parts, stage, "2")
     async with Journal(parts, "2", Ledger()) as journal:
-        await record.resume()
-        result = await Stream(stage, record, ask, capacity=lambda: 4).run()
+        [(result, _)] = await Stream([stage], opening(parts, "2"), ask, capacity=lambda: 4).run()
         assert len(journal._recent) == 0, "old answers are in memory by their keys alone"
     assert result.accepted == FINISHED + 3
     assert [number for number, _ in asked] == [FINISHED, FINISHED + 1, FINISHED + 2]

@@ -118,58 +118,6 @@ def test_bad_bodies_are_told_what_is_wrong(
         assert pointer in [error["pointer"] for error in answer.json()["errors"]]
 
 
-def test_lone_surrogates_are_no_text(client: TestClient) -> None:
-    answer = client.post(
-        "/v1/measure", content=b'{"texts": ["\\ud800"]}', headers={"content-type": "application/json"}
-    )
-    assert answer.status_code == 422
-
-
-@pytest.mark.parametrize(
-    "texts", [["one"], ["", ""], ["x"] * 7, ["😀👩‍👩‍👧", "e\u0301\u0301", "שלום עולם"], ["a " * 10_000]]
-)
-def test_odd_texts_are_measured_without_a_nan(client: TestClient, texts: list[str]) -> None:
-    every = {"texts": texts, "reference": texts, "metrics": ALL_MEASURES, "picture": "lengths"}
-    answer = client.post("/v1/measure", json=every)
-    assert answer.status_code == 200, answer.text
-    json.loads(answer.text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
-    for value in answer.json()["measured"]["values"]:
-        assert value["value"] is not None or value["note"], value["name"]
-        assert value["interval"] or value["interval_note"] or value["value"] is None, value["name"]
-
-
-ALL_MEASURES = [
-    "distinct",
-    "ead",
-    "ngram_diversity",
-    "entropy",
-    "self_bleu",
-    "compression_ratio",
-    "self_repetition",
-    "vocabulary",
-    "heaps",
-    "lengths",
-    "hdd",
-    "mtld",
-    "vendi",
-    "dcscore",
-    "cosine_distance",
-    "remote_clique",
-    "chamfer",
-    "clusters",
-    "unigram_shift",
-    "length_shift",
-    "embedding_shift",
-    "mmd",
-    "frechet",
-    "mauve",
-    "two_sample",
-    "duplicates",
-    "near_duplicates",
-    "rejects",
-]
-
-
 def lines(texts: list[str], column: str = "text") -> bytes:
     return "".join(json.dumps({column: text}) + "\n" for text in texts).encode()
 
@@ -218,13 +166,6 @@ def test_a_picture_alone_is_a_png(client: TestClient) -> None:
     found = client.post("/v1/measure", json=body, headers={"accept": "image/png"})
     assert found.headers["content-type"] == "image/png"
     assert found.content.startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("texts", [["one"], ["", ""], ["a b"] * 2])
-def test_a_page_of_odd_texts_is_a_page(client: TestClient, texts: list[str]) -> None:
-    found = client.post("/v1/measure", json={"texts": texts}, headers={"accept": "text/html"})
-    assert found.status_code == 200, found.text
-    assert "nan" not in found.text.lower().split("<h2>values</h2>")[1]
 
 
 QA = b'{"question": "who", "answer": "she"}\n'

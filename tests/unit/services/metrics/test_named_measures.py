@@ -14,16 +14,18 @@ from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
 from shared.contracts.measurement import Metric
 
-INTERVAL_FREE = {"mmd_p_value", "reject_share", "length_p05", "length_p95"}
+INTERVAL_FREE = {"mmd_p_value", "reject_share", "length_p05", "length_p95", "sentence_diversity_pooled"}
 """Values that have no interval here, each with the reason beside it."""
 
 
 def texts(seed: int, count: int = 48) -> list[str]:
-    """Texts of 5 to 70 words of a small vocabulary, so that every measure is defined and no two are equal."""
+    """Texts of 5 to 70 words of a small vocabulary, in lines of 20, so that every measure is defined and no
+    two are equal."""
     random = np.random.default_rng(seed)
     words = [f"word{number}" for number in range(40)]
     lengths = random.integers(5, 70, count)
-    return [" ".join(random.choice(words[: 20 + seed * 10], length)) for length in lengths]
+    drawn = [random.choice(words[: 20 + seed * 10], length) for length in lengths]
+    return ["\n".join(" ".join(line) for line in np.split(text, range(20, len(text), 20))) for text in drawn]
 
 
 GENERATED, REAL = texts(1), texts(2)
@@ -35,6 +37,7 @@ NAMED: dict[str, list[str]] = {
     "ngram_diversity": ["ngram_diversity"],
     "entropy": ["entropy_1", "entropy_2", "entropy_3"],
     "self_bleu": ["self_bleu"],
+    "sentence_diversity": ["sentence_diversity_within", "sentence_diversity_pooled"],
     "compression_ratio": ["compression_ratio"],
     "self_repetition": ["self_repetition", "self_repetition_package"],
     "vocabulary": ["vocabulary", "type_token_ratio", "hapax_share", "yule_k"],

@@ -55,7 +55,7 @@ def test_a_space_of_a_point_or_two_is_no_error(space: Space) -> None:
         assert propose(space, [], slot=slot, keep=0, seed=0).rho == 0.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=9, unique=True), st.integers(1, 4))
 def test_no_survivor_is_worse_than_one_that_goes(values: list[float], keep: int) -> None:
     points = [Point("D1", round(0.1 * (n + 1), 10)) for n in range(len(values))]

@@ -14,7 +14,8 @@ from peft import get_peft_model_state_dict
 
 from services.trainer import bundle, members, models, stacking, training
 from services.trainer.errors import ForeignCheckpoint, UnsuitableModel
-from services.trainer.rendering import Example, render
+from services.trainer.examples import Example
+from services.trainer.rendering import render
 from shared.contracts.training import RenderingSettings, TrainingSettings
 from tests.unit.services.trainer import tiny
 

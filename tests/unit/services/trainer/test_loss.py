@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel
 
-from services.trainer import batches, loss, models
+from services.trainer import batches, layouts, loss, models
 from services.trainer.evaluation import evaluate
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from shared.contracts.training import Batching, EvaluationSettings, LoraSettings, LossOn
 from tests.unit.services.trainer import tiny
 
@@ -60,7 +63,7 @@ def gradients(
     whole_logits: int = loss.WHOLE_LOGITS,
 ) -> tuple[float, dict[str, torch.Tensor]]:
     """Summed loss, and its gradient for every trained parameter."""
-    models.use_batching(model, batching)
+    layouts.use_batching(model, batching)
     model.zero_grad()
     total = 0.0
     for part in parts:
@@ -110,12 +113,12 @@ def test_single_precision_keeps_four_digits(name: str) -> None:
 def test_every_row_keeps_its_own_loss(examples: list[Example], loss_on: LossOn) -> None:
     model = adapted("llama").eval()
     alone = []
-    models.use_batching(model, "padded")
+    layouts.use_batching(model, "padded")
     for example in examples:
         nll, tokens = loss.row_losses(model, batches.build([example], "padded", loss_on))
         alone.append((float(nll[0]), int(tokens[0])))
     for batching in ("packed", "shared_prefix"):
-        models.use_batching(model, batching)
+        layouts.use_batching(model, batching)
         nll, tokens = loss.row_losses(model, batches.build(examples, batching, loss_on))
         assert nll.tolist() == pytest.approx([value for value, _ in alone], rel=1e-6)
         assert tokens.tolist() == [count for _, count in alone]
@@ -129,7 +132,7 @@ def test_the_loss_is_the_model_s_own() -> None:
     labels = ids.clone()
     labels[0, :3] = -100
     expected = model(input_ids=ids, labels=labels).loss * 4
-    models.use_batching(model, "packed")
+    layouts.use_batching(model, "packed")
     value = loss.summed_loss(model, batches.build([example], "packed", "completion"))
     torch.testing.assert_close(value, expected)
 
@@ -154,7 +157,7 @@ def test_chunked_logits_in_bf16_lose_no_digits() -> None:
         given = hidden.double() if precise else hidden.clone()
         layer = copy.deepcopy(head).double() if precise else head
         given.requires_grad_()
-        value = loss._cross_entropy(given, layer, targets, whole_logits)
+        value = loss._summed(given, layer, targets, whole_logits)
         value.backward()
         assert given.grad is not None
         return float(value.detach()), given.grad.double()
@@ -164,6 +167,43 @@ def test_chunked_logits_in_bf16_lose_no_digits() -> None:
         found = value_and_gradient(whole_logits, precise=False)
         assert found[0] == pytest.approx(exact[0], rel=1e-3)
         assert float((found[1] - exact[1]).norm() / exact[1].norm()) < 0.01
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("summed", [False, True])
+def test_chunked_logits_are_never_all_there(mixed: bool, summed: bool) -> None:
+    """Rows x vocabulary is 12 MB in fp32; also under autocast, where the head stays fp32, and for a bundle,
+    which kept them all.
+    """
+    hidden = torch.randn(600, 16, requires_grad=True)
+    head = torch.nn.Linear(16, 5000, bias=False)
+    targets = torch.randint(0, 5000, (600,))
+    largest = Largest()
+    with largest, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        found = (loss._summed if summed else loss.token_losses)(hidden, head, targets, 5000)
+        found.sum().backward()
+    assert largest.elements <= 600 * 5000 / 8
+    assert hidden.grad is not None
+    given, head.weight.grad = hidden.grad.clone(), None
+    hidden.grad = None
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        whole = loss.token_losses(hidden, head, targets)
+        whole.sum().backward()
+    assert float(found.sum()) == pytest.approx(float(whole.sum()), rel=1e-3 if mixed else 1e-6)
+    assert float((given - hidden.grad).norm() / hidden.grad.norm()) < (0.02 if mixed else 1e-5)
+
+
+class Largest(TorchDispatchMode):
+    """The elements of the largest tensor that an operation gives."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(found):
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return found
 
 
 @settings(max_examples=6, deadline=None)

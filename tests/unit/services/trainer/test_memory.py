@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from services.trainer.errors import OutOfMemory
+from services.trainer.examples import Example
 from services.trainer.memory import memory_advice, translated_memory_errors
-from services.trainer.rendering import Example
 from services.trainer.steps import plan_steps, split
 from shared.contracts.training import TrainingSettings
 

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
-from services.trainer.rendering import Example, Rendered, render
+from services.trainer.examples import Example
+from services.trainer.rendering import Rendered, render
 from shared.contracts.training import RenderingSettings
 from tests.unit.services.trainer import tiny
 
@@ -72,6 +75,46 @@ def test_a_chat_template_wraps_and_still_shares() -> None:
         assert found[0].shared > len(coder.encode(contexts["c0"])) - 5
     finally:
         coder.chat_template = None
+
+
+def test_a_chat_template_is_given_no_other_date_tomorrow() -> None:
+    """Llama 3's and SmolLM3's write today's date into every prompt: a resumed training had other tokens."""
+    coder = tiny.tokenizer()
+    coder.chat_template = "Today is {{ strftime_now('%d %b %Y') }}." + CHAT
+    try:
+        found = rendered(tiny.stories(1), chat_template=True).examples
+        assert text(found[0])[0].startswith("Today is 26 Jul 2024.<user>")
+    finally:
+        coder.chat_template = None
+
+
+def sentencepiece() -> PreTrainedTokenizerFast:
+    """As Llama 2's: a space is put before every text, and a line's end is a token of its own."""
+    coder = Tokenizer(models.BPE(unk_token="<unk>"))
+    coder.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    coder.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(content=" ", left=1)]
+    )
+    alphabet = sorted(set("Question: What\nAnswer?▁" + tiny.TEXT))
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=special, initial_alphabet=alphabet)
+    coder.train_from_iterator(tiny.SENTENCES, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=coder, bos_token="<s>", eos_token="</s>")
+
+
+def test_no_space_is_put_between_a_prompt_and_its_completion() -> None:
+    """With a tokenizer that puts a space before every text, answers and questions got one too many."""
+    coder = sentencepiece()
+    rows, contexts = tiny.questions(1, 2)
+    asked = RenderingSettings()
+    (story,) = render(tiny.stories(1), coder, asked, context_length=None).examples
+    row = tiny.stories(1)[0]
+    whole = row["context"] + " " + row["completion"]
+    assert story.ids == (*coder.encode(whole, add_special_tokens=False), coder.eos_token_id)
+    assert coder.decode(story.completion) == row["completion"] + "</s>"
+    pair = render(rows, coder, asked, context_length=None, contexts=contexts).examples[0]
+    assert coder.decode(pair.prompt) == f"{contexts['c0']}\n\nQuestion: {rows[0]['question']}\nAnswer:"
+    assert coder.decode(pair.ids).endswith(f"Answer: {rows[0]['answer']}</s>")
 
 
 def test_a_chat_template_must_exist() -> None:

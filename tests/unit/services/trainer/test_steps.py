@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.steps import computed_tokens, plan_steps, split, validation_steps
 from shared.contracts.training import TrainingSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from transformers import GPT2Config
 
-from services.trainer.rendering import Example
+from services.trainer.examples import Example
 from services.trainer.tracing import trace_pass
 from shared.contracts.training import EvaluationSettings, Method, TrainingSettings
 

@@ -20,8 +20,9 @@ from services.trainer import models, training
 from services.trainer.arguments import SCHEDULES, use_one_device
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss, UnsuitableModel
 from services.trainer.evaluation import mean_loss
+from services.trainer.examples import Example
 from services.trainer.progress import Progress, Surroundings
-from services.trainer.rendering import Example, render
+from services.trainer.rendering import render
 from services.trainer.steps import Step, plan_steps
 from shared.contracts.training import EarlyStopping, LoraSettings, RenderingSettings, TrainingSettings
 from tests.unit.services.trainer import tiny

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,9 @@ from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import Conflict
 from shared.jobs.records import JobNotFound, JobRecords, StaleRecord
 from shared.jobs.transitions import TRANSITIONS
+from shared.store.base import ObjectStore
 from shared.store.local import LocalStore
+from shared.store.prefixed import PrefixedStore
 
 
 def record(job_id: str = "job-1") -> JobRecord:
@@ -74,6 +77,41 @@ def test_a_job_taken_up_again_is_active_again(records: JobRecords) -> None:
     assert list(records.active()) == []
     records.append(cancelled, state=JobState.QUEUED)
     assert list(records.active()) == ["job-1"]
+
+
+class AtOnce(PrefixedStore):
+    """A store where somebody else does something just before, or just after, a marker is deleted."""
+
+    def __init__(self, store: ObjectStore, *, before: bool) -> None:
+        super().__init__(store, "at-once")
+        self._before = before
+        self.meanwhile: list[Callable[[], object]] = []
+
+    def delete(self, key: str) -> None:
+        if not self._before:
+            super().delete(key)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        if self._before:
+            super().delete(key)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_job_taken_up_while_its_end_is_being_noted_stays_active(
+    local_store: LocalStore, before: bool
+) -> None:
+    """Its marker was lost: with its message lost too, nobody would ever have found the job again."""
+    store = AtOnce(local_store, before=before)
+    ending, taking_up = JobRecords(store), JobRecords(store)
+    ending.create(record())
+
+    def take_up() -> None:
+        taking_up.append(taking_up.get("job-1"), state=JobState.QUEUED)
+
+    store.meanwhile.append(take_up)
+    ending.append(ending.get("job-1"), state=JobState.CANCELLED)
+    assert ending.get("job-1").state is JobState.QUEUED
+    assert list(ending.active()) == ["job-1"]
 
 
 def test_all_finds_the_newest_state_of_every_job(records: JobRecords) -> None:

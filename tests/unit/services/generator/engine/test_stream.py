@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 import pytest
@@ -19,6 +19,7 @@ from services.generator.engine.record import Record
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
 from services.generator.engine.stream import Stream
 from services.generator.parts import MemoryParts
+from services.generator.simulation.clock import run_simulated
 from services.generator.sources.errors import NoSource, Reason, SourceError
 
 
@@ -67,10 +68,24 @@ class Talker:
 async def run(
     stage: Stage, model: Talker, parts: MemoryParts | None = None, writer: str = "1"
 ) -> tuple[str, list[Row]]:
-    record = Record(parts or MemoryParts(), stage, writer)
-    await record.resume()
-    result = await Stream(stage, record, model, capacity=lambda: model.capacity).run()
-    return result.short, [row async for row in record.rows()]
+    [(short, rows)] = await run_all([stage], model, parts, writer)
+    return short, rows
+
+
+async def run_all(
+    stages: Sequence[Stage], model: Talker, parts: MemoryParts | None = None, writer: str = "1"
+) -> list[tuple[str, list[Row]]]:
+    stream = Stream(stages, opening(parts or MemoryParts(), writer), model, capacity=lambda: model.capacity)
+    return [(result.short, [row async for row in record.rows()]) for result, record in await stream.run()]
+
+
+def opening(parts: MemoryParts, writer: str = "1") -> Callable[[Stage], Awaitable[Record]]:
+    async def opened(stage: Stage) -> Record:
+        record = Record(parts, stage, writer)
+        await record.resume()
+        return record
+
+    return opened
 
 
 @given(st.integers(0, 60), st.sets(st.integers(0, 80), max_size=40), st.integers(1, 20), st.integers())
@@ -102,9 +117,7 @@ async def test_one_slow_answer_does_not_stop_the_others() -> None:
             release.set()
         return await answer(call)
 
-    stage = Numbers(60)
-    record = Record(MemoryParts(), stage, "1")
-    result = await Stream(stage, record, ask, capacity=lambda: 4).run()
+    [(result, _)] = await Stream([Numbers(60)], opening(MemoryParts()), ask, capacity=lambda: 4).run()
     assert result.accepted == 60
     assert model.asked.index(0) >= 20
 
@@ -222,3 +235,94 @@ async def test_filters_remember_through_a_stop(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(Killed):
             await run(Alike(40), Talker(fail={stop: Killed()}), parts, str(stop))
     assert (await run(Alike(40), Talker(), parts, "99"))[1] == expected
+
+
+class Level(Numbers):
+    """Numbers from a place of its own on, so that a call says whose it is."""
+
+    def __init__(self, level: int, wanted: int, bad: set[int] | None = None, **limits: int) -> None:
+        super().__init__(wanted, bad, **limits)
+        self.name, self.start = f"level-{level}", 1000 * level
+
+    async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
+        outcomes = await super().candidate(self.start + number, ask, history)
+        return [Draft({"n": number}, "", {}) if isinstance(o, Draft) else o for o in outcomes]
+
+
+def ladder(wanted: int, bad: set[int] | None = None) -> list[Stage]:
+    return [Level(level, wanted, {1000 * level + n for n in bad or ()}) for level in range(7)]
+
+
+@given(st.integers(0, 20), st.sets(st.integers(0, 30), max_size=12), st.integers(1, 30), st.integers())
+async def test_every_level_of_a_ladder_has_exactly_n_the_first_that_pass(
+    wanted: int, bad: set[int], capacity: int, seed: int
+) -> None:
+    model = Talker(capacity, seed)
+    passing = [n for n in range(60) if n not in bad][:wanted]
+    ended = await run_all(ladder(wanted, bad), model)
+    assert [[row["n"] for row in rows] for _, rows in ended] == [passing] * 7
+    needed = range(max(passing, default=-1) + 1)
+    assert sorted(model.asked) == [1000 * level + n for level in range(7) for n in needed]
+
+
+def test_the_places_stay_full_from_the_first_level_to_the_last() -> None:
+    """By a clock that jumps: seven levels of 15 calls, 13 at a time, of a second each. Level by level they
+    would take 14 seconds."""
+
+    async def run() -> float:
+        model = Talker(capacity=10)
+
+        async def ask(call: Call) -> Answer:
+            await asyncio.sleep(1)
+            return await model(call)
+
+        ended = await Stream(ladder(15), opening(MemoryParts()), ask, capacity=lambda: 10).run()
+        assert [result.accepted for result, _ in ended] == [15] * 7
+        return asyncio.get_running_loop().time()
+
+    assert 7 * 15 / 13 <= run_simulated(run()) < 7 * 15 / 13 + 1
+
+
+@pytest.mark.parametrize("stops", [[1003], [2, 1024, 3000], [4010, 4011, 5003], [6024]])
+async def test_a_ladder_that_is_stopped_anywhere_ends_with_the_same_rows(
+    stops: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "COMMIT_DECISIONS", 7)
+    bad = {3, 10, 17, 24}
+    expected = await run_all(ladder(25, bad), Talker())
+    parts = MemoryParts()
+    for writer, stop in enumerate(stops):
+        with pytest.raises(Killed):
+            await run_all(ladder(25, bad), Talker(seed=writer, fail={stop: Killed()}), parts, str(writer))
+    assert await run_all(ladder(25, bad), Talker(seed=99), parts, "9") == expected
+
+
+async def test_the_levels_after_one_that_falls_short_are_not_paid_for() -> None:
+    model = Talker(capacity=4)
+    levels = [Level(0, 20), Level(1, 20, {1000 + n for n in range(40)}, max_candidates=30), Level(2, 500)]
+    ended = await run_all(levels, model)
+    assert [bool(short) for short, _ in ended] == [False, True]
+    assert len(model.asked) < 20 + 30 + 20
+
+
+async def test_a_level_that_is_done_needs_no_memory() -> None:
+    parts, stages = MemoryParts(), [Alike(20), Alike(20)]
+    stages[1].name = "again"
+    await run_all(stages, Talker(), parts)
+    assert [list(stage.filters) for stage in stages] == [[], []]
+    again = Read(parts)
+    await run_all([Alike(20)], Talker(), again, "2")
+    assert not any(name.startswith("state/") for name in again.read)
+
+
+class Read(MemoryParts):
+    """The same objects; remembers what was read of them."""
+
+    def __init__(self, of: MemoryParts) -> None:
+        super().__init__()
+        self._objects = of._objects
+        self.read: list[str] = []
+
+    async def get(self, name: str) -> bytes:
+        self.read.append(name)
+        return await super().get(name)

@@ -41,6 +41,14 @@ def test_a_vendi_interval_holds_the_score_of_the_population() -> None:
     assert 88 <= covered <= 100
 
 
+@pytest.mark.parametrize("order", [0.5, 1.0, 1 + 1e-12, 2.0, 1000.0, math.inf])
+def test_a_vendi_interval_holds_its_own_score_whatever_its_precision(order: float) -> None:
+    vectors = np.repeat(draw(3, 0), 4, axis=0).astype(np.float32)
+    score = vendi(vectors, order)
+    interval = vendi_interval(vectors, order, value=score)
+    assert interval.low <= score <= interval.high
+
+
 def test_the_percentile_bootstrap_would_be_wrong_for_vendi() -> None:
     """Why there is an influence function: copies of rows lower the score."""
     vectors = unit_rows(np.random.default_rng(0).normal(size=(300, 100)))

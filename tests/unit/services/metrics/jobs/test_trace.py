@@ -98,7 +98,7 @@ def test_a_model_that_was_not_trained_here_is_refused(bench: Any) -> None:
         bench.run(Tracing(embedders({})).trace, TraceRequest(evaluation=evaluation))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 30), st.integers(1, 5), st.integers(1, 7), st.integers(0, 99))
 def test_chunks_change_nothing(rows: int, k: int, chunk: int, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -8,11 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
-
-# The first example of a test may compile kernels.
-settings.register_profile("compiling", deadline=None)
-settings.load_profile("compiling")
 
 ROOT = Path(__file__).parents[5]
 

@@ -68,6 +68,20 @@ def test_a_high_order_is_near_the_infinite_one(order: float) -> None:
     assert interval.low <= interval.high < math.inf
 
 
+def test_vendi_of_single_precision_does_not_count_its_rounding() -> None:
+    """Low orders weigh eigenvalues that are nothing but rounding as much as any."""
+    kinds = unit_rows(np.random.default_rng(0).normal(size=(3, 40)).astype(np.float32))[np.arange(600) % 3]
+    for order in (0, 0.25, 0.5):
+        assert vendi(kinds, order) == pytest.approx(naive_vendi(kinds.astype(np.float64), order), rel=1e-5)
+
+
+def test_vendi_of_any_order_is_finite_and_falls_with_it() -> None:
+    vectors = unit_rows(np.random.default_rng(1).normal(size=(200, 30)))
+    scores = [vendi(vectors, order) for order in (0, 0.5, 1 - 1e-12, 1, 1 + 1e-12, 2, 50, 1000, math.inf)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-2] == pytest.approx(scores[-1], rel=0.01)
+
+
 @pytest.mark.parametrize("order", [-1.0, math.nan])
 def test_orders_below_zero_are_refused(order: float) -> None:
     with pytest.raises(Unmeasurable, match="order"):

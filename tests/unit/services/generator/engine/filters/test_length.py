@@ -14,7 +14,7 @@ from services.generator.engine.filters.length import LengthDistribution, LengthR
 from services.generator.engine.stage import Draft, Filter, Refusal
 from services.generator.tokens import WordCounter
 
-COUNT = WordCounter()
+COUNT = WordCounter().of_row
 
 
 def draft(length: int) -> Draft:

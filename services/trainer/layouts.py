@@ -1,0 +1,103 @@
+"""The attention that a layout of rows needs, and whether a model gives its own numbers with it.
+
+What a model's class and config tell is known before anything runs; what they do not tell shows on a few
+tokens, once for each loaded model: packed and shared rows must come out as the same rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from services.trainer import attention, batches, loss
+from services.trainer.errors import NotPackable
+from services.trainer.examples import Example
+from shared.contracts.training import Batching
+
+PACKED_LAYERS = {"full_attention", "sliding_attention"}
+"""Of a config's `layer_types`; recurrences, convolutions and chunks would run on from row to row."""
+TOLERATED = {torch.float32: 1e-3, torch.float64: 1e-6}
+TOLERATED_IN_HALF = 0.1
+"""Relative difference of the logits. Half precision rounds much, and a row that sees another is far off."""
+_TRIED = "gamut_packs"
+
+
+def use_batching(model: nn.Module, batching: Batching) -> None:
+    """Gives the model the attention that this layout needs. Raises NotPackable for what its config tells."""
+    base = loss.base_of(model)
+    if batching == "padded":
+        base.set_attn_implementation("sdpa" if base._supports_sdpa else "eager")
+        return
+    if not base._supports_attention_backend:
+        raise NotPackable(type(base).__name__, "has no exchangeable attention")
+    odd = set(getattr(base.config.get_text_config(), "layer_types", None) or ()) - PACKED_LAYERS
+    if odd:
+        raise NotPackable(type(base).__name__, f"has layers of {', '.join(sorted(odd))}")
+    base.set_attn_implementation(attention.NAME)
+
+
+@contextmanager
+def laid_out(model: nn.Module, batching: Batching) -> Iterator[None]:
+    """Inside, the model has the attention this layout needs; afterwards what it had. Raises NotPackable."""
+    base = loss.base_of(model)
+    before = base.config._attn_implementation
+    try:
+        if batching != "padded" and not getattr(base, _TRIED, False):
+            _require_packing(base)
+            setattr(base, _TRIED, True)
+        use_batching(model, batching)
+        yield
+    finally:
+        base.set_attn_implementation(before)
+
+
+@torch.no_grad()
+def _require_packing(base: Any) -> None:
+    """Tries two rows of one prefix and a row beside them against each row alone."""
+    name, was_training = type(base).__name__, base.training
+    use_batching(base, "packed")
+    nn.Module.eval(base)
+    try:
+        off = _difference(base)
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise NotPackable(name, f"fails on packed rows ({error})") from error
+    finally:
+        base.train(was_training)
+    if not off <= TOLERATED.get(base.dtype, TOLERATED_IN_HALF):
+        raise NotPackable(name, f"gives packed rows other values than the same rows alone ({off:.0%} off)")
+
+
+def _difference(base: Any) -> float:
+    """Relative difference of the rows' logits, packed and alone."""
+    # On a GPU several blocks, so that FlexAttention is compiled once, for any number of them.
+    size = 1 if base.device.type == "cpu" else attention.BLOCK
+    known = int(base.config.get_text_config().vocab_size)
+    drawn = torch.randint(known, (10 * size,), generator=torch.Generator().manual_seed(0)).tolist()
+    prefix, one, other = tuple(drawn[: 2 * size]), tuple(drawn[2 * size : 5 * size]), tuple(drawn[5 * size :])
+    rows = [
+        Example("one", prefix + one[:-1], one[-1:], "prefix", len(prefix)),
+        Example("other", prefix + other[:-1], other[-1:], "prefix", len(prefix)),
+        Example("beside", (), other),
+    ]
+    together = _logits(base, rows, "shared_prefix")
+    alone = [_logits(base, [row], "padded") for row in rows]
+    expected = torch.cat((alone[0], alone[1][len(prefix) :], alone[2]))
+    return float((together - expected).norm() / expected.norm())
+
+
+def _logits(base: Any, rows: list[Example], batching: Batching) -> Tensor:
+    """[positions, vocabulary], fp32, of all positions in the batch's order."""
+    use_batching(base, batching)
+    batch = batches.build(rows, batching, "all").to(base.device)
+    output = base(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        use_cache=False,
+        **loss.attention_of(batch),
+    )
+    logits: Tensor = output.logits[0].float()
+    return logits
