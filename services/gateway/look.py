@@ -114,7 +114,11 @@ class Look:
                 manifest = find_manifest(self.workspace.store, artifact)
                 memory.costs[artifact] = cost_of(manifest) if manifest else {}
         under_way = [memory.standing.requests[key] for key in memory.under_way]
-        return exceeded(budget, total(memory.costs.values()), under_way, following)
+        return exceeded(budget, total(memory.costs.values()), under_way, following, self._rows)
+
+    def _rows(self, dataset: str) -> int | None:
+        manifest = find_manifest(self.workspace.store, dataset)
+        return int(manifest.summary.get("rows", 0)) if manifest else None
 
     def _read(self) -> None:
         """The records of the jobs whose end woke us and, now and then, of all that are under way."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.gateway.experiments.counting import fewest_calls
+from services.gateway.experiments.counting import Rows, fewest_calls
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentBudget
@@ -47,6 +47,7 @@ def exceeded(
     spent: Mapping[str, float],
     under_way: Iterable[JobRequest],
     following: JobRequest,
+    rows: Rows,
 ) -> str | None:
     """Why `following` must not start now; None when it may.
 
@@ -55,7 +56,7 @@ def exceeded(
     """
     certain = {**dict.fromkeys(budget.limits, 0.0), **spent}
     if "calls" in budget.limits:
-        coming = sum(map(fewest_calls, [*under_way, following]))
+        coming = sum(fewest_calls(request, rows) for request in [*under_way, following])
         if coming and certain["calls"] + coming > budget.limits["calls"]:
             allowed = budget.limits["calls"]
             return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
