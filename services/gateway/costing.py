@@ -95,6 +95,8 @@ class Costing:
         factor = None
         if isinstance(plain, GenerationRequest):
             plain, factor = self._with_rows_that_exist(plain, amounts)
+        elif plain.examples and self._summary(plain.examples) is None:
+            plain, factor = plain.model_copy(update={"examples": amounts.like(plain.examples)}), 1.0
         plan = GenerationPlan.model_validate({"project": self._project, field_name: plain})
         return self._ask(client, "generator", "/v1/estimate", plan.model_dump(mode="json")), factor
 

@@ -13,7 +13,7 @@ from services.generator.estimates import estimate, outlined, within
 from services.generator.interviews import outline
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
-from services.generator.reading import read_inputs
+from services.generator.reading import pool_examples, read_inputs
 from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
@@ -127,11 +127,11 @@ def _stages(
     yet is taken to hold topics of the usual length."""
     request = plan.request
     targets = registry.targets(_sources(plan))
+    project = project_store(store, plan.project)
     if isinstance(request, TopicsRequest):
-        pool = PoolPlan(request, targets[0])
+        pool = PoolPlan(request, targets[0], pool_examples(request, partial(Artifact.open, project)))
         areas = [pool.areas()] if request.hierarchy else []
         return [*areas, pool.topics()], []
-    project = project_store(store, plan.project)
     absent = assume and request.topics is not None and find_manifest(project, request.topics) is None
     planned = PLANNED_TOPICS if absent else None
     inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact), planned)
