@@ -110,7 +110,7 @@ def test_a_report_tells_the_runs(bench: Any, request_of: ReportRequest) -> None:
         "The best of the generated data is 60 topics (80 rows; topics 60): test loss 3.09"
     )
     assert "+0.1 (+0.1 to +0.1) from real's." in findings[1]
-    assert "Do not train on 5 topics: test loss +0.4" in " ".join(findings)
+    assert "Do not train on 5 topics in place of real: test loss +0.4" in " ".join(findings)
     assert any("Spearman" in said for said in findings)
     assert made.summary["recommended"][0]["verdict"] == "keep_baseline"
     assert made.summary["recommended"][0]["dataset"] == request_of.runs[0].dataset
