@@ -12,9 +12,10 @@ from shared.identity import job_id
 
 
 def show_experiment(gateway: Gateway, record: JobRecord) -> Experiment:
-    """Raises `InvalidRecipe` for one of an older version that can no longer be expanded."""
+    """One whose sources or models are gone is shown all the same. Raises `InvalidRecipe` for one of an older
+    version that can no longer be expanded."""
     job = gateway.shown(record)
-    plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue)
+    plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue.then())
     told = job.progress.detail.get("nodes", {}) if job.progress else {}
     nodes = [_shown(gateway, job, plan, node, told.get(node.key, {})) for node in plan.nodes.values()]
     return Experiment(job=job, nodes=nodes)

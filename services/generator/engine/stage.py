@@ -87,10 +87,13 @@ class Filter(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A call as it would be made, and how many of the stage's calls are like it."""
+    """A call as it would be made, and how many of the stage's calls are like it: as expected, at least (all
+    of them where unset), and at most (where unset, as many as the acceptance rate leaves open)."""
 
     call: Call
     count: float
+    fewest: float | None = None
+    most: float | None = None
 
 
 class Stage(ABC):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 _OPENING = r"[\"'“‘«(\[]*[A-Z0-9]"
 _CLOSING = r"[\"'”’»)\]]"
@@ -47,14 +49,25 @@ def text_row(text: str) -> dict[str, str]:
     return {"text": whole}
 
 
-def completion_row(text: str, count: int) -> dict[str, str]:
-    """Kind `completion`: a text of exactly `count` sentences, the last of which is the completion."""
+def completion_row(text: str, count: int, last: int = 1) -> dict[str, str]:
+    """Kind `completion`: a text of exactly `count` sentences, of which the `last` are the completion."""
     pieces = sentences(" ".join(_LABEL.sub("", text.strip()).split()))
     if len(pieces) != count:
         raise Unparsable(f"{len(pieces)} sentences where {count} were asked for")
     if pieces[-1][-1] not in _TERMINAL:
         raise Unparsable("the last sentence does not end")
-    return {"context": " ".join(pieces[:-1]), "completion": pieces[-1]}
+    return {"context": " ".join(pieces[:-last]), "completion": " ".join(pieces[-last:])}
+
+
+def usual_shape(rows: Iterable[Mapping[str, str]]) -> tuple[int, int]:
+    """How many sentences most of the `completion` rows have, and how many of them are the completion; of
+    those that have two at least, as a row must. Ties go to the shorter."""
+    shapes = Counter(
+        (len(sentences(row["context"])) + last, last)
+        for row in rows
+        if (last := len(sentences(row["completion"])))
+    )
+    return max(((n, k) for n, k in shapes if n > k), key=lambda s: (shapes[s], -s[0], -s[1]), default=(2, 1))
 
 
 def pair_row(text: str, context_id: str) -> dict[str, str]:

@@ -132,7 +132,7 @@ def cell_of(run: Run, name: str) -> Cell:
     value = run.value(name)
     if value is not None and value.interval is not None:
         return Cell(value.value, value.interval.low, value.interval.high)
-    if name == "loss" and run.losses is not None and len(run.losses.ids) > 1:
+    if name == "loss" and run.losses is not None and run.losses.drawn > 1:
         interval = loss_interval(run.losses)
         return Cell(run.figure(name), interval.low, interval.high)
     return Cell(run.figure(name))
