@@ -41,7 +41,7 @@ def test_a_limit_that_would_not_be_kept_is_refused() -> None:
     "fields",
     [
         {"kind": "qa", "examples": "dataset-" + "0" * 32},
-        {"kind": "qa", "strategy": "paraphrase", "examples": "dataset-" + "0" * 32},
+        {"kind": "qa", "strategy": "paraphrase", "examples": "dataset-" + "0" * 32, "rows": 30},
         {"strategy": "styles"},
     ],
 )
