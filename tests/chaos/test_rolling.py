@@ -24,7 +24,13 @@ from tests.chaos.test_kills import pids
 
 Work = Callable[[str, int], Json]
 WORK: dict[str, Work] = {
-    "topics": lambda real, n: {"source": {"name": "stories"}, "count": 3, "format": "plain", "seed": n},
+    "topics": lambda real, n: {
+        "source": {"name": "stories"},
+        "count": 3,
+        "format": "plain",
+        "max_tokens": 100,
+        "seed": n,
+    },
     "measurements": lambda real, n: {"dataset": real, "metrics": ["lengths"], "seed": n},
     "trainings": lambda real, n: {
         "dataset": real,

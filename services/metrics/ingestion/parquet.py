@@ -48,7 +48,9 @@ def parquet_records(path: Path) -> Iterator[Record | Fault]:
                         raise Unreadable(fault)
                     yield fault
             if code := child.wait():
-                raise Unreadable(Fault(number, None, None, _too_large(f"its reader ended with {code}")))
+                why = f"its reader ended with {code}"
+                detail = _too_large(why) if code < 0 else _unreadable(why)
+                raise Unreadable(Fault(number, None, None, detail))
         finally:
             child.kill()
 
@@ -57,6 +59,7 @@ def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return kept | {
         "PYTHONPATH": os.pathsep.join(sys.path),
+        "MALLOC_ARENA_MAX": "2",  # each takes address space
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
@@ -65,6 +68,9 @@ def _environment() -> dict[str, str]:
 def main(path: Path) -> None:
     """Prints the rows under the limit; a fault that is the `last` says why there are no more."""
     memory = min(LEAST_MEMORY + 4 * path.stat().st_size, MOST_MEMORY)
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:
+        memory = min(memory, allowed)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with suppress(OSError):  # whoever runs out of memory beside it, this is the process to end
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -80,8 +86,7 @@ def main(path: Path) -> None:
             Fault(number, None, None, _too_large(f"{memory / 2**30:.1f} GiB do not do: {error}")), last=True
         )
     except (pa.ArrowException, OSError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
-        _tell(Fault(number, None, None, f"not readable as Parquet: {why}"), last=True)
+        _tell(Fault(number, None, None, _unreadable(str(error))), last=True)
 
 
 def _read(path: Path) -> Iterator[Record | Fault]:
@@ -111,6 +116,10 @@ def _told(found: Record | Fault, last: bool) -> bytes:
     except (TypeError, ValueError) as error:
         detail = f"the row cannot be written as JSON: {error}"
         return _told(Fault(found.number, None, None, detail), last)
+
+
+def _unreadable(why: str) -> str:
+    return f"not readable as Parquet: {' '.join(why.split())[:200]}"
 
 
 def _too_large(why: str) -> str:
