@@ -15,7 +15,6 @@ is all the jackknife needs. Positions of the right-hand state move by the left-h
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -172,7 +171,9 @@ class HeapsState:
             return HeapsFit(none, none, no_interval, no_interval, points)
         intercept, slope = log_line(points)
         of_log_k, of_slope = self._intervals(np.array([intercept, slope]), step, confidence)
-        return HeapsFit(Value(math.exp(intercept)), Value(slope), _exponential(of_log_k), of_slope, points)
+        return HeapsFit(
+            Value(float(np.exp(intercept))), Value(slope), _exponential(of_log_k), of_slope, points
+        )
 
     def _intervals(self, whole: NDArray[np.float64], step: int, confidence: float) -> list[Spread]:
         sizes = np.bincount(self.text_groups, weights=self.lengths, minlength=GROUPS).astype(np.int64)
@@ -197,8 +198,9 @@ def _exponential(found: Spread) -> Spread:
     """The interval of exp of what this one, symmetric, is for; its error by the delta method."""
     if isinstance(found, NoInterval):
         return found
-    error = found.standard_error * math.exp((found.low + found.high) / 2)
-    return replace(found, low=math.exp(found.low), high=math.exp(found.high), standard_error=error)
+    with np.errstate(over="ignore"):  # limits that are not finite are told as none
+        low, middle, high = np.exp([found.low, (found.low + found.high) / 2, found.high]).tolist()
+    return replace(found, low=low, high=high, standard_error=found.standard_error * middle)
 
 
 def _moved(positions: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
