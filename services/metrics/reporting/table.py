@@ -25,6 +25,8 @@ TITLES = {
     "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
     "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
     "difference": "− baseline", "cluster_score": "cluster-agent", "danger_zone": "danger zone",
+    "sentence_diversity_within": "sentence diversity",
+    "sentence_diversity_pooled": "sentence diversity, pooled",
     "self_preference_bias": "self-preference", "pro_synthetic_bias": "preference over human",
 }  # fmt: skip
 
