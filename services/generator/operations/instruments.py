@@ -36,6 +36,7 @@ from shared.jobs.workspace import Workspace
 T = TypeVar("T")
 MEASUREMENT = "measurement.json"
 FAILURES = "failures.jsonl"
+FEWEST_TEXTS = 2
 
 
 def measure_clusters(
@@ -46,6 +47,8 @@ def measure_clusters(
     dataset = workspace.input(request.dataset)
     kind = dataset_kind(dataset.manifest)
     texts = [row_text(kind, row) for row in dataset.rows()]
+    if len(texts) < FEWEST_TEXTS:
+        raise InvalidRequest(f"{request.dataset} has {len(texts)} rows, and clusterings need {FEWEST_TEXTS}")
     params = Params(temperature=request.temperature, max_tokens=request.max_tokens)
     interviewer = Interviewer(job.targets[0], params, request.seed, request.structured)
     job.unit = "runs"
@@ -213,6 +216,8 @@ def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:
     kind = dataset_kind(dataset.manifest)
     long = contexts(dataset)
     everything = [_as_judged(kind, row, long, number) for number, row in enumerate(dataset.rows())]
+    if not everything:
+        raise InvalidRequest(f"{dataset.id} has no rows to judge")
     return [everything[i] for i in _sample(list(range(len(everything))), rows, seed)]
 
 
