@@ -19,8 +19,10 @@ def level_topics(pool: Sequence[str], count: int | None, seed: int) -> list[str]
     """The m_t topics of a level: the first of a seeded shuffle of the pool, so that a smaller level's
     topics are among a larger one's (our choice; W samples each level's topics and does not say more).
 
-    Raises ValueError when the pool has fewer.
+    Raises ValueError when the pool has fewer, or none.
     """
+    if not pool:
+        raise ValueError("the pool of topics is empty: make one with topics in it")
     if count is not None and count > len(pool):
         raise ValueError(f"topic_count is {count}, and the pool has {len(pool)} topics: make a larger pool")
     return Chance(seed, "levels").shuffled(pool)[:count]
