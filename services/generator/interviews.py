@@ -25,6 +25,7 @@ from shared.datasets import Row, contexts, dataset_kind, row_text
 from shared.errors import InvalidRequest
 
 T = TypeVar("T")
+FEWEST_TEXTS = 2
 SAMPLES = 32
 """Calls that are written out for an outline."""
 PLANNED_CRITERION = "how much of the text is told by what its people say to each other, from none to all"
@@ -45,8 +46,12 @@ def interviewer_of(
 
 
 def texts_of(dataset: Artifact) -> list[str]:
+    """The texts to cluster. Raises `InvalidRequest` when there are too few."""
     kind = dataset_kind(dataset.manifest)
-    return [row_text(kind, row) for row in dataset.rows()]
+    texts = [row_text(kind, row) for row in dataset.rows()]
+    if len(texts) < FEWEST_TEXTS:
+        raise InvalidRequest(f"{dataset.id} has {len(texts)} rows, and clusterings need {FEWEST_TEXTS}")
+    return texts
 
 
 def criteria_stage(
@@ -136,6 +141,8 @@ def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:
     kind = dataset_kind(dataset.manifest)
     long = contexts(dataset)
     everything = [_as_judged(kind, row, long, number) for number, row in enumerate(dataset.rows())]
+    if not everything:
+        raise InvalidRequest(f"{dataset.id} has no rows to judge")
     return [everything[i] for i in _sample(list(range(len(everything))), rows, seed)]
 
 

@@ -129,7 +129,7 @@ class TopicsRequest(JobRequest):
     """Make a pool of exactly `count` distinct topics (W: 10,000)."""
 
     operation: ClassVar[str] = "topics"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.TOPICS
     queue: ClassVar[Queue] = Queue.GENERATE
 
@@ -429,6 +429,10 @@ class GenerationRequest(JobRequest):
             raise ValueError("without sentences, examples are needed that show how many there are")
         if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
             raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
+        if self.max_candidates is not None and self.rows is not None and self.max_candidates < self.rows:
+            raise ValueError(
+                f"max_candidates ({self.max_candidates}) are too few for {self.rows} rows: each makes one"
+            )
         if self.dial is not None and self.levels:
             raise ValueError(
                 "dial and levels exclude each other: the dial finds one dose, levels state several"

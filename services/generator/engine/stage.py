@@ -68,8 +68,10 @@ class Reject:
 
 
 class Filter(ABC):
-    """Judges drafts in the order of their numbers. What it remembers of accepted drafts survives a
-    restart."""
+    """Judges drafts in the order of their numbers. What it remembers of accepted drafts survives a restart;
+    `remembers` says whether it does: such a filter must not be asked out of that order."""
+
+    remembers = False
 
     @abstractmethod
     def judge(self, draft: Draft) -> Reject | None: ...

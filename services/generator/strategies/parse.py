@@ -13,8 +13,8 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
 )
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
-_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s*")
-_QUOTED = re.compile(r"^(?:\*\*|[\"“‘'])(.*?)(?:\*\*|[\"”’'])$")
+_BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+[.)]\s+)")
+_QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
 _TERMINAL = ".!?…\"'”’»)"
 
@@ -97,8 +97,13 @@ def question_only(text: str) -> str:
     return question
 
 
-def list_items(text: str) -> list[str]:
+def list_items(text: str, *, continued: bool = False) -> list[str]:
     """The lines of a list, without bullets, numbers and quotation marks around the whole; blank ones are
-    dropped."""
-    items = (_QUOTED.sub(r"\1", _BULLET.sub("", line, count=1).strip()) for line in text.splitlines())
+    dropped, and what is said around the list ("Here are 20 topics:"): lines that end with a colon, and in a
+    list with bullets those without. `continued`: the first line's bullet is in the prompt."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.rstrip().endswith(":")]
+    listed = [line for place, line in enumerate(lines) if _BULLET.match(line) or (continued and place == 0)]
+    if any(map(_BULLET.match, lines)):
+        lines = listed
+    items = (_QUOTED.sub(r"\1", _BULLET.sub("", line, count=1).strip()) for line in lines)
     return [item for item in items if item]

@@ -81,7 +81,7 @@ class TopicPool(Stage):
         call, area = self._call(number, history)
         answer = await ask(call)
         where = origin(call, answer)
-        items = list_items(answer.text)
+        items = list_items(answer.text, continued=_ends_with_bullet(call))
         if answer.finish_reason == "length":
             items = items[:-1]  # the last line may be half a topic
         if not items:
@@ -132,3 +132,7 @@ class TopicPool(Stage):
     def _keep(self, topic: str) -> None:
         self._topics.append(topic)
         self._set.add(topic)
+
+
+def _ends_with_bullet(call: Call) -> bool:
+    return isinstance(call.prompt, str) and call.prompt.rstrip().endswith("-")

@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
 from services.generator.simulation.server import MODEL
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation import SourceRef, TopicsRequest
 from shared.store.local import LocalStore
-from tests.integration.generator.conftest import Service, Simulated
+from tests.integration.generator.conftest import Service, Simulated, upload
 
 SOURCE = SourceRef(name="small")
 
@@ -116,3 +117,18 @@ def test_a_source_and_an_adapter_on_it_are_estimated_together(
 def test_a_fault_in_the_request_has_a_pointer(client: TestClient) -> None:
     problem = client.post("/v1/estimate", json=generation(rows=-1)).json()
     assert [error["pointer"] for error in problem["errors"]] == ["/generation/rows"]
+
+
+def test_a_preview_of_fewer_things_than_samples_shows_them_all(
+    client: TestClient, local_store: LocalStore
+) -> None:
+    prompts = upload(local_store, DatasetKind.TEXT, [{"id": "p0", "text": "Why is it so?"}])
+    answers = {
+        "kind": "completion",
+        "strategy": "answers",
+        "prompts": prompts,
+        "sources": [{"name": "small"}],
+    }
+    told = client.post("/v1/preview", json={"project": "p", "generation": answers, "samples": 3})
+    assert told.status_code == 200, told.text
+    assert len(told.json()["candidates"]) == 1

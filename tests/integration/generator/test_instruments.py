@@ -218,3 +218,16 @@ def test_self_preference_is_read_from_logprobs_in_both_orders(worker: Service) -
     assert artifact.summary["self_preference_bias"] == pytest.approx(s["own"] - s["other"])
     assert artifact.summary["pro_synthetic_bias"] == pytest.approx((s["own"] + s["other"]) / 2 - s["people"])
     assert artifact.summary["parse_failures"] == 0
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_rows_to_measure_are_refused_before_they_are_paid_for(
+    worker: Service, endpoint: Simulated, rows: int
+) -> None:
+    few = upload(worker.store, DatasetKind.TEXT, TEXTS[:rows])
+    requests = [agent(few), *([] if rows else [JudgeRequest(dataset=few, source=SOURCE)])]
+    for request in requests:
+        ended = worker.run(request)
+        assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_request")
+        assert "rows" in str(ended.error)
+    assert endpoint.server.counts.requests == 0

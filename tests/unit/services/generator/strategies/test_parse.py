@@ -98,6 +98,21 @@ def test_lists_lose_their_bullets() -> None:
     ]
 
 
+def test_what_is_said_around_a_list_is_no_item() -> None:
+    chatty = "Sure! Here are 3 topics:\n\n1. **a dog**\n2. *a cat*\n3. a cow\n\nLet me know if you want more!"
+    assert list_items(chatty) == ["a dog", "a cat", "a cow"]
+    assert list_items("Here you are:") == []
+
+
+def test_the_first_line_may_have_its_bullet_in_the_prompt() -> None:
+    assert list_items(" a fox\n- a hen", continued=True) == ["a fox", "a hen"]
+    assert list_items("Gladly.\n- a hen") == ["a hen"]
+
+
+def test_a_hyphen_within_a_line_is_no_bullet() -> None:
+    assert list_items("a well-known fox\n3.5 mm screws") == ["a well-known fox", "3.5 mm screws"]
+
+
 @pytest.mark.parametrize("blank", [" ", "\n", "\n \n", "\t\n", "a \n"])
 def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -> None:
     """Backtracking took hours over these: a test that does not end is how it would fail."""
