@@ -180,7 +180,9 @@ def _warning(avoid: Avoid, question: Question) -> str:
     if avoid.stopped:
         return f"{avoid.name} was not trained on: {avoid.stopped}.{measured}"
     title = TITLES.get(question.y, question.y)
-    moved = f"{title} {told(avoid.change, signed=True)} against {avoid.reference}" if avoid.change else ""
+    moved = f"{title} {told(avoid.change, signed=True)}" if avoid.change else ""
+    if avoid.worse_than_untuned and avoid.change:
+        moved += f" against {avoid.reference}"
     worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
     sizes = _rows_told(avoid.sizes, avoid.reference) if avoid.sizes else ""
     instead = "" if avoid.worse_than_untuned else f" in place of {avoid.reference}"
