@@ -157,8 +157,8 @@ def _chosen(answer: Answer) -> str:
     if len(answer.doses) < 2 or not answer.best or not answer.best.outcome.covers:
         return ""
     return (
-        f" They allow for its being the best of {len(answer.doses)} on this test set: losses hold together "
-        "at 95 %, and so do changes."
+        f" They allow for its being the best of {len(answer.doses)} on this test set: at 95 % all losses lie "
+        "in theirs together, and all changes."
     )
 
 
