@@ -188,3 +188,17 @@ def test_what_a_stopped_experiment_never_began_is_not_waiting(client: TestClient
     states = {node["state"] for node in client.get(f"/v1/experiments/{job}").json()["nodes"]}
     assert "waiting" not in states
     assert "cancelled" in states
+
+
+def test_a_long_name_stays_in_its_box_and_can_be_read(client: TestClient, suite: SmallSuite) -> None:
+    document = ladder(topics=(1,), seeds=(1,))
+    long = "a-step-whose-name-is-much-longer-than-its-box"
+    steps = document["steps"]
+    steps[long] = {
+        "operation": "measure",
+        "request": {"dataset": {"input": "real"}, "reference": {"input": "test"}},
+    }
+    job = client.post("/v1/experiments", json=document).json()["id"]
+    page = client.get(f"/experiments/{job}").text
+    assert f"<title>{long}</title>" in page
+    assert f">{long[:19]}…</text>" in page
