@@ -7,7 +7,7 @@ from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.plan import Node, Plan
 from services.gateway.views import Experiment, ExperimentNode
 from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.jobs import Job, JobRecord
+from shared.contracts.jobs import Job, JobRecord, JobState
 from shared.identity import job_id
 
 
@@ -27,6 +27,8 @@ def _shown(gateway: Gateway, job: Job, plan: Plan, node: Node, told: dict[str, s
     found = gateway.platform.records.find(expected)
     artifact = found.artifact if found else None
     state = found.state.value if found else str(told.get("state") or "waiting")
+    if state == "waiting" and job.state.ended:  # what has not begun by now never will
+        state = "cancelled" if job.state is JobState.CANCELLED else "blocked"
     if node is plan.report and job.artifact:
         artifact, state = job.artifact, "succeeded"
     return ExperimentNode(

@@ -157,8 +157,8 @@ def _chosen(answer: Answer) -> str:
     if len(answer.doses) < 2 or not answer.best or not answer.best.outcome.covers:
         return ""
     return (
-        f" They allow for its being the best of {len(answer.doses)} on this test set: losses hold together "
-        "at 95 %, and so do changes."
+        f" They allow for its being the best of {len(answer.doses)} on this test set: at 95 % all losses lie "
+        "in theirs together, and all changes."
     )
 
 
@@ -180,7 +180,9 @@ def _warning(avoid: Avoid, question: Question) -> str:
     if avoid.stopped:
         return f"{avoid.name} was not trained on: {avoid.stopped}.{measured}"
     title = TITLES.get(question.y, question.y)
-    moved = f"{title} {told(avoid.change, signed=True)} against {avoid.reference}" if avoid.change else ""
+    moved = f"{title} {told(avoid.change, signed=True)}" if avoid.change else ""
+    if avoid.worse_than_untuned and avoid.change:
+        moved += f" against {avoid.reference}"
     worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
     sizes = _rows_told(avoid.sizes, avoid.reference) if avoid.sizes else ""
     instead = "" if avoid.worse_than_untuned else f" in place of {avoid.reference}"

@@ -177,3 +177,28 @@ def test_a_job_that_succeeded_is_whole_though_its_last_progress_was_not(
     suite.drain()
     made = next(record.id for record in suite.records.all() if record.operation == "generate")
     assert "16 of 16 rows" in client.get(f"/jobs/{made}").text
+
+
+def test_what_a_stopped_experiment_never_began_is_not_waiting(client: TestClient, suite: SmallSuite) -> None:
+    job = client.post("/v1/experiments", json=small()).json()["id"]
+    suite.step()
+    client.post(f"/v1/jobs/{job}/cancel")
+    suite.drain()
+    assert client.get(f"/v1/jobs/{job}").json()["state"] == "cancelled"
+    states = {node["state"] for node in client.get(f"/v1/experiments/{job}").json()["nodes"]}
+    assert "waiting" not in states
+    assert "cancelled" in states
+
+
+def test_a_long_name_stays_in_its_box_and_can_be_read(client: TestClient, suite: SmallSuite) -> None:
+    document = ladder(topics=(1,), seeds=(1,))
+    long = "a-step-whose-name-is-much-longer-than-its-box"
+    steps = document["steps"]
+    steps[long] = {
+        "operation": "measure",
+        "request": {"dataset": {"input": "real"}, "reference": {"input": "test"}},
+    }
+    job = client.post("/v1/experiments", json=document).json()["id"]
+    page = client.get(f"/experiments/{job}").text
+    assert f"<title>{long}</title>" in page
+    assert f">{long[:19]}…</text>" in page

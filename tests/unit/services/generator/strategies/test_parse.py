@@ -15,6 +15,7 @@ from services.generator.strategies.parse import (
     question_only,
     sentences,
     text_row,
+    usual_shape,
 )
 
 STORY = "The fox was hungry. He saw a goose! Was she alone? She was not. He went home."
@@ -121,3 +122,31 @@ def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -
             pair_row(text, "c1")
     with pytest.raises(Unparsable):
         json_in("```" + blank * 30_000)
+
+
+def row(context: int, completion: int) -> dict[str, str]:
+    """A row of so many sentences on either side."""
+    said = ["It rained."] * (context + completion)
+    return {"context": " ".join(said[:context]), "completion": " ".join(said[context:])}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [
+        ([row(4, 1)] * 3 + [row(1, 3)] * 2, (5, 1)),
+        ([row(1, 3)] * 2 + [row(4, 1)], (4, 3)),
+        ([row(2, 1), row(3, 1)], (3, 1)),
+        ([], (2, 1)),
+        ([{"context": "", "completion": "One."}], (2, 1)),
+    ],
+    ids=["stories", "long answers", "a tie", "none", "no context"],
+)
+def test_rows_are_made_in_the_shape_of_the_real_ones(
+    rows: list[dict[str, str]], shape: tuple[int, int]
+) -> None:
+    assert usual_shape(rows) == shape
+
+
+def test_a_completion_may_have_several_sentences() -> None:
+    made = completion_row("Where is it? It is here. Take it.", 3, 2)
+    assert made == {"context": "Where is it?", "completion": "It is here. Take it."}
