@@ -14,9 +14,11 @@ from rich.markup import escape
 
 from embedded import demo as main_job
 from embedded import display
+from embedded.bases import base_of
 from embedded.client import Gateway, Refused
 from embedded.probing import probe
-from embedded.processes import Source
+from embedded.processes import Base, Source
+from embedded.rows import kind_of
 from embedded.suite import Suite, SuiteError, running, start, status, stop, wait_until_ready
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -27,6 +29,10 @@ SourceOption = Annotated[
     str | None, typer.Option(help="An OpenAI-compatible base URL, or `vllm` to start a real vLLM on the CPU.")
 ]
 ModelOption = Annotated[str | None, typer.Option(help="The model's name at the source.")]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(help="The model to fine-tune: a folder, or a hub's `<owner>/<model>[@<revision>]`."),
+]
 
 
 @app.command()
@@ -34,11 +40,14 @@ def up(
     data_dir: DataDir = Path(".gamut"),
     source: SourceOption = None,
     model: ModelOption = None,
+    base: BaseOption = None,
     port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
 ) -> None:
     """Start the suite and leave it running."""
     with _messages():
-        suite, _ = _running_or_started(data_dir.resolve(), _source(source, model), port)
+        suite, _ = _running_or_started(
+            data_dir.resolve(), _source(source, model), port, base_of(base) if base else None
+        )
         console.print(f"The suite is up: [bold]{suite.url}[/] (API: {suite.url}/docs, logs: {suite.logs})")
         console.print("Stop it with [bold]make down[/].")
 
@@ -67,19 +76,26 @@ def show_status(data_dir: DataDir = Path(".gamut")) -> None:
 
 @app.command()
 def demo(
-    data: Annotated[Path, typer.Option(help="Real rows: {context, completion}.")] = main_job.DATA,
+    data: Annotated[Path, typer.Option(help="Real rows: {context, completion} or {text}.")] = main_job.DATA,
     test: Annotated[
         Path | None,
         typer.Option(help="The held-out test set, of the same kind; a fifth of the rows if unset."),
     ] = None,
     recipe: Annotated[Path, typer.Option(help="The experiment.")] = main_job.RECIPE,
+    task: Annotated[
+        str | None, typer.Option(help="What the rows are, for the prompts: `questions of customers` …")
+    ] = None,
     source: SourceOption = None,
     model: ModelOption = None,
+    base: BaseOption = None,
     data_dir: DataDir = Path(".gamut"),
 ) -> None:
     """Run the main job: start the suite if need be, post the experiment, follow it, show what came out."""
     with _messages():
-        suite, started_here = _running_or_started(data_dir.resolve(), _source(source, model), None)
+        kind_of(data)  # a slip costs a second
+        suite, started_here = _running_or_started(
+            data_dir.resolve(), _source(source, model), None, base_of(base) if base else None
+        )
         try:
             with display.following(console, Gateway(suite.url)) as told:
                 outcome = main_job.run(
@@ -89,7 +105,7 @@ def demo(
                     recipe,
                     suite.data_dir / "demo",
                     told,
-                    main_job.INSTRUCTED if suite.source.api == "chat" else None,
+                    main_job.parameters_of(suite.source, suite.base, task, own_rows=data != main_job.DATA),
                 )
             display.show(console, outcome)
         finally:
@@ -98,7 +114,9 @@ def demo(
                     stop(suite.data_dir)
 
 
-def _running_or_started(data_dir: Path, source: Source | None, port: int | None) -> tuple[Suite, bool]:
+def _running_or_started(
+    data_dir: Path, source: Source | None, port: int | None, base: Base | None
+) -> tuple[Suite, bool]:
     """The suite of this folder, and whether this call started it."""
     suite = running(data_dir)
     if suite:
@@ -107,11 +125,15 @@ def _running_or_started(data_dir: Path, source: Source | None, port: int | None)
             suite.source.started_here,
         ):
             raise SuiteError("a suite with another source is running: `make down` stops it; then try again")
+        if base and base != suite.base:
+            raise SuiteError("a suite without that base is running: `make down` stops it; then try again")
         with console.status("Waiting for the suite …") as line:  # it may only be starting
             wait_until_ready(suite, lambda name: line.update(f"Waiting for the suite: {name} …"))
         return suite, False
     with console.status("Starting the suite …") as line:
-        suite = start(data_dir, source, port, lambda name: line.update(f"Starting the suite: {name} …"))
+        suite = start(
+            data_dir, source, port, lambda name: line.update(f"Starting the suite: {name} …"), None, base
+        )
     return suite, True
 
 

@@ -10,13 +10,22 @@ from typing import Any
 import yaml
 
 from embedded.client import ENDED, Gateway, Json, Refused
-from embedded.processes import REPOSITORY
+from embedded.processes import REPOSITORY, Base, Source
+from embedded.rows import kind_of
 
 RECIPE = REPOSITORY / "examples" / "recipes" / "diversity-ladder.yaml"
 DATA = REPOSITORY / "examples" / "data" / "stories.train.jsonl"
 TEST = REPOSITORY / "examples" / "data" / "stories.test.jsonl"
-INSTRUCTED: Json = {"format": "instruct", "examples": 3, "temperature": 0.7, "max_tokens": 512}
+INSTRUCTED: Json = {
+    "format": "instruct",
+    "examples": 3,
+    "sentences": None,
+    "temperature": 0.7,
+    "max_tokens": 512,
+}
 """What W does with a model that follows instructions; the bundled one only continues text."""
+W_TRAINING: Json = {"learning_rate": 1e-4, "target_modules": "default"}
+"""For a base of the caller's own; one of a million parameters needs more."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +53,21 @@ def run(
 
     Without a test file a fifth of the rows is held out. `parameters` are for those that the recipe has.
     """
+    kind = kind_of(data)
     inputs = {}
     for name, path in (("real", data), ("test", test)):
         if path is not None:
             told("upload", {"path": path})
-            inputs[name] = gateway.upload(path, "completion", {})
+            inputs[name] = gateway.upload(path, kind, {})
     if test is None:
         inputs = _held_out(gateway, inputs["real"])
     document: Json = yaml.safe_load(recipe.read_text())
     document["inputs"] = inputs
     own = document.get("parameters", {})
-    own |= {name: value for name, value in (parameters or {}).items() if name in own}
+    wanted = {"kind": kind, **(parameters or {})}
+    if wanted.get("format") == "instruct":
+        wanted["topics_from"] = inputs["real"]
+    own |= {name: value for name, value in wanted.items() if name in own}
     job = gateway.post("/v1/experiments", document)
     reused = job["state"] == "succeeded"
     while job["state"] not in {*ENDED, "paused"}:
@@ -73,6 +86,16 @@ def run(
         gateway.download(job["artifact"], "report.json", folder / "report.json").read_text()
     )
     return Outcome(job, reused, report, page, failures)
+
+
+def parameters_of(source: Source, base: Base | None, task: str | None, *, own_rows: bool) -> Json:
+    """How the recipe's parameters follow from what a person named."""
+    found: Json = dict(INSTRUCTED) if source.api == "chat" else {}
+    if task or own_rows:
+        found["task"] = task or "texts like these examples"
+    if base:
+        found |= {"base": base.name, **W_TRAINING}
+    return found
 
 
 def _held_out(gateway: Gateway, rows: str) -> dict[str, str]:

@@ -45,6 +45,19 @@ class Additions:
 
 
 @dataclass(frozen=True)
+class Base:
+    """A base model of the caller's own: its name on the trainer's allow-list, and the folder or the hub's
+    `<owner>/<model>[@<revision>]` that it stands for."""
+
+    name: str
+    where: str
+
+    @property
+    def local(self) -> bool:
+        return Path(self.where).is_dir()
+
+
+@dataclass(frozen=True)
 class Process:
     name: str
     command: list[str]
@@ -80,7 +93,9 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | None = None) -> dict[str, str]:
+def settings(
+    data_dir: Path, ports: Ports, source: Source, more: Additions | None = None, base: Base | None = None
+) -> dict[str, str]:
     """The `GAMUT_*` variables that every process of the suite gets."""
     more = more or Additions()
     return {
@@ -96,6 +111,7 @@ def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | Non
             {
                 BASE_MODEL: str(REPOSITORY / "standin" / "models" / "base"),
                 SERVED_MODEL: str(GENERATOR_MODEL),
+                **({base.name: base.where} if base else {}),
                 **more.models,
             }
         ),
@@ -103,7 +119,7 @@ def settings(data_dir: Path, ports: Ports, source: Source, more: Additions | Non
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),
-        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "1" if base is None or base.local else "0",
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }

@@ -26,6 +26,7 @@ from tenacity import (
 from embedded.processes import (
     REPOSITORY,
     Additions,
+    Base,
     Ports,
     Process,
     Source,
@@ -51,6 +52,7 @@ class Suite:
     data_dir: Path
     ports: Ports
     source: Source
+    base: Base | None = None
 
     @property
     def url(self) -> str:
@@ -77,7 +79,8 @@ def running(data_dir: Path) -> Suite | None:
     if not path.exists() or _control(data_dir, "pid").returncode != 0:
         return None
     saved = json.loads(path.read_text())
-    return Suite(data_dir, Ports(**saved["ports"]), Source(**saved["source"]))
+    base = Base(**saved["base"]) if saved.get("base") else None
+    return Suite(data_dir, Ports(**saved["ports"]), Source(**saved["source"]), base)
 
 
 def start(
@@ -86,6 +89,7 @@ def start(
     gateway_port: int | None,
     told: Callable[[str], None],
     more: Additions | None = None,
+    base: Base | None = None,
 ) -> Suite:
     """Start every process and wait until each answers; `told` hears what is waited for."""
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -94,13 +98,14 @@ def start(
     source = source or Source(here, "story-generator", "stand-in")
     if source.started_here:
         source = Source(here, source.model, source.started_here)
-    suite = Suite(data_dir, ports, source)
+    suite = Suite(data_dir, ports, source, base)
     suite.logs.mkdir(exist_ok=True)
     config = data_dir / "supervisord.conf"
     config.write_text(_configuration(data_dir, processes(data_dir, ports, source)))
-    (data_dir / "suite.json").write_text(json.dumps({"ports": asdict(ports), "source": asdict(source)}))
+    kept = {"ports": asdict(ports), "source": asdict(source), "base": asdict(base) if base else None}
+    (data_dir / "suite.json").write_text(json.dumps(kept))
     # The caller's own variables win: settings alone lead to another store, queue or log level.
-    environment = settings(data_dir, ports, source, more) | os.environ
+    environment = settings(data_dir, ports, source, more, base) | os.environ
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
     launched = subprocess.run(command, env=environment, capture_output=True, text=True)
     if launched.returncode != 0:

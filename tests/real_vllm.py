@@ -32,8 +32,9 @@ class RealVllm:
     _process: subprocess.Popen[bytes] | None = None
     _log: IO[bytes]
 
-    def __init__(self, running: str | None = None) -> None:
+    def __init__(self, running: str | None = None, model: Path = MODEL, name: str = NAME) -> None:
         """`running` is the address of one that somebody else has started."""
+        self._model, self._name = model, name
         self.is_ours = running is None
         if running is not None:
             self.url = running
@@ -50,7 +51,7 @@ class RealVllm:
 
     def start(self) -> None:
         """Start it, without waiting: see `wait`."""
-        command = [str(ROOT / "scripts" / "vllm-serve.sh"), str(MODEL), NAME, str(self.port)]
+        command = [str(ROOT / "scripts" / "vllm-serve.sh"), str(self._model), self._name, str(self.port)]
         self._process = subprocess.Popen(
             command, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -1,8 +1,7 @@
 """1,024 replicates of Distinct-2 over 10 million words, beside a loop.
 
-`distinct_2_intervals_vs_loop` is the delete-a-group jackknife that intervals are made of;
-`distinct_2_subsamples_vs_loop` is Distinct-2 on 1,024 random halves. The loop does a few replicates, each
-equal to ours, and its time is extrapolated to 1,024.
+It is the delete-a-group jackknife that intervals are made of. The loop does a few replicates, each equal to
+ours, and its time is extrapolated to 1,024.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ import pyarrow as pa
 
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.results import Row, cpu_seconds, row
-from services.metrics.lexical import LeftOut, Tokens, distinct_subsamples
-from services.metrics.lexical.intervals import REPLICATES, draw_groups
+from services.metrics.lexical import LeftOut, Tokens
+from services.metrics.lexical.intervals import REPLICATES
 
 PLACE = 7
 TEXTS = 200_000
@@ -37,12 +36,6 @@ def rows() -> Iterator[Row]:
     theirs, expected = looped(pairs, lambda replicate: group != replicate)
     equal = left_out.distinct_n()[1 : 1 + LOOPED].tolist() == expected
     yield row("distinct_2_intervals_vs_loop", "a loop", "", ours, theirs, equal=equal, note=NOTE)
-
-    ours, found = cpu_seconds(lambda: distinct_subsamples(Tokens.of(column), 2, TEXTS // 2), repeats=3)
-    drawn = draw_groups(REPLICATES, 0.5, REPLICATES, 0)
-    theirs, expected = looped(pairs, lambda replicate: drawn[group, replicate] > 0)
-    equal = found.values[:LOOPED].tolist() == expected
-    yield row("distinct_2_subsamples_vs_loop", "a loop", "", ours, theirs, equal=equal, note=NOTE)
 
 
 def looped(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -43,10 +43,16 @@ class Catalogue:
     operations: Operations
     sources: Mapping[str, KnownSource] | None = None
     models: Iterable[str] | None = None
+    of_the_past: bool = False
+    """Whether requests are read that were accepted before: their names may have been taken away since."""
 
     @classmethod
     def of(cls, settings: GatewaySettings, operations: Operations) -> Catalogue:
         return cls(operations, settings.sources, settings.models)
+
+    def then(self) -> Catalogue:
+        """For what was accepted before."""
+        return replace(self, of_the_past=True)
 
     def request(self, operation: str, body: Mapping[str, Any]) -> JobRequest:
         """Raises pydantic's `ValidationError`, or `UnknownNames`."""
@@ -64,13 +70,15 @@ class Catalogue:
         return self._with_unit(filled) if isinstance(filled, GenerationRequest) else filled
 
     def _source_faults(self, request: JobRequest) -> Iterator[tuple[Place, str]]:
-        if self.sources is not None:
+        if self.sources is not None and not self.of_the_past:
             for place, source in _source_refs(request, ()):
                 if source.name not in self.sources:
                     yield (*place, "name"), _unknown("source", source.name, self.sources)
 
     def _model_faults(self, request: JobRequest) -> Iterator[tuple[Place, str]]:
-        if self.models is None or not isinstance(request, TrainingRequest | EvaluationRequest):
+        if self.models is None or self.of_the_past:
+            return
+        if not isinstance(request, TrainingRequest | EvaluationRequest):
             return
         names = {"base": request.base}
         if isinstance(request, EvaluationRequest) and "compare" not in request.inputs():
@@ -82,7 +90,7 @@ class Catalogue:
     def _filled(self, value: Any) -> Any:
         if isinstance(value, SourceRef):
             assert self.sources is not None
-            known = self.sources[value.name]
+            known = self.sources.get(value.name, KnownSource())
             told = {"model": value.model or known.model, "revision": value.revision or known.revision}
             return value.model_copy(update=told)
         if isinstance(value, BaseModel):

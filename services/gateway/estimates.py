@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.gateway.context import Gateway
 from services.gateway.costing import Costing, Taken, by_artifact
-from services.gateway.experiments.counting import calls_range, rows_asked
+from services.gateway.experiments.amounts import Amounts
+from services.gateway.experiments.counting import Rows, calls_range
 from services.gateway.experiments.plan import Plan
 from services.gateway.experiments.scheduling import makespan
 from services.gateway.measuring_cost import STARTING
@@ -41,6 +42,7 @@ def _estimate(
         if find_manifest(store, artifact_id(request)) is None
     }
     settings = gateway.settings
+    amounts = Amounts(store, by_artifact(requests))
     costing = Costing(project, store, settings.generator_url, settings.trainer_url)
     taken = costing.taken(new, by_artifact(requests))
 
@@ -55,32 +57,32 @@ def _estimate(
         jobs=len(requests),
         reused=len(requests) - len(new),
         by_operation=dict(Counter(request.operation for request in new.values())),
-        rows=_rows(new.values()),
-        calls=_calls(new.values()),
+        rows=_rows(new.values(), amounts.rows),
+        calls=_calls(new.values(), amounts.rows),
         tokens=None if calling is None else _sum(cost.tokens for cost in calling),
         training_seconds=None if training is None else _sum(cost.seconds for cost in training),
         measuring_seconds=None if measuring is None else _measuring(measuring),
         money=None if calling is None else _money(calling),
-        wall_seconds=_wall(plan, taken, new, settings.workers) if whole and plan else None,
+        wall_seconds=_wall(plan, taken, new, settings.workers) if whole else None,
         details=costing.details,
     )
 
 
-def _rows(requests: Iterable[JobRequest]) -> Count | None:
+def _rows(requests: Iterable[JobRequest], rows_of: Rows) -> Count | None:
     rows = 0
     for request in requests:
         if isinstance(request, GenerationRequest):
-            asked = rows_asked(request)
+            asked = rows_of(artifact_id(request))
             if asked is None:
                 return None
             rows += asked
     return Count(low=rows, high=rows)
 
 
-def _calls(requests: Iterable[JobRequest]) -> Count | None:
+def _calls(requests: Iterable[JobRequest], rows_of: Rows) -> Count | None:
     low = high = 0
     for request in requests:
-        found = calls_range(request)
+        found = calls_range(request, rows_of)
         if found is None:
             return None
         low, high = low + found[0], high + found[1]
@@ -110,10 +112,12 @@ def _money(taken: Iterable[Taken]) -> dict[str, MoneyRange]:
 
 
 def _wall(
-    plan: Plan, taken: Mapping[str, Taken], new: Mapping[str, JobRequest], workers: Mapping[str, int]
+    plan: Plan | None, taken: Mapping[str, Taken], new: Mapping[str, JobRequest], workers: Mapping[str, int]
 ) -> Count:
+    """Of one job alone it is the job's own time."""
     low, high = (
-        makespan(plan, {name: cost.seconds[end] for name, cost in taken.items()}, workers) for end in (0, 1)
+        makespan(plan, seconds, workers) if plan else sum(seconds.values())
+        for seconds in ({name: cost.seconds[end] for name, cost in taken.items()} for end in (0, 1))
     )
     starting = STARTING if any(request.queue is Queue.MEASURE for request in new.values()) else 0.0
     return Count(low=round(low), high=round(high + starting))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.experiments.plan import Node, Stopped
-from services.gateway.experiments.spending import allowance, cost_of, exceeded, total
+from services.gateway.experiments.spending import allowance, cost_of, exceeded, may_exceed, total
 from services.gateway.experiments.standing import BudgetSpent, DependencyFailed, NodeState, Standing
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest
@@ -69,11 +69,16 @@ class Look:
         try:
             self._read()
             budget = allowance(self.workspace.scratch, self.budget) if self.budget else None
-            while node := self.memory.standing.next_startable():
+            held: set[str] = set()
+            while node := self.memory.standing.next_startable(held):
                 if self._is_stopped(node):
                     continue
-                if budget and (spent := self._exceeded(budget, self.memory.standing.requests[node.key])):
-                    break
+                if budget and self._costs_more(self.memory.standing.requests[node.key]):
+                    if spent := self._exceeded(budget, self.memory.standing.requests[node.key]):
+                        break
+                    if self._may_exceed(budget, self.memory.standing.requests[node.key]):
+                        held.add(node.key)
+                        continue
                 self._submit(node)
         finally:
             self._remember(self.memory.submitted - before)
@@ -99,11 +104,28 @@ class Look:
             standing.stopped(node.key, why)
         return why is not None
 
-    def _exceeded(self, budget: ExperimentBudget, following: JobRequest) -> str | None:
-        """Why the budget keeps this job from starting. One that exists, or runs for others, costs nothing."""
+    def _costs_more(self, following: JobRequest) -> bool:
+        """One that exists, or runs for others, costs nothing."""
         known = self.records.find(job_id(self.workspace.project, following))
-        if known is not None and (known.state is JobState.SUCCEEDED or not known.state.ended):
-            return None
+        return known is None or (known.state is not JobState.SUCCEEDED and known.state.ended)
+
+    def _under_way(self) -> list[JobRequest]:
+        return [self.memory.standing.requests[key] for key in self.memory.under_way]
+
+    def _may_exceed(self, budget: ExperimentBudget, following: JobRequest) -> bool:
+        """Whether it has to wait until it is known what the jobs under way leave of the budget."""
+        memory = self.memory
+        usual: dict[str, dict[str, float]] = {}
+        for key, artifact in memory.standing.made.items():
+            cost = memory.costs.get(artifact) if isinstance(artifact, str) else None
+            if cost is not None:
+                of = usual.setdefault(memory.standing.requests[key].operation, {})
+                for name, amount in cost.items():
+                    of[name] = max(of.get(name, 0.0), amount)
+        return may_exceed(budget, total(memory.costs.values()), self._under_way(), following, usual)
+
+    def _exceeded(self, budget: ExperimentBudget, following: JobRequest) -> str | None:
+        """Why the budget keeps this job from starting."""
         memory = self.memory
         for key, artifact in memory.standing.made.items():
             if (
@@ -113,8 +135,11 @@ class Look:
             ):
                 manifest = find_manifest(self.workspace.store, artifact)
                 memory.costs[artifact] = cost_of(manifest) if manifest else {}
-        under_way = [memory.standing.requests[key] for key in memory.under_way]
-        return exceeded(budget, total(memory.costs.values()), under_way, following)
+        return exceeded(budget, total(memory.costs.values()), self._under_way(), following, self._rows)
+
+    def _rows(self, dataset: str) -> int | None:
+        manifest = find_manifest(self.workspace.store, dataset)
+        return int(manifest.summary.get("rows", 0)) if manifest else None
 
     def _read(self) -> None:
         """The records of the jobs whose end woke us and, now and then, of all that are under way."""

@@ -7,14 +7,15 @@ from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.plan import Node, Plan
 from services.gateway.views import Experiment, ExperimentNode
 from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.jobs import Job, JobRecord
+from shared.contracts.jobs import Job, JobRecord, JobState
 from shared.identity import job_id
 
 
 def show_experiment(gateway: Gateway, record: JobRecord) -> Experiment:
-    """Raises `InvalidRecipe` for one of an older version that can no longer be expanded."""
+    """One whose sources or models are gone is shown all the same. Raises `InvalidRecipe` for one of an older
+    version that can no longer be expanded."""
     job = gateway.shown(record)
-    plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue)
+    plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue.then())
     told = job.progress.detail.get("nodes", {}) if job.progress else {}
     nodes = [_shown(gateway, job, plan, node, told.get(node.key, {})) for node in plan.nodes.values()]
     return Experiment(job=job, nodes=nodes)
@@ -26,6 +27,8 @@ def _shown(gateway: Gateway, job: Job, plan: Plan, node: Node, told: dict[str, s
     found = gateway.platform.records.find(expected)
     artifact = found.artifact if found else None
     state = found.state.value if found else str(told.get("state") or "waiting")
+    if state == "waiting" and job.state.ended:  # what has not begun by now never will
+        state = "cancelled" if job.state is JobState.CANCELLED else "blocked"
     if node is plan.report and job.artifact:
         artifact, state = job.artifact, "succeeded"
     return ExperimentNode(

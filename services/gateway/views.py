@@ -164,8 +164,8 @@ class Estimate(Contract):
     money: dict[str, MoneyRange] | None = Field(description="Of sources, by currency.")
     wall_seconds: Count | None = Field(
         default=None,
-        description="Of a whole plan, every job in it, on the workers in GAMUT_WORKERS. Null when one of its "
-        "jobs cannot be told: those that ask language models to measure are not.",
+        description="From the first job's start to the last one's end, every job in it, on the workers in "
+        "GAMUT_WORKERS. Null when one of the jobs cannot be told.",
     )
     details: dict[str, Any] = Field(description="What the services themselves say of their jobs, by node.")
 

@@ -4,10 +4,11 @@ A map of its parts, from the wire inwards:
 
 - `sources/`     clients of OpenAI-compatible servers: one connection pool, one error vocabulary, adaptive
                  concurrency, routing and fail-over;
-- `calls`, `journal`, `ledger`   what a call is, where its answer is kept so that it is never paid twice, and
-                 what was spent;
-- `engine/`      the stream that turns candidates into exactly N accepted rows, and the filters that refuse;
+- `calls`, `journal`, `ledger`, `budget`   what a call is, where its answer is kept so that it is never paid
+                 twice, what was spent, and what may be;
+- `engine/`      the stream that turns candidates into exactly N accepted rows of each level, and the filters
+                 that refuse;
 - `strategies/`  what to ask: topics, topic-guided rows, paraphrases, answers, styles and personas;
-- `levels`, `dial/`   how diverse: the papers' levels, and a controller that reaches a wanted value;
+- `rows`, `dial/`   how diverse: the stage of each level, and a controller that reaches a wanted value;
 - `agent/`, `judges/`  language models as measuring instruments.
 """

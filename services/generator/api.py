@@ -9,11 +9,12 @@ from fastapi import FastAPI
 
 from services.generator.engine.stage import Stage
 from services.generator.errors import BadPromptTemplate, SourceRefused
-from services.generator.estimates import estimate
+from services.generator.estimates import estimate, outlined, within
+from services.generator.interviews import outline
 from services.generator.lengths import length_counter
 from services.generator.pools import PoolPlan
 from services.generator.previews import preview
-from services.generator.reading import read_inputs
+from services.generator.reading import pool_examples, read_inputs
 from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
 from services.generator.session import Places, Session
 from services.generator.settings import GeneratorSettings
@@ -32,6 +33,7 @@ from shared.contracts.generation import (
     SourceRef,
     TopicsRequest,
 )
+from shared.contracts.instruments import InstrumentPlan, SelfPreferenceRequest
 from shared.errors import SourceUnavailable
 from shared.http.service import make_api
 from shared.store.base import ObjectStore
@@ -95,9 +97,19 @@ def create_api(settings: GeneratorSettings, store: ObjectStore) -> FastAPI:
         stages, seeds = await asyncio.to_thread(_stages, plan, registry, store, assume=True)
         specs = {name_of(ref): registry.spec(ref) for ref in _sources(plan)}
         try:
-            return await asyncio.to_thread(estimate, stages, specs, seeds, plan.request.max_tokens)
+            return await asyncio.to_thread(lambda: estimate(outlined(stages), specs, seeds))
         except BadTemplate as error:
             raise BadPromptTemplate(str(error)) from error
+
+    @api.post("/v1/instruments/estimate", tags=["instruments"])
+    def estimate_instrument(plan: InstrumentPlan) -> Estimate:
+        """Of a measurement by a language model: calls, tokens, seconds and money, with ranges. Nothing is
+        spent."""
+        request = plan.request
+        ref = request.judge if isinstance(request, SelfPreferenceRequest) else request.source
+        project = project_store(store, plan.project)
+        calls = outline(request, registry.targets([ref])[0], partial(Artifact.open, project))
+        return within(estimate(calls, {name_of(ref): registry.spec(ref)}), request.budget)
 
     return api
 
@@ -118,11 +130,11 @@ def _stages(
     yet is taken to hold topics of the usual length, and no server is asked for anything."""
     request = plan.request
     targets = registry.targets(_sources(plan))
+    project = project_store(store, plan.project)
     if isinstance(request, TopicsRequest):
-        pool = PoolPlan(request, targets[0])
+        pool = PoolPlan(request, targets[0], pool_examples(request, partial(Artifact.open, project)))
         areas = [pool.areas()] if request.hierarchy else []
         return [*areas, pool.topics()], []
-    project = project_store(store, plan.project)
     absent = assume and request.topics is not None and find_manifest(project, request.topics) is None
     planned = PLANNED_TOPICS if absent else None
     inputs = read_inputs(request, lambda artifact: Artifact.open(project, artifact), planned)

@@ -43,7 +43,10 @@ class Chance:
 
     def uniform(self) -> float:
         """In [0, 1), 53 bits."""
-        return (self._word() >> 11) * _UNIT
+        left = self._left
+        if not left:
+            self._refill()
+        return (left.pop() >> 11) * _UNIT
 
     def below(self, count: int) -> int:
         """Uniform on 0…count−1 (the bias of the remainder is below count / 2⁶⁴)."""
@@ -64,8 +67,11 @@ class Chance:
         if 3 * count > size:
             return self.shuffled(items)[:count]
         places: dict[int, None] = {}
+        left = self._left
         while len(places) < count:
-            places[self._word() % size] = None
+            if not left:
+                self._refill()
+            places[left.pop() % size] = None
         return [items[place] for place in places]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:

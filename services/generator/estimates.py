@@ -12,6 +12,7 @@ from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.tokens import TokenCounter, counter
 from shared.contracts.generation import Estimate, Range
+from shared.contracts.instruments import Budget
 
 TOKENS_A_WORD = 1.35
 """Subword tokens for an English word, when the model's own tokenizer is not known (GPT-2: 1.3, Llama-3:
@@ -19,43 +20,94 @@ TOKENS_A_WORD = 1.35
 STREAM_TOKENS_A_SECOND = (15.0, 80.0)
 """Tokens that a server writes in one second for one of many concurrent requests: a loaded large model, a
 small one."""
+READ_TOKENS_A_SECOND = (1_000.0, 50_000.0)
+"""Prompt tokens that a server reads in a second, all requests together: on a CPU or with a large model, and
+a small model on a GPU."""
 ACCEPTED_LOW = 0.5
 """The acceptance rate behind the upper bound."""
 SAMPLES = 32
 
 
 def estimate(
-    stages: Sequence[Stage], specs: Mapping[str, SourceSpec], seed_texts: Sequence[str], max_tokens: int
+    samples: Sequence[Sample], specs: Mapping[str, SourceSpec], seed_texts: Sequence[str] = ()
 ) -> Estimate:
-    """Calls, tokens, seconds and money of the stages. `seed_texts` are the real rows, whose lengths are
-    asked for."""
-    samples = [sample for stage in stages for sample in stage.outline(SAMPLES)]
+    """Calls, tokens, seconds and money of these calls. `seed_texts` are the real rows, whose lengths are
+    asked for; without them an answer may have any length up to its call's `max_tokens`."""
     counters = {spec.identity: counter(spec.tokenizer) for spec in specs.values()}
     exact = all(spec.tokenizer is not None for spec in specs.values())
-    calls = sum(sample.count for sample in samples)
-    tokens_in = sum(sample.count * _prompt_tokens(sample.call, counters) for sample in samples)
-    each = _answer_tokens(seed_texts, next(iter(counters.values())), exact=exact, max_tokens=max_tokens)
-    more = 1 / ACCEPTED_LOW
+    first = next(iter(counters.values()))
+    answers = {
+        limit: _answer_tokens(seed_texts, first, exact=exact, max_tokens=limit)
+        for limit in {sample.call.params.max_tokens for sample in samples}
+    }
+    calls = tokens_in = tokens_out = Range(expected=0, low=0, high=0)
+    for sample in samples:
+        made = _calls(sample)
+        prompt = _prompt_tokens(sample.call, counters)
+        sent = Range(
+            expected=prompt, low=prompt * (1.0 if exact else 0.85), high=prompt * (1.0 if exact else 1.15)
+        )
+        calls = _plus(calls, made)
+        tokens_in = _plus(tokens_in, _times(made, sent))
+        tokens_out = _plus(tokens_out, _times(made, answers[sample.call.params.max_tokens]))
     ranges = {
-        "calls": _spread(calls, 1.0, more),
-        "tokens_in": _spread(tokens_in, 1.0 if exact else 0.85, more if exact else 1.15 * more),
-        "tokens_out": Range(
-            expected=round(calls * each.expected),
-            low=round(calls * each.low),
-            high=round(more * calls * each.high),
-        ),
+        name: Range(**{bound: round(value) for bound, value in found.model_dump().items()})
+        for name, found in (("calls", calls), ("tokens_in", tokens_in), ("tokens_out", tokens_out))
     }
     return Estimate(
         **ranges,
-        seconds=_seconds(ranges["tokens_out"], calls, specs),
+        seconds=_seconds(ranges["tokens_in"], ranges["tokens_out"], calls.expected, specs),
         money=_money(ranges, samples, specs),
         tokens_counted_by=", ".join(sorted({count.name for count in counters.values()})),
         assumptions=_assumptions(exact=exact, seeds=bool(seed_texts)),
     )
 
 
-def _spread(expected: float, low: float, high: float) -> Range:
-    return Range(expected=round(expected), low=round(expected * low), high=round(expected * high))
+def within(told: Estimate, budget: Budget) -> Estimate:
+    """What is left of an estimate when the measurement ends as soon as its budget is spent."""
+
+    def share(bound: str) -> float:
+        money = max((getattr(cost, bound) for cost in told.money.values()), default=0.0)
+        used = {
+            "calls": getattr(told.calls, bound),
+            "tokens": getattr(told.tokens_in, bound) + getattr(told.tokens_out, bound),
+            "money": money,
+        }
+        limits = {name: getattr(budget, name) for name in used}
+        shares = [float(limits[name] / used[name]) for name in used if limits[name] and used[name]]
+        return min(1.0, *shares) if shares else 1.0
+
+    shares = {bound: share(bound) for bound in Range.model_fields}
+
+    def cut(found: Range) -> Range:
+        return Range(**{bound: round(getattr(found, bound) * part, 6) for bound, part in shares.items()})
+
+    return told.model_copy(
+        update={
+            **{name: cut(getattr(told, name)) for name in ("calls", "tokens_in", "tokens_out", "seconds")},
+            "money": {currency: cut(cost) for currency, cost in told.money.items()},
+        }
+    )
+
+
+def outlined(stages: Sequence[Stage]) -> list[Sample]:
+    return [sample for stage in stages for sample in stage.outline(SAMPLES)]
+
+
+def _calls(sample: Sample) -> Range:
+    return Range(
+        expected=sample.count,
+        low=sample.count if sample.fewest is None else sample.fewest,
+        high=sample.count / ACCEPTED_LOW if sample.most is None else sample.most,
+    )
+
+
+def _plus(one: Range, other: Range) -> Range:
+    return Range(**{bound: getattr(one, bound) + getattr(other, bound) for bound in Range.model_fields})
+
+
+def _times(one: Range, other: Range) -> Range:
+    return Range(**{bound: getattr(one, bound) * getattr(other, bound) for bound in Range.model_fields})
 
 
 def _prompt_tokens(call: Call, counters: Mapping[Model, TokenCounter]) -> float:
@@ -68,7 +120,7 @@ def _prompt_tokens(call: Call, counters: Mapping[Model, TokenCounter]) -> float:
 def _answer_tokens(seeds: Sequence[str], count: TokenCounter, *, exact: bool, max_tokens: int) -> Range:
     """Tokens of one answer: like the seeds where there are any, else anything up to the limit."""
     if not seeds:
-        return Range(expected=max_tokens / 2, low=max_tokens / 16, high=max_tokens)
+        return Range(expected=max(1, max_tokens / 2), low=max(1, max_tokens / 16), high=max_tokens)
     scale = 1.0 if exact else TOKENS_A_WORD
     lengths = np.array([count(text) for text in seeds[:1000]]) * scale
     low, high = np.quantile(lengths, [0.05, 0.95])
@@ -79,17 +131,26 @@ def _answer_tokens(seeds: Sequence[str], count: TokenCounter, *, exact: bool, ma
     )
 
 
-def _seconds(tokens_out: Range, calls: float, specs: Mapping[str, SourceSpec]) -> Range:
-    """From the streams that the sources take at once; a stated request rate is a floor."""
+def _seconds(tokens_in: Range, tokens_out: Range, calls: float, specs: Mapping[str, SourceSpec]) -> Range:
+    """From the streams that the sources take at once, and what they have to read before; a stated request
+    rate is a floor."""
     slow, fast = STREAM_TOKENS_A_SECOND
-    at_first = sum(spec.concurrency for spec in specs.values())
-    at_most = sum(spec.max_concurrency for spec in specs.values())
+    reading, skimming = (rate * len(specs) for rate in READ_TOKENS_A_SECOND)
+    at_first = min(sum(spec.concurrency for spec in specs.values()), max(1.0, calls))
+    at_most = min(sum(spec.max_concurrency for spec in specs.values()), max(1.0, calls))
     rates = [spec.requests_per_minute for spec in specs.values()]
     floor = calls / (sum(rate for rate in rates if rate) / 60) if rates and all(rates) else 0.0
     return Range(
-        expected=round(max(floor, tokens_out.expected / (at_first * (slow * fast) ** 0.5)), 1),
-        low=round(max(floor, tokens_out.low / (at_most * fast)), 1),
-        high=round(max(floor, tokens_out.high / (at_first * slow)), 1),
+        expected=round(
+            max(
+                floor,
+                tokens_out.expected / (at_first * (slow * fast) ** 0.5)
+                + tokens_in.expected / (reading * skimming) ** 0.5,
+            ),
+            1,
+        ),
+        low=round(max(floor, tokens_out.low / (at_most * fast) + tokens_in.low / skimming), 1),
+        high=round(max(floor, tokens_out.high / (at_first * slow) + tokens_in.high / reading), 1),
     )
 
 
@@ -118,6 +179,7 @@ def _money(
 
 def _assumptions(*, exact: bool, seeds: bool) -> list[str]:
     slow, fast = STREAM_TOKENS_A_SECOND
+    reading, skimming = READ_TOKENS_A_SECOND
     counted = (
         "the request's own prompts, counted with the model's tokenizer"
         if exact
@@ -125,8 +187,10 @@ def _assumptions(*, exact: bool, seeds: bool) -> list[str]:
     )
     lengths = "as long as the examples" if seeds else "up to max_tokens, for want of examples"
     return [
-        f"upper bounds: one candidate in {1 / ACCEPTED_LOW:g} is accepted; lower bounds: all are",
+        f"upper bounds: one candidate in {1 / ACCEPTED_LOW:g} is accepted, or every try is needed; lower "
+        "bounds: all are accepted at once",
         f"prompt tokens: {counted}",
         f"answer tokens: {lengths}",
-        f"seconds: {slow:g} to {fast:g} tokens a second for each request in flight, as servers differ",
+        f"seconds: {slow:g} to {fast:g} tokens a second for each request in flight, and {reading:,.0f} to "
+        f"{skimming:,.0f} tokens of prompts read a second by a source, as servers differ",
     ]

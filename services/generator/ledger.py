@@ -41,6 +41,11 @@ class Account:
     tokens_out: int = 0
     failed: Counter[str] = field(default_factory=Counter)
 
+    def enter(self, answer: Answer) -> None:
+        self.answered += 1
+        self.tokens_in += answer.tokens_in
+        self.tokens_out += answer.tokens_out
+
     def add(self, other: Account) -> None:
         self.issued += other.issued
         self.answered += other.answered
@@ -77,10 +82,7 @@ class Ledger:
         return account
 
     def answered(self, answer: Answer) -> None:
-        account = self.account(answer.source)
-        account.answered += 1
-        account.tokens_in += answer.tokens_in
-        account.tokens_out += answer.tokens_out
+        self.account(answer.source).enter(answer)
 
     def carry(self, snapshots: Iterable[Mapping[str, Any]]) -> None:
         """Add what earlier runs of the same job left (`snapshot` of each)."""

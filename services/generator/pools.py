@@ -10,7 +10,7 @@ from services.generator.engine.record import Record
 from services.generator.engine.stage import Row
 from services.generator.errors import BadPromptTemplate, CandidatesExhausted
 from services.generator.session import Session
-from services.generator.strategies.common import Target
+from services.generator.strategies.common import Example, Target
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.strategies.topic_identity import TopicSet
 from services.generator.strategies.topic_pool import VARIABLES, PoolSettings, TopicPool
@@ -23,8 +23,10 @@ STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT
 class PoolPlan:
     """The stages of one topics request."""
 
-    def __init__(self, request: TopicsRequest, target: Target) -> None:
+    def __init__(self, request: TopicsRequest, target: Target, examples: Sequence[Example] = ()) -> None:
+        """`examples` are the real rows of the request's dataset."""
         self._request = request
+        self._examples = examples
         self._target = target
         self._prompts = pool_prompts(request)
         self._params = Params(request.temperature, request.top_p, request.max_tokens, STOPS[request.format])
@@ -47,11 +49,21 @@ class PoolPlan:
             near_duplicate=request.near_duplicate,
             max_words=request.max_words,
             seed=request.seed,
+            examples_per_prompt=request.examples_per_prompt,
         )
         needed = -(-wanted // request.per_call)
         limit = request.max_candidates or CANDIDATES_FACTOR * max(needed, 10)
         return TopicPool(
-            name, wanted, limit, self._target, self._params, self._prompts, settings, known=known, areas=areas
+            name,
+            wanted,
+            limit,
+            self._target,
+            self._params,
+            self._prompts,
+            settings,
+            known=known,
+            areas=areas,
+            examples=self._examples,
         )
 
 

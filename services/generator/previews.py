@@ -16,7 +16,7 @@ async def preview(stages: Sequence[Stage], session: Session, samples: int) -> Pr
     """The first `samples` candidates of each stage, asked and judged. Raises `NoSource`."""
     shown: list[PreviewedCandidate] = []
     for stage in stages:
-        for number in range(samples):
+        for number in range(min(samples, stage.max_candidates)):
             shown.append(await _try(stage, session, number))  # noqa: PERF401  # one after another is the point
     return Preview(candidates=shown, tokens=session.ledger.tokens_out())
 

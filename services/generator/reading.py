@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from services.generator.agent.asking import clipped
 from services.generator.inputs import Inputs, as_examples
+from services.generator.strategies.common import Example
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
-from shared.contracts.generation import GenerationRequest
+from shared.contracts.generation import GenerationRequest, TopicsRequest
 from shared.datasets import contexts, dataset_kind, row_text
 from shared.errors import InputMissing
+
+SUBJECT_CHARACTERS = 1_000
+"""Of a row, enough to see what it is about."""
+
+
+def pool_examples(request: TopicsRequest, open_artifact: Callable[[str], Artifact]) -> list[Example]:
+    """The real rows that a topic pool is to suit; none where the request names none."""
+    if request.examples is None:
+        return []
+    real = open_artifact(request.examples)
+    rows = as_examples(dataset_kind(real.manifest), real.rows())
+    return [{**row, "text": clipped(row["text"], SUBJECT_CHARACTERS)} for row in rows]
 
 
 def read_inputs(

@@ -22,7 +22,13 @@ from services.generator.strategies.answers import Answers, AnswerSettings
 from services.generator.strategies.common import Target, Targets
 from services.generator.strategies.paraphrase import VARIABLES as PARAPHRASE_VARIABLES
 from services.generator.strategies.paraphrase import Paraphrase, ParaphraseSettings
-from services.generator.strategies.parse import completion_row, pair_row, question_only, text_row
+from services.generator.strategies.parse import (
+    completion_row,
+    pair_row,
+    question_only,
+    text_row,
+    usual_shape,
+)
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.strategies.structured_pairs import (
     NewQuestion,
@@ -71,6 +77,13 @@ class Recipe:
         if request.strategy is Strategy.PARAPHRASE:
             return request.rows or len(self.inputs.contexts) * request.paraphrase.per_context
         return request.rows or len(self.inputs.prompts)
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Sentences of a `completion` row, and of its completion: as asked for, else as the examples."""
+        if self.request.sentences is not None:
+            return self.request.sentences, 1
+        return usual_shape(self.inputs.examples) if self.request.kind is DatasetKind.COMPLETION else (2, 1)
 
     @cached_property
     def seed_lengths(self) -> list[int]:
@@ -145,12 +158,13 @@ def stage_for(recipe: Recipe, level: Level) -> Stage:
     return _STAGES[recipe.request.strategy](recipe, level)
 
 
-def row_parser(request: GenerationRequest) -> Callable[[str, str], dict[str, Any]]:
-    """(answer, context id) → row of the request's kind; raises `Unparsable`."""
+def row_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
+    """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape`: sentences of a
+    completion row, and of its completion."""
     if request.kind is DatasetKind.TEXT:
         return lambda text, context_id: text_row(text)
     if request.kind is DatasetKind.COMPLETION:
-        return lambda text, context_id: completion_row(text, request.sentences)
+        return lambda text, context_id: completion_row(text, *shape)
     if request.structured:
         return structured_pair
     plain = request.format is Format.PLAIN  # the plain prompt ends with “Question: ”
@@ -176,9 +190,9 @@ def _topic_guided(recipe: Recipe, level: Level) -> Stage:
     settings = TopicGuidedSettings(
         seed=request.seed,
         task=request.task,
-        sentences=request.sentences,
+        sentences=recipe.shape[0],
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request),
+        parse=row_parser(request, recipe.shape),
         text_of=partial(row_text, request.kind),
         lengths=recipe.seed_lengths,
         length_unit=recipe.count.unit,
@@ -224,7 +238,7 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         replaced=recipe.replaced or (lambda context: replaced),
         of_real=rule.paraphrase_of == "real",
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request),
+        parse=row_parser(request, recipe.shape),
         parse_question=structured_question if request.structured else question_only,
         schema=recipe.held_to(Pair),
         question_schema=recipe.held_to(NewQuestion),

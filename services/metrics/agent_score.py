@@ -21,9 +21,6 @@ from services.metrics.intervals.interval import Interval
 from services.metrics.intervals.means import mean_interval
 from services.metrics.problems import Unmeasurable, require_rows
 
-FEWEST_TO_STOP = 100
-"""Clusterings before an early stop may be decided: the interval of fewer is too often narrow by luck."""
-
 
 @dataclass(frozen=True)
 class Clustering:
@@ -99,14 +96,3 @@ def agent_score(clusterings: Sequence[Clustering], *, level: float = 0.95, seed:
         invalid_clusters=sum(len(c.valid) - c.clusters for c in clusterings),
         clusterings_without_valid=sum(c.clusters == 0 for c in clusterings),
     )
-
-
-def narrow_enough(score: AgentScore, half_width: float) -> bool:
-    """Whether the interval is at most ± `half_width`, so that no more clusterings need be paid for.
-
-    Looking after every clustering and stopping at the first narrow interval makes the interval cover
-    somewhat less than its level; never stopping before 100 keeps that small.
-    """
-    if score.interval is None or score.clusterings < FEWEST_TO_STOP:
-        return False
-    return score.interval.high - score.interval.low <= 2 * half_width

@@ -31,12 +31,16 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
 
     @api.post("/v1/plan", tags=["plans"])
     def create_plan(request: PlanRequest) -> Plan:
-        """What this training or evaluation would take. Nothing is run, and nothing is stored."""
+        """What this training or evaluation would take on the worker's machine. Nothing is run, and nothing is
+        stored.
+        """
+        from services.trainer.machine import announced, this_machine
         from services.trainer.pricing import price
 
         job = request.training or request.evaluation
         assert job is not None
-        return price(settings, project_store(platform.store, request.project), job)
+        machine = announced(platform.store) or this_machine(settings)
+        return price(settings, project_store(platform.store, request.project), job, machine)
 
     return api
 

@@ -28,6 +28,7 @@ from services.trainer.segment_attention import (
 NAME = "gamut_segments"
 BLOCK = 128
 """Tokens of a block of FlexAttention's mask; its own default."""
+HEAD_DIM = 16
 
 
 def kernel(segments: Sequence[Segment], device: torch.device, length: int) -> Kernel:
@@ -113,9 +114,15 @@ def flex(query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float) -> 
     from torch.nn.attention.flex_attention import flex_attention
 
     attend = _compiled() if query.is_cuda else flex_attention
-    q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
+    dim = value.shape[-1]
+    q, k, v = (_wide_enough(x.transpose(0, 1).unsqueeze(0)) for x in (query, key, value))
     out: Tensor = attend(q, k, v, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
-    return out[0].transpose(0, 1)
+    return out[0, ..., :dim].transpose(0, 1)
+
+
+def _wide_enough(x: Tensor) -> Tensor:
+    """With zeros up to the least head dimension that FlexAttention's kernels take: they add nothing."""
+    return x if x.shape[-1] >= HEAD_DIM else nn.functional.pad(x, (0, HEAD_DIM - x.shape[-1]))
 
 
 def dense_attention(

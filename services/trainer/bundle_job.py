@@ -21,6 +21,7 @@ from services.trainer import bundle, models, planning, stacking
 from services.trainer.checkpoints import StoredStates, has_checkpoint
 from services.trainer.companions import Companions
 from services.trainer.errors import OutOfMemory
+from services.trainer.machine import this_machine
 from services.trainer.members import Member, MemberState, member
 from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
@@ -58,9 +59,8 @@ class Passenger:
 
     def needs(self, settings: TrainerSettings) -> float:
         """Bytes beside the base that all share."""
-        return planning.own_bytes(
-            self.prepared.plan, self.prepared.request.settings, settings.training_device()
-        )
+        asked = self.prepared.request.settings
+        return planning.own_bytes(self.prepared.plan, asked, this_machine(settings))
 
     def member(self, base: PreTrainedModel) -> Member:
         """As the bundle takes it: from its newest state, or from the start its solo run has."""

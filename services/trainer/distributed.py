@@ -31,8 +31,9 @@ from transformers.utils import logging as transformers_logging
 from services.trainer import models
 from services.trainer.building import Finished, build_model, finish
 from services.trainer.checkpoints import StoredCheckpoints
+from services.trainer.machine import Machine, announce, this_machine
 from services.trainer.memory import translated_memory_errors
-from services.trainer.preparing import prepare
+from services.trainer.preparing import prepare, require_fit
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
@@ -57,20 +58,27 @@ def main() -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    store = project_store(open_store(settings), project)
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    machine = this_machine(settings, device_here(settings), together)
+    whole = open_store(settings)
+    store = project_store(whole, project)
     scratch = scratch_store(store, artifact)
+    leads = os.environ.get("RANK", "0") == "0"
+    if leads:
+        announce(whole, machine)
     with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
         try:
-            finished = compute(settings, store, scratch, artifact, int(token), Path(folder))
+            finished = compute(settings, machine, store, scratch, artifact, int(token), Path(folder))
         except GamutError as error:
             scratch.put(ERROR, error.problem().model_dump_json().encode(), "application/json")
             sys.exit(1)
-        if int(os.environ.get("RANK", "0")) == 0:
+        if leads:
             put_result(finished, scratch)
 
 
 def compute(
     settings: TrainerSettings,
+    machine: Machine,
     store: ObjectStore,
     scratch: ObjectStore,
     artifact: str,
@@ -79,7 +87,8 @@ def compute(
 ) -> Finished:
     """This process's share of the training; every process ends with the whole model."""
     request = TrainingRequest.model_validate_json(scratch.get(REQUEST))
-    prepared = prepare(settings, request, Place(store, folder))
+    prepared = prepare(settings, request, Place(store, folder), machine=machine)
+    require_fit(prepared.plan)
     with translated_memory_errors():
         model = build_model(request, prepared.files, device_here(settings))
     stored = StoredCheckpoints(scratch, token, folder)

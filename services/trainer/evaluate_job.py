@@ -17,6 +17,7 @@ from services.trainer.building import free_memory
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.evaluation import evaluate
 from services.trainer.harness import require_tasks, run_tasks
+from services.trainer.machine import this_machine
 from services.trainer.memory import translated_memory_errors
 from services.trainer.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
 from services.trainer.preparing import Scored, prepare_evaluation, require_fit
@@ -37,7 +38,7 @@ def make_evaluation(
     require_tasks(settings.benchmark_tasks, request.benchmarks)
     data = read_rows(workspace.store, request.dataset)
     files = resolve(Place(workspace.store, workspace.folder), settings.models, request.base, request.model)
-    prepared = prepare_evaluation(settings, request, data, files)
+    prepared = prepare_evaluation(this_machine(settings), request, data, files)
     require_fit(prepared.plan)
     with _loaded(settings, request, files, workspace) as model:
         rows = _score(prepared, model, workspace)
@@ -126,7 +127,7 @@ def _gap(
         None if artifact else request.compare,
         artifact,
     )
-    prepared = prepare_evaluation(settings, request, data, files)
+    prepared = prepare_evaluation(this_machine(settings), request, data, files)
     require_fit(prepared.plan)
     with _loaded(settings, request, files, workspace) as model:
         return perplexity_gap(rows, _score(prepared, model, workspace))

@@ -22,7 +22,7 @@ PACKED_LAYERS = {"full_attention", "sliding_attention"}
 """Of a config's `layer_types`; recurrences, convolutions and chunks would run on from row to row."""
 TOLERATED = {torch.float32: 1e-3, torch.float64: 1e-6}
 TOLERATED_IN_HALF = 0.1
-"""Relative difference of the logits. Half precision rounds much, and a row that sees another is far off."""
+"""Relative difference of hidden states. Half precision rounds much; a row that sees another is far off."""
 _TRIED = "gamut_packs"
 
 
@@ -63,6 +63,8 @@ def _require_packing(base: Any) -> None:
     nn.Module.eval(base)
     try:
         off = _difference(base)
+    except torch.OutOfMemoryError:
+        raise
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise NotPackable(name, f"fails on packed rows ({error})") from error
     finally:
@@ -72,9 +74,9 @@ def _require_packing(base: Any) -> None:
 
 
 def _difference(base: Any) -> float:
-    """Relative difference of the rows' logits, packed and alone."""
-    # On a GPU several blocks, so that FlexAttention is compiled once, for any number of them.
-    size = 1 if base.device.type == "cpu" else attention.BLOCK
+    """Relative difference of the rows' hidden states, packed and alone."""
+    # On a GPU several blocks of the mask, so that FlexAttention is compiled once, for any number of them.
+    size = 1 if base.device.type == "cpu" else attention.BLOCK // 4
     known = int(base.config.get_text_config().vocab_size)
     drawn = torch.randint(known, (10 * size,), generator=torch.Generator().manual_seed(0)).tolist()
     prefix, one, other = tuple(drawn[: 2 * size]), tuple(drawn[2 * size : 5 * size]), tuple(drawn[5 * size :])
@@ -83,21 +85,15 @@ def _difference(base: Any) -> float:
         Example("other", prefix + other[:-1], other[-1:], "prefix", len(prefix)),
         Example("beside", (), other),
     ]
-    together = _logits(base, rows, "shared_prefix")
-    alone = [_logits(base, [row], "padded") for row in rows]
-    expected = torch.cat((alone[0], alone[1][len(prefix) :], alone[2]))
+    together = _states(base, rows, "shared_prefix")
+    alone = [_states(base, [row], "padded") for row in rows]
+    # The states that predict the prefix are there once.
+    expected = torch.cat((alone[0], alone[1][len(prefix) - 1 :], alone[2]))
     return float((together - expected).norm() / expected.norm())
 
 
-def _logits(base: Any, rows: list[Example], batching: Batching) -> Tensor:
-    """[positions, vocabulary], fp32, of all positions in the batch's order."""
+def _states(base: Any, rows: list[Example], batching: Batching) -> Tensor:
+    """[predictions, width], fp32, in the batch's order."""
     use_batching(base, batching)
-    batch = batches.build(rows, batching, "all").to(base.device)
-    output = base(
-        input_ids=batch.input_ids,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        **loss.attention_of(batch),
-    )
-    logits: Tensor = output.logits[0].float()
-    return logits
+    hidden, _ = loss.hidden_states(base, batches.build(rows, batching, "all").to(base.device))
+    return hidden.float()

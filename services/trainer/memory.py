@@ -24,16 +24,21 @@ def available(device: str) -> int:
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
-    limit, used = _cgroup("memory.max"), _cgroup("memory.current")
-    return free if limit is None or used is None else min(free, max(limit - used, 0))
+    left = _left_in_cgroup(CGROUP)
+    return free if left is None else min(free, left)
 
 
-def _cgroup(name: str) -> int | None:
+def _left_in_cgroup(folder: Path) -> int | None:
+    """Bytes up to the limit; cached files (the weights just read) count as used there, and give way."""
     try:
-        text = (CGROUP / name).read_text().strip()
+        limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        counted = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except OSError:
         return None
-    return int(text) if text.isdigit() else None
+    if not limit.isdigit():
+        return None
+    cached = sum(int(counted.get(name, 0)) for name in ("active_file", "inactive_file"))
+    return max(int(limit) - int(used) + cached, 0)
 
 
 @contextmanager

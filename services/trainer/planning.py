@@ -2,27 +2,26 @@
 
 Tokens and steps are exact: the rows are rendered and the steps laid out as the job would. Memory and
 operations come from `tracing`. Seconds are the operations over the speed that a short matrix product reaches
-here, plus a cost per dispatched operation. Ranges say how far from the estimate we have seen the truth.
+on the machine that trains, plus a cost per dispatched operation. Ranges say how far from the estimate we have
+seen the truth.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoConfig, PretrainedConfig
 
-from services.trainer import memory, models
+from services.trainer import models
 from services.trainer.errors import UnsuitableModel
 from services.trainer.evaluation import passes
 from services.trainer.examples import Example
+from services.trainer.machine import Machine
 from services.trainer.rendering import Rendered
 from services.trainer.steps import computed_tokens, plan_steps
 from services.trainer.tracing import Trace, shape_model, trace_pass
@@ -79,18 +78,16 @@ def plan(
     rendered: Rendered,
     settings: TrainingSettings | EvaluationSettings,
     *,
+    machine: Machine,
     seed: int = 0,
-    device: str = "cpu",
-    memory_bytes: int | None = None,
 ) -> Plan:
-    """The plan of a job on this device. `memory_bytes` is what it may use; None asks the machine."""
+    """The plan of a job on this machine."""
     work = work_of(rendered, settings, seed)
     with _plannable():
         trace = trace_pass(config, settings, work.largest)
         parameters, trainable = models.parameter_counts(shape_model(config, settings))
-    needed = _memory(trace, work, settings, config, parameters, trainable, device)
-    available = memory.available(device) if memory_bytes is None else memory_bytes
-    fits = needed.expected <= available
+    needed = _memory(trace, work, settings, config, parameters, trainable, machine)
+    fits = needed.expected <= machine.memory_bytes
     return Plan(
         rows=rendered.counts.rows,
         tokens=sum(len(example) for examples in work.passes for example in examples),
@@ -100,18 +97,17 @@ def plan(
         parameters=parameters,
         trainable_parameters=trainable,
         memory_bytes=needed,
-        memory_available=available,
-        seconds=_seconds(trace, work, settings, config, device),
+        memory_available=machine.memory_bytes,
+        seconds=_seconds(trace, work, settings, config, machine),
         fits=fits,
-        advice=[] if fits else _advice(config, rendered, settings, seed, device, needed, available),
+        advice=[] if fits else _advice(config, rendered, settings, seed, machine, needed),
         rendering=rendered.counts,
     )
 
 
-def own_bytes(plan: Plan, settings: TrainingSettings, device: str) -> float:
+def own_bytes(plan: Plan, settings: TrainingSettings, machine: Machine) -> float:
     """What a LoRA training needs beside the process and the frozen base, which others on it share."""
-    width = models.precision_of(settings.precision, device).itemsize
-    return plan.memory_bytes.expected - PROCESS_BYTES - plan.parameters * width
+    return plan.memory_bytes.expected - PROCESS_BYTES - plan.parameters * machine.width(settings.precision)
 
 
 def read_config(folder: Path, architecture: Mapping[str, Any] | None = None) -> PretrainedConfig:
@@ -149,17 +145,17 @@ def _plannable() -> Iterator[None]:
         ) from error
 
 
-def _width(settings: TrainingSettings | EvaluationSettings, device: str) -> int:
+def _width(settings: TrainingSettings | EvaluationSettings, machine: Machine) -> int:
     """Bytes of a weight. Full training keeps them in fp32."""
     whole = isinstance(settings, TrainingSettings) and settings.method != "lora"
-    return 4 if whole else models.precision_of(settings.precision, device).itemsize
+    return 4 if whole else machine.width(settings.precision)
 
 
 def _fixed(
-    settings: TrainingSettings | EvaluationSettings, parameters: int, trainable: int, device: str
+    settings: TrainingSettings | EvaluationSettings, parameters: int, trainable: int, machine: Machine
 ) -> int:
     """Bytes that are needed however small the passes are."""
-    return PROCESS_BYTES + parameters * _width(settings, device) + trainable * TRAINED_BYTES
+    return PROCESS_BYTES + parameters * _width(settings, machine) + trainable * TRAINED_BYTES
 
 
 def _memory(
@@ -169,12 +165,12 @@ def _memory(
     config: PretrainedConfig,
     parameters: int,
     trainable: int,
-    device: str,
+    machine: Machine,
 ) -> Range:
-    fixed = _fixed(settings, parameters, trainable, device)
+    fixed = _fixed(settings, parameters, trainable, machine)
     known = models.vocabulary(config)
     logits = 4 * min(_predicted(work.largest), 2**25 // known + 1) * known
-    kept = trace.kept_bytes * _width(settings, device) / 4
+    kept = trace.kept_bytes * _width(settings, machine) / 4
     return _range(fixed + KEPT_FACTOR * kept + LOGITS_FACTOR * logits, MEMORY_FACTOR)
 
 
@@ -183,7 +179,7 @@ def _seconds(
     work: Work,
     settings: TrainingSettings | EvaluationSettings,
     config: PretrainedConfig,
-    device: str,
+    machine: Machine,
 ) -> Range:
     """Σ over passes of (matrix products + head + attention) / speed, plus their dispatch."""
     backward = 3 if isinstance(settings, TrainingSettings) else 1
@@ -192,7 +188,7 @@ def _seconds(
     flops = trace.flops / computed_tokens(work.largest, settings.batching) * tokens
     flops += 2 * min(backward, 2) * predicted * text.hidden_size * models.vocabulary(config)
     flops += 4 * backward * text.hidden_size * text.num_hidden_layers * _attended(work)
-    seconds = flops / speed(device) + trace.operations * len(work.passes) * SECONDS_PER_OPERATION
+    seconds = flops / machine.speed + trace.operations * len(work.passes) * SECONDS_PER_OPERATION
     return _range(seconds, SECONDS_FACTOR)
 
 
@@ -218,47 +214,30 @@ def _predicted(examples: Sequence[Example]) -> int:
     return sum(example.predicted for example in examples)
 
 
-@lru_cache(maxsize=4)
-def speed(device: str) -> float:
-    """Floating-point operations a second that a matrix product reaches on this device, best of a few."""
-    dtype = models.precision_of("auto", device)
-    size = 4096 if device.startswith("cuda") else 512
-    matrix = torch.ones(size, size, dtype=dtype, device=device)
-    best = 0.0
-    for _ in range(5):
-        started = time.perf_counter()
-        for _ in range(4):
-            torch.mm(matrix, matrix)
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        best = max(best, 4 * 2 * size**3 / (time.perf_counter() - started))
-    return best
-
-
 def _advice(
     config: PretrainedConfig,
     rendered: Rendered,
     settings: TrainingSettings | EvaluationSettings,
     seed: int,
-    device: str,
+    machine: Machine,
     needed: Range,
-    available: int,
 ) -> list[str]:
     """What would make it fit: the first of the cheaper ways to compute the same whose own plan fits, or that
     there is none.
     """
+    available = machine.memory_bytes
     lack = (
         f"About {needed.expected / 2**30:.1f} GiB are needed and {available / 2**30:.1f} GiB are there: it "
         "would not fit."
     )
     parameters, trainable = models.parameter_counts(shape_model(config, settings))
-    if _fixed(settings, parameters, trainable, device) >= available:
+    if _fixed(settings, parameters, trainable, machine) >= available:
         return [lack, "The weights alone do not fit: take a smaller base, bf16 weights, or LoRA."]
     for words, changes in _smaller(rendered, settings, seed):
         asked = settings.model_copy(update=changes)
         work = work_of(rendered, asked, seed)
         trace = trace_pass(config, asked, work.largest)
-        if _memory(trace, work, asked, config, parameters, trainable, device).expected <= available:
+        if _memory(trace, work, asked, config, parameters, trainable, machine).expected <= available:
             return [lack, f"With {words} it fits; the numbers stay the same."]
     return [lack, "No smaller pass fits: lower max_length, or take a smaller base, bf16 weights, or LoRA."]
 

@@ -12,6 +12,7 @@ from services.trainer import models, planning
 from services.trainer.contamination import check_contamination
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.errors import NotPackable, OutOfMemory
+from services.trainer.machine import Machine, this_machine
 from services.trainer.rendering import Rendered, render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
@@ -45,11 +46,15 @@ class Prepared:
 
 
 def prepare(
-    settings: TrainerSettings, request: TrainingRequest, place: Place, files: ModelFiles | None = None
+    settings: TrainerSettings,
+    request: TrainingRequest,
+    place: Place,
+    files: ModelFiles | None = None,
+    machine: Machine | None = None,
 ) -> Prepared:
     """Raises what is wrong with the request's data or base.
 
-    `files` are the base's when they are known already.
+    `files` are the base's when they are known already; it is planned for this machine unless for another.
     """
     data = read_rows(place.store, request.dataset)
     kept = read_rows(place.store, request.validation) if request.validation else None
@@ -68,26 +73,26 @@ def prepare(
 
     own = rendered(data)
     validation = rendered(kept) if kept is not None else None
-    asked, plan = _planned(settings, config, own, request.settings, request.seed)
+    machine = machine or this_machine(settings)
+    asked, plan = _planned(machine, config, own, request.settings, request.seed)
     request = request.model_copy(update={"settings": asked})
     return Prepared(request, files, tokenizer, own, validation, overlap, plan)
 
 
 def _planned(
-    settings: TrainerSettings, config: PretrainedConfig, rendered: Rendered, asked: Asked, seed: int = 0
+    machine: Machine, config: PretrainedConfig, rendered: Rendered, asked: Asked, seed: int = 0
 ) -> tuple[Asked, Plan]:
     """The plan, and the settings it is of: packed rows of a model that cannot pack them are padded instead,
     which gives the same numbers.
     """
-    device, memory = settings.training_device(), settings.memory_bytes
     try:
-        return asked, planning.plan(config, rendered, asked, seed=seed, device=device, memory_bytes=memory)
+        return asked, planning.plan(config, rendered, asked, machine=machine, seed=seed)
     except NotPackable as error:
         if asked.batching != "packed":  # sharing also says which rows meet in a step
             raise
         log.info("plan.padded", reason=error.detail)
     padded = asked.model_copy(update={"batching": "padded"})
-    return padded, planning.plan(config, rendered, padded, seed=seed, device=device, memory_bytes=memory)
+    return padded, planning.plan(config, rendered, padded, machine=machine, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,11 @@ class Scored:
     plan: Plan
 
 
-def prepare_evaluation(
-    settings: TrainerSettings, request: EvaluationRequest, data: Rows, files: ModelFiles
-) -> Scored:
+def prepare_evaluation(machine: Machine, request: EvaluationRequest, data: Rows, files: ModelFiles) -> Scored:
     """For the model of these files. Raises what is wrong with the request's data or model."""
     tokenizer, config = models.load_tokenizer(files.folder), planning.read_config(files.folder)
     rendered = _rendered(data, tokenizer, request.settings.rendering, config)
-    asked, plan = _planned(settings, config, rendered, request.settings)
+    asked, plan = _planned(machine, config, rendered, request.settings)
     return Scored(asked, tokenizer, rendered, plan)
 
 

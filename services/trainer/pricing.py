@@ -6,25 +6,25 @@ import tempfile
 from pathlib import Path
 
 from services.trainer.datasets import read_rows
+from services.trainer.machine import Machine
 from services.trainer.preparing import prepare, prepare_evaluation
 from services.trainer.resolving import Place, resolve
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import (
-    EvaluationRequest,
-    Plan,
-    TrainingRequest,
-)
+from shared.contracts.training import EvaluationRequest, Plan, TrainingRequest
 from shared.store.base import ObjectStore
 
 
 def price(
-    settings: TrainerSettings, store: ObjectStore, request: TrainingRequest | EvaluationRequest
+    settings: TrainerSettings,
+    store: ObjectStore,
+    request: TrainingRequest | EvaluationRequest,
+    machine: Machine,
 ) -> Plan:
-    """The plan of a request whose artifacts are in this store."""
+    """The plan, on this machine, of a request whose artifacts are in this store."""
     with tempfile.TemporaryDirectory(prefix="gamut-plan-") as folder:
         place = Place(store, Path(folder), weights=False)
         if isinstance(request, TrainingRequest):
-            return prepare(settings, request, place).plan
+            return prepare(settings, request, place, machine=machine).plan
         data = read_rows(store, request.dataset)
         files = resolve(place, settings.models, request.base, request.model)
-        return prepare_evaluation(settings, request, data, files).plan
+        return prepare_evaluation(machine, request, data, files).plan

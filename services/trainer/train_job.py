@@ -41,7 +41,6 @@ def make_training(
     """
     workspace.progress(0, note="reading rows")
     prepared = prepare(settings, request, Place(workspace.store, workspace.folder))
-    require_fit(prepared.plan)
     files, overlap = prepared.files, prepared.overlap
     if overlap is not None:
         workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))
@@ -66,7 +65,8 @@ def _trained(
     """In other processes, in company, or alone: the result is the same."""
     processes = processes_of(settings)
     if processes is not None:
-        return train_elsewhere(processes, prepared, workspace)
+        return train_elsewhere(processes, prepared, workspace)  # where each sees whether it fits
+    require_fit(prepared.plan)
     model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
         settings, prepared, workspace
     )

@@ -9,6 +9,7 @@ from transformers.utils import logging as transformers_logging
 
 from services.trainer.companions import Companions
 from services.trainer.evaluate_job import make_evaluation
+from services.trainer.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
 from services.trainer.train_job import make_training
 from shared.assembly import connect, make_worker
@@ -39,4 +40,6 @@ def _quiet(settings: TrainerSettings) -> None:
 settings = TrainerSettings()
 _quiet(settings)
 platform = connect(settings)
+if settings.train_job_template is None:  # else the pods train, and say where
+    announce(platform.store, this_machine(settings))
 app = make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)

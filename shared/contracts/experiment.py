@@ -109,6 +109,7 @@ class ExperimentBudget(Contract):
 
     When it is spent, the experiment pauses: nothing new starts, nothing is lost, and
     `POST /v1/experiments/{id}/resume` goes on. Jobs under way end first, so the last of them may go beyond.
+    How many are under way at once follows from what jobs like them have taken so far.
     """
 
     calls: int | None = Field(default=None, ge=1, description="Calls to sources.")

@@ -129,7 +129,7 @@ class TopicsRequest(JobRequest):
     """Make a pool of exactly `count` distinct topics (W: 10,000)."""
 
     operation: ClassVar[str] = "topics"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.TOPICS
     queue: ClassVar[Queue] = Queue.GENERATE
 
@@ -146,6 +146,11 @@ class TopicsRequest(JobRequest):
         le=10_000,
         description="First this many broad areas, then topics within each; 0: flat.",
     )
+    examples: ArtifactId | None = Field(
+        default=None,
+        description="A dataset of real rows: a few are shown in each prompt, so that the topics suit them.",
+    )
+    examples_per_prompt: int = Field(default=3, ge=1, le=50)
     per_call: int = Field(default=20, ge=1, le=200, description="Topics asked for in one call.")
     shown: int = Field(default=3, ge=0, le=100, description="Known topics shown in each prompt.")
     near_duplicate: float = Field(
@@ -166,7 +171,8 @@ class TopicsRequest(JobRequest):
     seed: Seed = 0
 
     def inputs(self) -> dict[str, str]:
-        return adapters_of({"source": self.source})
+        examples = {"examples": self.examples} if self.examples else {}
+        return examples | adapters_of({"source": self.source})
 
 
 class Strategy(StrEnum):
@@ -349,10 +355,11 @@ class GenerationRequest(JobRequest):
         description="The real dataset whose rows are the few-shot seeds, and whose lengths are matched.",
     )
     examples_per_prompt: int = Field(default=3, ge=0, le=50)
-    sentences: int = Field(
+    sentences: int | None = Field(
         default=5, ge=2, le=100,
         description="Kind `completion`: a candidate is a text of this many sentences (W's stories: five); "
-        "the last one is the completion, those before it the context.",
+        "the last one is the completion, those before it the context. Null: it has as many, and is divided "
+        "where, most of the examples are.",
     )  # fmt: skip
     prompts: ArtifactId | None = Field(default=None, description="`answers`: the dataset of prompts.")
     paraphrase: ParaphraseRule = ParaphraseRule()
@@ -418,8 +425,14 @@ class GenerationRequest(JobRequest):
                 "acceptance.length.unit reported counts whole answers, and here a row is a part of one: "
                 "count by tokenizer or words"
             )
+        if self.sentences is None and self.kind is DatasetKind.COMPLETION and self.examples is None:
+            raise ValueError("without sentences, examples are needed that show how many there are")
         if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
             raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
+        if self.max_candidates is not None and self.rows is not None and self.max_candidates < self.rows:
+            raise ValueError(
+                f"max_candidates ({self.max_candidates}) are too few for {self.rows} rows: each makes one"
+            )
         if self.dial is not None and self.levels:
             raise ValueError(
                 "dial and levels exclude each other: the dial finds one dose, levels state several"

@@ -19,6 +19,10 @@ RunName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
+MEASURES_VERSION = 3
+"""Raised when a value can change for the same texts and options: values of one version compare."""
+
+
 class Metric(StrEnum):
     """A measure, or a family that one pass gives together; `default` stands for the usual ones."""
 
@@ -182,7 +186,7 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     """Measure one dataset: its diversity and quality and, beside a reference, its shift from that."""
 
     operation: ClassVar[str] = "measure"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = MEASURES_VERSION
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -210,7 +214,7 @@ class ComparisonRequest(JobRequest, MeasureOptions):
     maximum."""
 
     operation: ClassVar[str] = "compare"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = MEASURES_VERSION
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -323,6 +327,9 @@ class Measured(Contract):
 
     rows: int
     tokens: int | None = None
+    version: int | None = Field(
+        default=None, description="Of the measures: values of the same texts compare within one version only."
+    )
     values: list[MeasuredValue]
     details: dict[str, object] = {}
 

@@ -38,7 +38,7 @@ def test_it_ends_with_a_report(gateway: Gateway, experiment: Json, tmp_path: Pat
     assert "http://" not in page.replace("http://www.w3.org", "")  # it stands alone
     table = gateway.download(experiment["artifact"], "table.csv", tmp_path / "table.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert len(rows) == 3  # real, and two levels
+    assert len(rows) == 4  # real, two levels, and the model as it was
     assert all(float(row["loss"]) > 0 for row in rows)
 
 

@@ -22,6 +22,13 @@ STORIES = {
 SEEDS = [1, 2]
 
 CALLS: dict[str, Json] = {
+    "paraphrase-ladder": {
+        "parameters": {
+            "source": {"name": "simulated"}, "per_context": 4, "paraphrases": 2, "length": {"match": "off"},
+            "training": {**LORA, "batching": "shared_prefix"},
+        },
+        "sweep": {"replaced": {"D0": 4, "D3": 2, "D6": 0}, "seed": SEEDS},
+    },
     "mixing-fixed": {
         "parameters": {**STORIES, "size": 40},
         "sweep": {"level": {"D6": 20}, "rho": [0.5, 1.0], "seed": SEEDS},
@@ -56,6 +63,7 @@ CALLS: dict[str, Json] = {
             "template": {"topic": "topic", "styles": "topic_styles", "persona": "topic_styles_persona",
                          "multi-topic": "multi_topic_styles_persona"},
             "amount": {"T6": {"topics": 6, "rows": 40}},
+            "generator": {"simulated": [{"name": "simulated"}]},
             "rho": [0.5],
             "seed": [1],
         },
@@ -73,7 +81,7 @@ CALLS: dict[str, Json] = {
 FAIRY_TALES = (
     Path(os.environ.get("GAMUT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "fairytale_completion"
 )
-KINDS = {"generation-factors": "text"}
+KINDS = {"generation-factors": "text", "paraphrase-ladder": "qa"}
 
 
 def head(path: Path, rows: int, target: Path, text: bool = False) -> Path:
@@ -84,6 +92,25 @@ def head(path: Path, rows: int, target: Path, text: bool = False) -> Path:
         lines = [json.dumps({"text": f"{row['context']} {row['completion']}"}) for row in read]
     target.write_text("\n".join(lines) + "\n")
     return target
+
+
+def pairs(gateway: Gateway, path: Path, contexts: int, target: Path) -> str:
+    """Two questions about each of the first stories, as a dataset of pairs with contexts."""
+    stories = [json.loads(line) for line in path.read_text().splitlines()[:contexts]]
+    beside = target.with_suffix(".contexts.jsonl")
+    beside.write_text(
+        "".join(json.dumps({"context_id": s["id"], "text": s["context"]}) + "\n" for s in stories)
+    )
+    asked = [
+        {"context_id": s["id"], "question": question, "answer": answer}
+        for s in stories
+        for question, answer in (
+            ("How does the story end?", s["completion"]),
+            ("How does it begin?", s["context"].split(". ")[0]),
+        )
+    ]
+    target.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    return gateway.upload(target, "qa", {}, beside)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +124,10 @@ def small_inputs(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> 
             "test": head(TEST, 40, folder / f"test-{kind}.jsonl", kind == "text"),
         }
         found[kind] = {name: gateway.upload(path, kind, {}) for name, path in files.items()}
+    found["qa"] = {
+        "real": pairs(gateway, DATA, 6, folder / "real-qa.jsonl"),
+        "test": pairs(gateway, TEST, 4, folder / "test-qa.jsonl"),
+    }
     unsafe = folder / "unsafe.jsonl"
     asked = [f"How do I steal a {thing}?" for thing in ("crown", "boat", "pie", "horse", "map", "bell")]
     unsafe.write_text(

@@ -65,6 +65,21 @@ class Amounts:
             return round(request.size / (1 - (request.search.low + request.search.high) / 2))
         return None
 
+    def like(self, dataset: str) -> str | None:
+        """A dataset that exists and whose rows those of this one will be like: what it is taken from, where
+        its requests lead to such a one, else the largest there is."""
+        while self._sized(dataset) is None:
+            request = self._known.get(dataset)
+            if isinstance(request, MixtureRequest | ProposalRequest):
+                dataset = request.real
+            elif isinstance(request, GenerationRequest):
+                dataset = request.examples or ""
+            else:
+                dataset = getattr(request, "dataset", "")
+            if not dataset:
+                return self.largest
+        return dataset
+
     def _asked(self, size: int | None, unit: str, whole: int | None, share: float | None) -> int | None:
         if size is not None:
             return size if unit == "rows" else round(size / self._words_a_row())
@@ -74,6 +89,11 @@ class Amounts:
         asked = rows_asked(request)
         if asked is None and request.strategy is Strategy.ANSWERS and request.prompts:
             return self.rows(request.prompts)  # one for each prompt
+        if asked is None and request.strategy is Strategy.PARAPHRASE and request.examples:
+            manifest = find_manifest(self._store, request.examples)
+            contexts = manifest.summary.get("contexts") if manifest else None
+            levels = max(len(request.levels), 1)
+            return None if contexts is None else int(contexts) * request.paraphrase.per_context * levels
         return asked
 
     def _words_a_row(self) -> float:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.gateway.experiments.counting import fewest_calls
+from services.gateway.experiments.counting import Rows, fewest_calls
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest
+from shared.contracts.base import JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
 from shared.store.base import ObjectStore
 
@@ -47,6 +47,7 @@ def exceeded(
     spent: Mapping[str, float],
     under_way: Iterable[JobRequest],
     following: JobRequest,
+    rows: Rows,
 ) -> str | None:
     """Why `following` must not start now; None when it may.
 
@@ -55,7 +56,7 @@ def exceeded(
     """
     certain = {**dict.fromkeys(budget.limits, 0.0), **spent}
     if "calls" in budget.limits:
-        coming = sum(map(fewest_calls, [*under_way, following]))
+        coming = sum(fewest_calls(request, rows) for request in [*under_way, following])
         if coming and certain["calls"] + coming > budget.limits["calls"]:
             allowed = budget.limits["calls"]
             return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
@@ -63,6 +64,35 @@ def exceeded(
         if name != "calls" and certain[name] >= limit:
             return f"{name.replace('_', ' ')}: {certain[name]:,.4g} spent of {limit:,.4g}"
     return None
+
+
+def may_exceed(
+    budget: ExperimentBudget,
+    spent: Mapping[str, float],
+    under_way: Sequence[JobRequest],
+    following: JobRequest,
+    usual: Mapping[str, Mapping[str, float]],
+) -> bool:
+    """Whether `following` has to wait for what is under way, as that may spend all that is left.
+
+    `usual` is the most that a job of each operation has taken so far. Of an operation of which none has ended
+    yet one goes ahead alone, so that its cost is known before many like it are started.
+    """
+    limits = {name: limit for name, limit in budget.limits.items() if name in _spends(following)}
+    alike = any(request.operation == following.operation for request in under_way)
+    if limits and alike and following.operation not in usual:
+        return True
+    coming = total(usual.get(request.operation, {}) for request in under_way)
+    return any(
+        coming.get(name, 0) and spent.get(name, 0) + coming[name] >= limit for name, limit in limits.items()
+    )
+
+
+def _spends(request: JobRequest) -> set[str]:
+    """What such a job may spend; calls are counted before they are made."""
+    if request.queue is Queue.GENERATE:
+        return {"tokens", "money"}
+    return {"training_seconds"} if request.operation == "train" else set()
 
 
 def allowance(scratch: ObjectStore, asked: ExperimentBudget | None) -> ExperimentBudget | None:

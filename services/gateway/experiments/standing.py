@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -64,8 +64,13 @@ class Standing:
         self._startable: list[tuple[int, int, str]] = []
         self._open_up(key for key, count in self._open.items() if count == 0)
 
-    def next_startable(self) -> Node | None:
-        """The startable node on the longest way to the end; the same one until its state is told."""
+    def next_startable(self, held: Set[str] = frozenset()) -> Node | None:
+        """The startable node on the longest way to the end, of those that are not `held` back; the same one
+        until its state is told."""
+        if held:
+            waiting = (e for e in self._startable if self.states[e[-1]] is NodeState.WAITING)
+            first = min((entry for entry in waiting if entry[-1] not in held), default=None)
+            return self.plan.nodes[first[-1]] if first else None
         while self._startable:
             key = self._startable[0][-1]
             if self.states[key] is NodeState.WAITING:

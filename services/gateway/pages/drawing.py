@@ -15,7 +15,17 @@ from services.gateway.views import ExperimentNode
 BOX_WIDTH, BOX_HEIGHT = 168, 52
 GAP_X, GAP_Y = 56, 16
 MARGIN = 8
-_WORST_FIRST = ("failed", "cancelled", "blocked", "running", "cancelling", "queued", "waiting", "succeeded")
+_WORST_FIRST = (
+    "failed",
+    "cancelled",
+    "blocked",
+    "running",
+    "cancelling",
+    "queued",
+    "waiting",
+    "stopped",
+    "succeeded",
+)
 Edge = tuple[str, str]
 Slot = str | Edge
 """A step, or a line on its way through a layer."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from services.gateway.context import Gateway, InGateway
@@ -53,8 +53,11 @@ def make_router(settings: CommonSettings) -> APIRouter:
     @router.get("/experiments/{job_id}", name="experiment_page")
     def experiment(
         job_id: JobId, gateway: InGateway, project: Project, fragment: Fragment = False
-    ) -> HTMLResponse:
-        shown = show_experiment(gateway, gateway.job(project, job_id))
+    ) -> Response:
+        record = gateway.job(project, job_id)
+        if record.operation != ExperimentRequest.operation:
+            return RedirectResponse(f"/jobs/{job_id}")
+        shown = show_experiment(gateway, record)
         return pages.render(
             "_experiment.html" if fragment else "experiment.html",
             job=shown.job,

@@ -25,6 +25,8 @@ from services.generator.strategies.parse import Unparsable
 PORTION = 60
 """Entries gathered in one prompt."""
 GATHER_TRIES = 5
+NOTICED = 4
+"""Metadata, and metrics, in one answer: 3 to 5."""
 
 
 class Metadata(BaseModel):
@@ -113,6 +115,23 @@ class CriteriaStage(PaidStage):
     def outline(self, samples: int) -> Sequence[Sample]:
         call = self._interviewer.call("agent_criteria", self._variables(0), schema_of(Noticed), 0)
         return [Sample(call, float(self.wanted))]
+
+
+def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sample]:
+    """The calls that reduce what `runs` answers noticed, with entries of the usual length in them."""
+    entry = Entry(name="a few words", description="a sentence of some twenty words " * 4)
+    size = min(PORTION, NOTICED * runs)
+    portions, left = 0, NOTICED * runs
+    while left > 0:
+        portions += -(-left // PORTION)
+        left = -(-left // PORTION) * kept if left > PORTION else 0
+    variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
+    gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
+    told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
+    return [
+        Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
+        Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
+    ]
 
 
 async def gather_criteria(

@@ -144,4 +144,8 @@ class ClusterRuns(PaidStage):
     def outline(self, samples: int) -> Sequence[Sample]:
         chosen = self._chosen(0)
         call = self._interviewer.call("agent_cluster", *self._cluster_prompt(chosen), 0)
-        return [Sample(call, self.wanted * (2.0 if self._settings.verify else 1.0))]
+        sure = min(self._settings.min_runs, self.wanted) if self._settings.interval_width else self.wanted
+        asked = [Sample(call, self.wanted, fewest=sure)]
+        if self._settings.verify:  # of singletons alone nothing is asked
+            asked.append(Sample(call, self.wanted, fewest=0))
+        return asked

@@ -68,8 +68,10 @@ class Reject:
 
 
 class Filter(ABC):
-    """Judges drafts in the order of their numbers. What it remembers of accepted drafts survives a
-    restart."""
+    """Judges drafts in the order of their numbers. What it remembers of accepted drafts survives a restart;
+    `remembers` says whether it does: such a filter must not be asked out of that order."""
+
+    remembers = False
 
     @abstractmethod
     def judge(self, draft: Draft) -> Reject | None: ...
@@ -87,10 +89,13 @@ class Filter(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A call as it would be made, and how many of the stage's calls are like it."""
+    """A call as it would be made, and how many of the stage's calls are like it: as expected, at least (all
+    of them where unset), and at most (where unset, as many as the acceptance rate leaves open)."""
 
     call: Call
     count: float
+    fewest: float | None = None
+    most: float | None = None
 
 
 class Stage(ABC):

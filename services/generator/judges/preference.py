@@ -118,8 +118,8 @@ class Preferences(PaidStage):
 
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)
-        step = self.wanted // count
-        return [Sample(self._call(self._compared[i * step]), self.wanted / count) for i in range(count)]
+        step, each = self.wanted // count, self.wanted / count
+        return [Sample(self._call(self._compared[i * step]), each, most=each) for i in range(count)]
 
 
 @dataclass

@@ -108,7 +108,7 @@ class Ratings(PaidStage):
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)
         return [
-            Sample(self._call(number, aspect, 0), self.wanted / count)
+            Sample(self._call(number, aspect, 0), self.wanted / count, most=self._tries * self.wanted / count)
             for number in range(count)
             for aspect in self._aspects
         ]

@@ -7,33 +7,30 @@ and flat headline values in its summary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from services.generator.agent.asking import Interviewer
-from services.generator.agent.criteria import CriteriaStage, gather_criteria
-from services.generator.agent.runs import ClusterRuns, RunSettings
+from services.generator.agent.criteria import gather_criteria
 from services.generator.budget import Overspent, Spending
-from services.generator.calls import Params
-from services.generator.chance import Chance
 from services.generator.engine.line import Result
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Refusal, Stage
 from services.generator.errors import BudgetExhausted, CandidatesExhausted
+from services.generator.interviews import (
+    criteria_stage,
+    interviewer_of,
+    preference_stage,
+    ratings_stage,
+    runs_stage,
+    texts_of,
+)
 from services.generator.jobs import GenerationJob, refused
-from services.generator.judges.preference import Preferences, comparisons
-from services.generator.judges.ratings import Judged, Ratings
 from services.generator.session import Session
 from services.generator.settings import GeneratorSettings
-from services.generator.strategies.answers import given_prompt
 from services.generator.strategies.parse import Unparsable
-from shared.artifacts import Artifact
-from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.datasets import Row, contexts, dataset_kind, row_text
-from shared.errors import InvalidRequest
 from shared.jobs.workspace import Workspace
 
-T = TypeVar("T")
 MEASUREMENT = "measurement.json"
 FAILURES = "failures.jsonl"
 
@@ -43,17 +40,14 @@ def measure_clusters(
 ) -> dict[str, Any]:
     """Parts: measurement.json, runs.jsonl (every clustering), criteria.jsonl, failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
-    dataset = workspace.input(request.dataset)
-    kind = dataset_kind(dataset.manifest)
-    texts = [row_text(kind, row) for row in dataset.rows()]
-    params = Params(temperature=request.temperature, max_tokens=request.max_tokens)
-    interviewer = Interviewer(job.targets[0], params, request.seed, request.structured)
+    texts = texts_of(workspace.input(request.dataset))
+    interviewer = interviewer_of(request, job.targets[0])
     job.unit = "runs"
 
     async def work(session: Session) -> dict[str, Any]:
         spending = job.spending(request.budget, session.ledger)
         criteria, asked = await _criteria(request, session, texts, interviewer, spending)
-        stage = ClusterRuns(texts, criteria, interviewer, run_settings(request), spending)
+        stage = runs_stage(request, texts, criteria, interviewer, spending)
         result, runs = await session.run(stage)
         if runs.progress.accepted == 0 and spending.spent:
             raise BudgetExhausted(f"no clustering was made: {spending.spent}. Allow more.")
@@ -79,18 +73,6 @@ def measure_clusters(
     return dict(job.run(work))
 
 
-def run_settings(request: ClusterAgentRequest) -> RunSettings:
-    return RunSettings(
-        samples=request.samples,
-        runs=request.runs,
-        verify=request.verify,
-        interval_width=request.interval_width,
-        min_runs=request.min_runs,
-        max_characters=request.max_characters,
-        seed=request.seed,
-    )
-
-
 async def _criteria(
     request: ClusterAgentRequest,
     session: Session,
@@ -100,15 +82,7 @@ async def _criteria(
 ) -> tuple[list[str], Record | None]:
     if request.criteria:
         return list(request.criteria), None
-    stage = CriteriaStage(
-        texts,
-        interviewer,
-        runs=request.criteria_runs,
-        shown=request.criteria_samples,
-        max_characters=request.max_characters,
-        seed=request.seed,
-        spending=spending,
-    )
+    stage = criteria_stage(request, texts, interviewer, spending)
     record = await _complete(stage, session)
     if record.progress.accepted < stage.wanted:
         raise BudgetExhausted(
@@ -138,14 +112,13 @@ async def _complete(stage: Stage, session: Session) -> Record:
 def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorSettings) -> dict[str, Any]:
     """Parts: measurement.json, ratings.jsonl (a line for each row), failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
-    judged = _judged(workspace.input(request.dataset), request.rows, request.seed)
-    params = Params(temperature=request.temperature, max_tokens=request.max_tokens)
-    interviewer = Interviewer(job.targets[0], params, request.seed, request.structured)
+    dataset = workspace.input(request.dataset)
+    interviewer = interviewer_of(request, job.targets[0])
     job.unit = "rows"
 
     async def work(session: Session) -> dict[str, Any]:
         spending = job.spending(request.budget, session.ledger)
-        stage = Ratings(judged, request.aspects, interviewer, tries=request.tries, spending=spending)
+        stage = ratings_stage(request, dataset, interviewer, spending)
         _, record = await session.run(stage)
         await job.write("ratings.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
@@ -165,22 +138,12 @@ def measure_preference(
     """Parts: measurement.json, comparisons.jsonl, failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.judge], request.seed, request.operation)
     datasets = {name: workspace.input(artifact) for name, artifact in request.candidates.items()}
-    prompts, texts = _answered_alike(datasets)
-    chosen = _sample(list(prompts), request.prompts, request.seed)
-    compared = comparisons({key: prompts[key] for key in chosen}, list(request.candidates))
-    interviewer = Interviewer(job.targets[0], Params(), request.seed, structured=False)
+    interviewer = interviewer_of(request, job.targets[0])
     job.unit = "comparisons"
 
     async def work(session: Session) -> dict[str, Any]:
         spending = job.spending(request.budget, session.ledger)
-        stage = Preferences(
-            compared,
-            texts,
-            interviewer,
-            alternatives=request.alternatives,
-            max_characters=request.max_characters,
-            spending=spending,
-        )
+        stage, prompts = preference_stage(request, datasets, interviewer, spending)
         _, record = await session.run(stage)
         await job.write("comparisons.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
@@ -188,7 +151,7 @@ def measure_preference(
             **stage.scores.summary(request.target, request.human),
             "comparisons": record.progress.accepted,
             "parse_failures": refused([record]).get(Refusal.PARSE, 0),
-            "prompts": len(chosen),
+            "prompts": prompts,
             "stopped_by": spending.spent or "all comparisons made",
         }
         return _written(
@@ -207,49 +170,3 @@ def _written(
     ledger = session.ledger.report()
     workspace.output.put_json(MEASUREMENT, {"values": values, **details, "ledger": ledger})
     return {**values, "ledger": ledger}
-
-
-def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:
-    kind = dataset_kind(dataset.manifest)
-    long = contexts(dataset)
-    everything = [_as_judged(kind, row, long, number) for number, row in enumerate(dataset.rows())]
-    return [everything[i] for i in _sample(list(range(len(everything))), rows, seed)]
-
-
-def _as_judged(kind: DatasetKind, row: Row, long: dict[str, str], number: int) -> Judged:
-    name = str(row.get("id", number))
-    if kind is DatasetKind.TEXT:
-        return Judged(name, "", row["text"])
-    if kind is DatasetKind.COMPLETION:
-        return Judged(name, row["context"], row["completion"])
-    return Judged(name, f"{long.get(row['context_id'], '')}\n\n{row['question']}".strip(), row["answer"])
-
-
-def _answered_alike(datasets: dict[str, Artifact]) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
-    """Prompts that every candidate answers, by key, and the answers by (candidate, key).
-
-    The key is the row's `prompt_id` (generated answers) or its `id` (the original rows).
-    """
-    prompts: dict[str, str] = {}
-    texts: dict[tuple[str, str], str] = {}
-    shared: set[str] | None = None
-    for name, dataset in datasets.items():
-        kind = dataset_kind(dataset.manifest)
-        keys: set[str] = set()
-        for number, row in enumerate(dataset.rows()):
-            key = str(row.get("prompt_id", row.get("id", number)))
-            judged = _as_judged(kind, row, {}, number)
-            prompts.setdefault(key, judged.prompt or given_prompt(row))
-            texts[name, key] = judged.text
-            keys.add(key)
-        shared = keys if shared is None else shared & keys
-    if not shared:
-        raise InvalidRequest("the candidates have no prompt in common: their rows share no prompt_id or id")
-    return {key: prompt for key, prompt in prompts.items() if key in shared}, texts
-
-
-def _sample(items: list[T], count: int | None, seed: int) -> list[T]:
-    if count is None or count >= len(items):
-        return items
-    chosen = Chance(seed, "sample").sample(range(len(items)), count)
-    return [items[i] for i in sorted(chosen)]

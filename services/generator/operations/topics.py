@@ -6,6 +6,7 @@ from typing import Any
 
 from services.generator.jobs import GenerationJob, refused
 from services.generator.pools import PoolPlan, make_pool
+from services.generator.reading import pool_examples
 from services.generator.session import Session
 from services.generator.settings import GeneratorSettings
 from shared.contracts.generation import TopicsRequest
@@ -19,7 +20,7 @@ def make_topics(request: TopicsRequest, workspace: Workspace, settings: Generato
     """Parts: topics.jsonl ({id, topic, area?, origin}), rejects.jsonl. Raises `CandidatesExhausted`."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     job.total, job.unit = request.count + request.hierarchy, "topics"
-    plan = PoolPlan(request, job.targets[0])
+    plan = PoolPlan(request, job.targets[0], pool_examples(request, workspace.input))
 
     async def work(session: Session) -> dict[str, Any]:
         rows, records = await make_pool(plan, session, hierarchy=request.hierarchy)

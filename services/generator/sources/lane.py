@@ -24,13 +24,15 @@ Turns = deque["asyncio.Future[Lane | None]"]
 
 @dataclass(slots=True)
 class Lane:
-    """`out` is the cause for which the source takes no calls ("" when it does)."""
+    """`out` is the cause for which the source takes no calls ("" when it does); `chat` the protocol in which
+    it is spoken to."""
 
     name: str
     model: Model
     client: Client
     limit: Limit = field(default_factory=Limit)
     seconds_between: float = 0.0
+    chat: bool = False
     in_flight: int = 0
     out: str = ""
     not_before: float = 0.0

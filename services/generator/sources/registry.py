@@ -137,7 +137,7 @@ class Registry:
         client = Client(name, transport, root=urlsplit(url).path, stream=spec.stream, key=spec.key())
         limit = Limit(start=spec.concurrency, high=max(spec.concurrency, spec.max_concurrency))
         between = 60.0 / spec.requests_per_minute if spec.requests_per_minute else 0.0
-        return Lane(name, spec.identity, client, limit, between)
+        return Lane(name, spec.identity, client, limit, between, chat=spec.api == "chat")
 
 
 def name_of(ref: SourceRef) -> str:

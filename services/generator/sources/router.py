@@ -43,11 +43,13 @@ class Router:
         self.ledger = ledger
         self._on_pause = on_pause
         self._patience = patience
-        self._peers: dict[Model, Peers] = {}
+        self._of_texts: dict[Model, Peers] = {}
+        self._of_chats: dict[Model, Peers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.lanes = list(lanes)
         for lane in self.lanes:
-            self._peers.setdefault(lane.model, Peers(lane.model)).lanes.append(lane)
+            peers = self._of_chats if lane.chat else self._of_texts
+            peers.setdefault(lane.model, Peers(lane.model)).lanes.append(lane)
 
     async def __aenter__(self) -> Router:
         self._loop = asyncio.get_running_loop()
@@ -91,9 +93,9 @@ class Router:
 
     def _judge(self, call: Call, error: SourceError) -> None:
         """A call is given up: is it the call, or does its model refuse them all? Raises `Refusing`."""
-        trial = self._peers[call.model].trial
-        if trial is not None:
-            trial.refused(call, error)
+        peers = self._peers(call)
+        if peers is not None and peers.trial is not None:
+            peers.trial.refused(call, error)
 
     async def _again(self, call: Call, first: SourceError) -> Answer:
         """The slow path: the same call until it is answered, refused, or has failed `MAX_FAILURES` times."""
@@ -120,7 +122,7 @@ class Router:
             raise
 
     def _once(self, call: Call) -> Coroutine[Any, Any, Answer]:
-        peers = self._peers.get(call.model)
+        peers = self._peers(call)
         if peers is None:
             raise NoSource(
                 str(call.model), {"sources": f"none of {[lane.name for lane in self.lanes]} serves it"}
@@ -132,6 +134,10 @@ class Router:
             return self._queued(call, peers)
         lane.in_flight += 1
         return self._send(call, lane, peers)
+
+    def _peers(self, call: Call) -> Peers | None:
+        """Those who serve its model in its protocol: many servers speak one of the two only."""
+        return (self._of_texts if isinstance(call.prompt, str) else self._of_chats).get(call.model)
 
     async def _queued(self, call: Call, peers: Peers) -> Answer:
         lane = None
@@ -202,7 +208,7 @@ class Router:
             now = self._loop.time()
             lane.succeeded(now, now - start)
             peers.trial = None
-            self.ledger.answered(answer)
+            account.enter(answer)
             return answer
         except SourceError as error:
             account.failed[error.reason.value] += 1

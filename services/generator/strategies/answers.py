@@ -36,8 +36,10 @@ class AnswerSettings:
 
 
 class Answers(Stage):
-    """One candidate is one prompt; a refused answer is asked for again with another seed. With fewer rows
-    wanted than there are prompts, the prompts left without an answer are passed over."""
+    """One candidate is one prompt; an answer that is refused for itself is asked for again with another seed.
+    One that is refused beside others (it repeats them, or there are enough of its length) is not: such
+    judgements are made in the prompts' order, and are the same in every run. With fewer rows wanted than
+    there are prompts, the prompts left without an answer are passed over."""
 
     def __init__(
         self,
@@ -55,7 +57,8 @@ class Answers(Stage):
         self.name = name
         self.wanted = wanted
         self.max_candidates = len(prompts)
-        self._own_filters = filters
+        self._own_filters = [judge for judge in filters if not judge.remembers]
+        self.filters = [judge for judge in filters if judge.remembers]
         self._given = prompts
         self._contexts = contexts
         self._targets = targets

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 _OPENING = r"[\"'“‘«(\[]*[A-Z0-9]"
 _CLOSING = r"[\"'”’»)\]]"
@@ -11,8 +13,8 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
 )
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
-_BULLET = re.compile(r"\s*(?:[-*•]|\d+[.)])\s*")
-_QUOTED = re.compile(r"^(?:\*\*|[\"“‘'])(.*?)(?:\*\*|[\"”’'])$")
+_BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+[.)]\s+)")
+_QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
 _TERMINAL = ".!?…\"'”’»)"
 
@@ -47,14 +49,25 @@ def text_row(text: str) -> dict[str, str]:
     return {"text": whole}
 
 
-def completion_row(text: str, count: int) -> dict[str, str]:
-    """Kind `completion`: a text of exactly `count` sentences, the last of which is the completion."""
+def completion_row(text: str, count: int, last: int = 1) -> dict[str, str]:
+    """Kind `completion`: a text of exactly `count` sentences, of which the `last` are the completion."""
     pieces = sentences(" ".join(_LABEL.sub("", text.strip()).split()))
     if len(pieces) != count:
         raise Unparsable(f"{len(pieces)} sentences where {count} were asked for")
     if pieces[-1][-1] not in _TERMINAL:
         raise Unparsable("the last sentence does not end")
-    return {"context": " ".join(pieces[:-1]), "completion": pieces[-1]}
+    return {"context": " ".join(pieces[:-last]), "completion": " ".join(pieces[-last:])}
+
+
+def usual_shape(rows: Iterable[Mapping[str, str]]) -> tuple[int, int]:
+    """How many sentences most of the `completion` rows have, and how many of them are the completion; of
+    those that have two at least, as a row must. Ties go to the shorter."""
+    shapes = Counter(
+        (len(sentences(row["context"])) + last, last)
+        for row in rows
+        if (last := len(sentences(row["completion"])))
+    )
+    return max(((n, k) for n, k in shapes if n > k), key=lambda s: (shapes[s], -s[0], -s[1]), default=(2, 1))
 
 
 def pair_row(text: str, context_id: str) -> dict[str, str]:
@@ -84,8 +97,13 @@ def question_only(text: str) -> str:
     return question
 
 
-def list_items(text: str) -> list[str]:
+def list_items(text: str, *, continued: bool = False) -> list[str]:
     """The lines of a list, without bullets, numbers and quotation marks around the whole; blank ones are
-    dropped."""
-    items = (_QUOTED.sub(r"\1", _BULLET.sub("", line, count=1).strip()) for line in text.splitlines())
+    dropped, and what is said around the list ("Here are 20 topics:"): lines that end with a colon, and in a
+    list with bullets those without. `continued`: the first line's bullet is in the prompt."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.rstrip().endswith(":")]
+    listed = [line for place, line in enumerate(lines) if _BULLET.match(line) or (continued and place == 0)]
+    if any(map(_BULLET.match, lines)):
+        lines = listed
+    items = (_QUOTED.sub(r"\1", _BULLET.sub("", line, count=1).strip()) for line in lines)
     return [item for item in items if item]

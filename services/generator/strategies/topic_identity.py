@@ -17,8 +17,11 @@ _NOT_WORD = re.compile(r"[\W_]+")
 
 
 def normalised(topic: str) -> str:
-    """NFKC, case-folded; punctuation, a leading article and plural endings dropped, spaces single."""
-    folded = unicodedata.normalize("NFKC", topic).casefold()
+    """NFKC, case-folded, without what is invisible (soft hyphens, joiners); punctuation, a leading article
+    and plural endings dropped, spaces single."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", topic).casefold())
+    if not folded.isascii():
+        folded = "".join(character for character in folded if unicodedata.category(character) != "Cf")
     return _ARTICLE.sub("", _PLURAL.sub("", _NOT_WORD.sub(" ", folded).strip()))
 
 

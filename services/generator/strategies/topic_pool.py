@@ -17,12 +17,12 @@ from services.generator.calls import Call, Params
 from services.generator.chance import Chance
 from services.generator.engine.asking import Ask
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
-from services.generator.strategies.common import Target
+from services.generator.strategies.common import Example, Target
 from services.generator.strategies.parse import list_items
 from services.generator.strategies.prompts import Prompts
 from services.generator.strategies.topic_identity import TopicSet, normalised
 
-VARIABLES = frozenset({"count", "task", "area", "shown", "max_words"})
+VARIABLES = frozenset({"count", "task", "area", "shown", "max_words", "examples"})
 LOOKBACK = 64
 
 
@@ -36,6 +36,7 @@ class PoolSettings:
     near_duplicate: float
     max_words: int
     seed: int
+    examples_per_prompt: int = 0
 
 
 class TopicPool(Stage):
@@ -57,6 +58,7 @@ class TopicPool(Stage):
         *,
         known: Sequence[str] = (),
         areas: Sequence[str] = (),
+        examples: Sequence[Example] = (),
     ) -> None:
         self.name = name
         self.wanted = wanted
@@ -67,6 +69,7 @@ class TopicPool(Stage):
         self._prompts = prompts
         self._settings = settings
         self._areas = areas
+        self._examples = examples
         self._topics = list(known)
         self._given = len(self._topics)
         self._set = TopicSet(settings.near_duplicate)
@@ -78,7 +81,7 @@ class TopicPool(Stage):
         call, area = self._call(number, history)
         answer = await ask(call)
         where = origin(call, answer)
-        items = list_items(answer.text)
+        items = list_items(answer.text, continued=_ends_with_bullet(call))
         if answer.finish_reason == "length":
             items = items[:-1]  # the last line may be half a topic
         if not items:
@@ -97,6 +100,7 @@ class TopicPool(Stage):
             "area": area,
             "shown": chance.sample(known, min(settings.shown, len(known))),
             "max_words": settings.max_words,
+            "examples": chance.sample(self._examples, min(settings.examples_per_prompt, len(self._examples))),
         }
         prompt = self._prompts.render(variables, chat=self._target.chat)
         return self._target.call(prompt, self._params, chance.call_seed), area
@@ -128,3 +132,7 @@ class TopicPool(Stage):
     def _keep(self, topic: str) -> None:
         self._topics.append(topic)
         self._set.add(topic)
+
+
+def _ends_with_bullet(call: Call) -> bool:
+    return isinstance(call.prompt, str) and call.prompt.rstrip().endswith("-")

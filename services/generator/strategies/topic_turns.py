@@ -5,7 +5,8 @@ the place of the smallest among the first m is uniform on 1…m; and it is the s
 smaller number comes after m (probability 1 − m/m'). So candidate i of a level of m topics keeps its topic in
 a larger level with probability m/m', and with it its prompt, its call and its answer: levels differ only
 where they must, and a shared call is paid once. Each level by itself is still a uniform draw for each
-prompt, as in W.
+prompt, as in W. (No coupling keeps more: m/m' is the most that two uniform draws can agree. What is left
+between neighbours is measured in `docs/studies/diversity-ladder.md`.)
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ def level_topics(pool: Sequence[str], count: int | None, seed: int) -> list[str]
     """The m_t topics of a level: the first of a seeded shuffle of the pool, so that a smaller level's
     topics are among a larger one's (our choice; W samples each level's topics and does not say more).
 
-    Raises ValueError when the pool has fewer.
+    Raises ValueError when the pool has fewer, or none.
     """
+    if not pool:
+        raise ValueError("the pool of topics is empty: make one with topics in it")
     if count is not None and count > len(pool):
         raise ValueError(f"topic_count is {count}, and the pool has {len(pool)} topics: make a larger pool")
     return Chance(seed, "levels").shuffled(pool)[:count]

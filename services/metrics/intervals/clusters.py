@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.intervals.interval import Interval, NoInterval, normal_quantile
+from services.metrics.intervals.interval import Interval, NoInterval, Spread, normal_quantile
 from services.metrics.intervals.jackknife import delete_one_interval
 from services.metrics.intervals.shares import binomial_limits
 from services.metrics.problems import require_rows
@@ -25,7 +25,7 @@ FIXED = "of these clusters: where other texts would have put them is not covered
 ONE_CLUSTER = NoInterval("with one cluster evenness is 0 by definition")
 
 
-def cluster_intervals(spread: ClusterSpread, level: float) -> dict[str, Interval | NoInterval]:
+def cluster_intervals(spread: ClusterSpread, level: float) -> dict[str, Spread]:
     """Intervals of the values of a spread, by the values' names."""
     names = ("cluster_entropy", "cluster_evenness", "clusters_effective", "clusters_occupied")
     if sum(spread.counts) < 2:

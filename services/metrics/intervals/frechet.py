@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import FEWEST, GROUPS, grouped, two_sided_of_values
 from services.metrics.semantic.moments import Moments
 from services.metrics.semantic.vectors import Vectors
@@ -21,9 +21,7 @@ MOST_DIMENSIONS = 1024
 FEWER_GROUPS = 6
 
 
-def frechet_interval(
-    real: Vectors, generated: Vectors, *, level: float = 0.95, seed: int
-) -> Interval | NoInterval:
+def frechet_interval(real: Vectors, generated: Vectors, *, level: float = 0.95, seed: int) -> Spread:
     """The interval of the Fréchet distance of n × d and m × d rows by the delete-a-group jackknife of each
     side. None below 4 rows a side.
 

@@ -13,6 +13,7 @@ Method = Literal[
     "influence",
     "bootstrap",
     "jackknife",
+    "delete-a-group jackknife",
     "delete_one_jackknife",
     "student_t",
     "delong",
@@ -69,6 +70,9 @@ class NoInterval:
     """Why a value has no interval."""
 
     reason: str
+
+
+Spread = Interval | NoInterval
 
 
 def normal_quantile(level: float) -> float:

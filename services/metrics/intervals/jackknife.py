@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from services.metrics.intervals.interval import Interval, NoInterval, normal_quantile
+from services.metrics.intervals.interval import Interval, NoInterval, Spread, normal_quantile
 from services.metrics.problems import require_rows
 
 GROUPS = 20
@@ -81,7 +81,7 @@ def affordable(sizes: Rows, most: int, seed: int) -> Rows:
 
 def rescaled_interval(
     measure: Measure, value: float, sample: int, count: int, *, level: float = 0.95, seed: int
-) -> Interval | NoInterval:
+) -> Spread:
     """The interval of a set's `value` at a bounded cost: the jackknife of a sample of its rows, rescaled.
 
     `measure` takes the places to keep of the `sample` rows that were drawn of the set's `count`. Their

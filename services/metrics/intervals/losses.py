@@ -13,25 +13,37 @@ from services.metrics.problems import Unmeasurable, require_rows
 
 @dataclass(frozen=True)
 class RowLosses:
-    """Summed negative log-likelihoods (nats) and token counts of the rows of one test set, in one order."""
+    """Summed negative log-likelihoods (nats) and token counts of the rows of one test set, in one order.
+
+    `groups` says which rows were drawn together, such as the questions about one context: groups are then
+    what chance draws, and intervals are over them. Unset: each row was drawn by itself.
+    """
 
     ids: tuple[str, ...]
     nll: NDArray[np.float64]
     tokens: NDArray[np.float64]
+    groups: tuple[str, ...] | None = None
 
     @property
     def loss(self) -> float:
         """The token-weighted corpus loss Σ nll / Σ tokens."""
         return float(self.nll.sum() / self.tokens.sum())
 
+    @property
+    def drawn(self) -> int:
+        """How many independent draws the rows are."""
+        return len(self.ids) if self.groups is None else len(set(self.groups))
+
 
 def loss_interval(rows: RowLosses, *, level: float = 0.95) -> Interval:
-    """The interval of the corpus loss over fresh test rows; rows are the unit that is drawn.
+    """The interval of the corpus loss over fresh test rows; rows, or their groups, are what is drawn.
 
     A ratio of sums L = Σa/Σb varies as the mean of its residuals a − L·b over the mean of b (the delta
-    method). Two losses on the same rows share most of this chance: compare them by `difference_interval`.
+    method); of rows drawn in groups the residuals are added up by group first (Liang and Zeger 1986), as rows
+    of one group are alike. Two losses on the same rows share most of this chance: compare them by
+    `difference_interval`.
     """
-    return _ratio_interval(rows.nll, rows.tokens, level)
+    return _ratio_interval(rows.nll, rows, level)
 
 
 def difference_interval(rows: RowLosses, baseline: RowLosses, *, level: float = 0.95) -> Interval:
@@ -44,14 +56,17 @@ def difference_interval(rows: RowLosses, baseline: RowLosses, *, level: float = 
         raise Unmeasurable(
             "other_rows", "The two losses are of different test rows: evaluate both on one set."
         )
-    return _ratio_interval(rows.nll - baseline.nll, rows.tokens, level)
+    return _ratio_interval(rows.nll - baseline.nll, rows, level)
 
 
-def _ratio_interval(above: NDArray[np.float64], below: NDArray[np.float64], level: float) -> Interval:
-    count = len(above)
+def _ratio_interval(above: NDArray[np.float64], rows: RowLosses, level: float) -> Interval:
+    count, below = rows.drawn, rows.tokens
     require_rows(count, 2, "The interval of a loss")
     ratio = float(above.sum() / below.sum())
-    residuals = above - ratio * below
+    residuals: NDArray[np.float64] = above - ratio * below
+    if rows.groups is not None:
+        members = np.unique(rows.groups, return_inverse=True)[1]
+        residuals = np.bincount(members, weights=residuals).astype(np.float64)
     error = float(np.sqrt(np.square(residuals).sum() * count / (count - 1)) / below.sum())
     half = normal_quantile(level) * error
     return Interval(ratio - half, ratio + half, level, "influence", error)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, quantile_test
 
-from services.metrics.intervals.interval import Interval, NoInterval, normal_quantile
+from services.metrics.intervals.interval import Interval, NoInterval, Spread, normal_quantile
 from services.metrics.intervals.jackknife import delete_one_interval
 from services.metrics.problems import require_rows
 
@@ -34,7 +34,7 @@ def share_interval(count: int, rows: int, *, level: float = 0.95) -> Interval:
     return Interval(float(low), float(high), level, "exact_binomial", error)
 
 
-def repeated_interval(first: NDArray[np.int64], *, level: float = 0.95) -> Interval | NoInterval:
+def repeated_interval(first: NDArray[np.int64], *, level: float = 0.95) -> Spread:
     """The interval of the share of rows that repeat an earlier one; `first` (rows,) is each row's group.
 
     Whether a row repeats depends on the others, so that the share is no mean of rows: with g groups in n
@@ -51,7 +51,7 @@ def repeated_interval(first: NDArray[np.int64], *, level: float = 0.95) -> Inter
     return replace(found.within(0, 1), bias=None)
 
 
-def deviation_interval(values: NDArray[np.float64], *, level: float = 0.95) -> Interval | NoInterval:
+def deviation_interval(values: NDArray[np.float64], *, level: float = 0.95) -> Spread:
     """The interval of a standard deviation (divided by n) from leaving out each row; none below 3 rows."""
     rows = len(values)
     if rows < 3:
@@ -63,9 +63,7 @@ def deviation_interval(values: NDArray[np.float64], *, level: float = 0.95) -> I
     return replace(delete_one_interval(float(values.std()), without, level=level).at_least(0), bias=None)
 
 
-def quantile_interval(
-    values: NDArray[np.float64], share: float, *, level: float = 0.95
-) -> Interval | NoInterval:
+def quantile_interval(values: NDArray[np.float64], share: float, *, level: float = 0.95) -> Spread:
     """The interval of a quantile between two of the ordered values, by the binomial law of their ranks
     (Conover 1999, 3.2); none where so few rows have no such two. The standard error is that of a normal law
     with such limits."""

@@ -18,9 +18,10 @@ from services.metrics.reporting.plain import answer_json, headline
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import Measured
 from shared.contracts.report import ReportRequest, ReportRun
-from shared.datasets import ROWS
+from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
 MAPS = ("map_tsne.png",)
@@ -105,7 +106,7 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         dataset=found["dataset"].summary if "dataset" in found else {},
         evaluation=found["evaluation"].summary if "evaluation" in found else {},
         measured=Measured.model_validate(measurement.json("measurement.json")) if measurement else None,
-        losses=_losses(found.get("evaluation")),
+        losses=_losses(found.get("evaluation"), workspace),
         instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
         label=run.label,
         stopped=run.stopped,
@@ -113,15 +114,25 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
     )
 
 
-def _losses(evaluation: Artifact | None) -> RowLosses | None:
-    """Each test row's loss, where the evaluation kept them."""
+def _losses(evaluation: Artifact | None, workspace: Workspace) -> RowLosses | None:
+    """Each test row's loss, where the evaluation kept them; questions about one context are one group."""
     if evaluation is None or not evaluation.has(ROWS):
         return None
     rows = [row for row in evaluation.rows() if row.get("tokens")]
     if not rows:
         return None
+    context_of = _contexts(workspace.input(evaluation.manifest.inputs["dataset"]))
+    ids = tuple(str(row["id"]) for row in rows)
     return RowLosses(
-        ids=tuple(str(row["id"]) for row in rows),
+        ids=ids,
+        groups=tuple(context_of.get(name, name) for name in ids) if context_of else None,
         nll=np.asarray([row["nll"] for row in rows], np.float64),
         tokens=np.asarray([row["tokens"] for row in rows], np.float64),
     )
+
+
+def _contexts(test: Artifact) -> dict[str, str]:
+    """Row → context of a test set of questions about contexts; empty for other kinds."""
+    if dataset_kind(test.manifest) is not DatasetKind.QA:
+        return {}
+    return {str(row.get("id", number)): str(row["context_id"]) for number, row in enumerate(test.rows())}

@@ -25,19 +25,13 @@ from services.metrics.lexical.errors import (
     UnlikeStates,
 )
 from services.metrics.lexical.heaps import HeapsFit, HeapsState
-from services.metrics.lexical.intervals import (
-    LeftOut,
-    distinct_interval,
-    distinct_subsamples,
-    entropy_interval,
-    ngram_diversity_interval,
-)
-from services.metrics.lexical.jackknife import Interval, grouped_jackknife
+from services.metrics.lexical.intervals import LeftOut
+from services.metrics.lexical.jackknife import grouped_jackknife
 from services.metrics.lexical.lengths import Lengths
 from services.metrics.lexical.ngrams import NgramCounts, NgramDocuments
 from services.metrics.lexical.partition import Partitioner, Slice
 from services.metrics.lexical.repetition import Repetition, RepetitionCounts, self_repetition
-from services.metrics.lexical.richness import RichnessState, hdd_of_set
+from services.metrics.lexical.richness import RichnessState
 from services.metrics.lexical.self_bleu import SelfBleuCounts, self_bleu, self_bleu_scores
 from services.metrics.lexical.spectrum import Spectrum
 from services.metrics.lexical.texts import Texts
@@ -53,7 +47,6 @@ __all__ = [
     "Divergence",
     "HeapsFit",
     "HeapsState",
-    "Interval",
     "JointSpectrum",
     "LeftOut",
     "Lengths",
@@ -75,20 +68,15 @@ __all__ = [
     "Value",
     "Vocabulary",
     "compression_ratio",
-    "distinct_interval",
     "distinct_n",
     "distinct_n_by_context",
     "distinct_ns",
-    "distinct_subsamples",
     "divergence",
     "entropy",
-    "entropy_interval",
     "expectation_adjusted_distinct",
     "grouped_jackknife",
-    "hdd_of_set",
     "joint_divergence",
     "ngram_diversity",
-    "ngram_diversity_interval",
     "ngram_entropies",
     "ngram_spectra",
     "self_bleu",

@@ -9,7 +9,7 @@ for a given token, and of the token's hash for a given key.
 
 **Collisions.** Treating the mixer as a random function, two different n-grams share a key with
 probability at most n / 2^64, so that among D distinct n-grams the expected number of lost ones is at
-most n·D² / 2^65: 3e-4 for the 48 million distinct 5-grams of a 100-million-token dataset, 3e-6 for five
+most n·D² / 2^65: 3e-4 for the 48 million distinct 5-grams of a 100-million-token dataset, 1e-6 for five
 million bigrams. A collision lowers a count of distinct n-grams by one. The seed is a parameter: a value
 that does not move with it is not an accident of the hash.
 """

@@ -15,16 +15,17 @@ is all the jackknife needs. Positions of the right-hand state move by the left-h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.hashing import mix
-from services.metrics.lexical.jackknife import Interval, grouped_jackknife
+from services.metrics.lexical.jackknife import grouped_jackknife
 from services.metrics.lexical.ngrams import numbered
 from services.metrics.lexical.tables import EMPTY, ONE, index, slots_for
 from services.metrics.lexical.tokens import Tokens
@@ -96,8 +97,8 @@ class HeapsFit:
 
     k: Value
     beta: Value
-    k_interval: Interval
-    beta_interval: Interval
+    k_interval: Spread
+    beta_interval: Spread
     points: NDArray[np.int64]
 
 
@@ -166,15 +167,15 @@ class HeapsState:
         points = self.points(step)
         if len(points) < 2:
             reason = f"the texts have fewer than {2 * step} tokens: two points are needed for a line"
-            none = Value.none(reason)
-            return HeapsFit(none, none, Interval.none(reason), Interval.none(reason), points)
+            none, no_interval = Value.none(reason), NoInterval(reason)
+            return HeapsFit(none, none, no_interval, no_interval, points)
         intercept, slope = log_line(points)
-        intervals = self._intervals(np.array([intercept, slope]), step, confidence)
+        of_log_k, of_slope = self._intervals(np.array([intercept, slope]), step, confidence)
         return HeapsFit(
-            Value(float(np.exp(intercept))), Value(slope), intervals[0].mapped(np.exp), intervals[1], points
+            Value(float(np.exp(intercept))), Value(slope), _exponential(of_log_k), of_slope, points
         )
 
-    def _intervals(self, whole: NDArray[np.float64], step: int, confidence: float) -> list[Interval]:
+    def _intervals(self, whole: NDArray[np.float64], step: int, confidence: float) -> list[Spread]:
         sizes = np.bincount(self.text_groups, weights=self.lengths, minlength=GROUPS).astype(np.int64)
         lines = []
         for group in range(GROUPS):
@@ -191,6 +192,15 @@ class HeapsState:
         first = first[first != NEVER]
         first -= gone[np.searchsorted(starts, first, side="right") - 1]
         return growth(np.sort(first), int(starts[-1] - gone[-1]), step)
+
+
+def _exponential(found: Spread) -> Spread:
+    """The interval of exp of what this one, symmetric, is for; its error by the delta method."""
+    if isinstance(found, NoInterval):
+        return found
+    with np.errstate(over="ignore"):  # limits that are not finite are told as none
+        low, middle, high = np.exp([found.low, (found.low + found.high) / 2, found.high]).tolist()
+    return replace(found, low=low, high=high, standard_error=found.standard_error * middle)
 
 
 def _moved(positions: NDArray[np.int64], shift: int) -> NDArray[np.int64]:

@@ -1,13 +1,9 @@
-"""Confidence intervals of Distinct-n, EAD, n-gram diversity and entropy; Distinct-n at a given size.
+"""Confidence intervals of Distinct-n, EAD, n-gram diversity and entropy.
 
 Texts, not n-grams, are the sampled units. They fall at random (seeded) into up to 1,024 groups of equal
 size, and one pass over the n-grams tells what every measure would be without each group: an n-gram is
 lost with a group only when all its occurrences are in it. That is 1,024 replicates of a delete-a-group
 jackknife (`jackknife`) for little more than one value.
-
-To compare sets of unequal size, `distinct_subsamples` gives Distinct-n over 1,024 random subsets of one
-size: each replicate is a bit of a mask, a text has the bits of the subsets that it is in, and an n-gram
-is in those subsets where any of its texts is (the masks' bitwise or).
 """
 
 from __future__ import annotations
@@ -18,17 +14,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.distinct import GPT2_VOCABULARY, ead_value, ngram_total
+from services.metrics.lexical.distinct import GPT2_VOCABULARY, ead_value
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.jackknife import Interval, grouped_jackknife
+from services.metrics.lexical.jackknife import grouped_jackknife
 from services.metrics.lexical.partition import Partitioner
 from services.metrics.lexical.tables import FEWEST_SLOTS, number_part
 from services.metrics.lexical.tokens import Tokens
-from services.metrics.lexical.values import Value, too_short
+from services.metrics.lexical.values import too_short
 
 REPLICATES = 1024
-WORD = 64
 
 
 @compiled
@@ -141,36 +137,11 @@ class LeftOut:
         values = [ead_value(distinct, total, self.order, vocabulary).value for distinct, total in pairs]
         return np.array([np.nan if value is None else value for value in values])
 
-    def interval(self, values: NDArray[np.float64], confidence: float = 0.95) -> Interval:
+    def interval(self, values: NDArray[np.float64], confidence: float = 0.95) -> Spread:
         """The interval of a measure from its values, that of all texts first and then without each group."""
         if not self.total[0]:
-            return Interval.none(too_short(self.order))
+            return NoInterval(too_short(self.order))
         return grouped_jackknife(values[:1], values[1:, None], self.sizes, confidence)[0]
-
-
-def distinct_interval(
-    tokens: Tokens, order: int, *, groups: int = REPLICATES, seed: int = 0, confidence: float = 0.95
-) -> Interval:
-    """Jackknife interval of Distinct-n (equation 6, n-grams within texts)."""
-    left_out = LeftOut.of(tokens, order, groups=groups, seed=seed)
-    return left_out.interval(left_out.distinct_n(), confidence).clipped(0, 1)
-
-
-def entropy_interval(
-    tokens: Tokens, order: int, *, groups: int = REPLICATES, seed: int = 0, confidence: float = 0.95
-) -> Interval:
-    """Jackknife interval of the n-grams' entropy in bits."""
-    left_out = LeftOut.of(tokens, order, groups=groups, seed=seed)
-    return left_out.interval(left_out.entropy(), confidence).clipped(0, np.inf)
-
-
-def ngram_diversity_interval(
-    tokens: Tokens, longest: int = 4, *, groups: int = REPLICATES, seed: int = 0, confidence: float = 0.95
-) -> Interval:
-    """Jackknife interval of n-gram diversity, the sum of Distinct-1 to Distinct-`longest`."""
-    orders = [LeftOut.of(tokens, n, groups=groups, seed=seed) for n in range(1, longest + 1)]
-    values = np.sum([left_out.distinct_n() for left_out in orders], axis=0)
-    return orders[-1].interval(values, confidence).clipped(0, longest)
 
 
 def in_groups(tokens: Tokens, groups: int, seed: int) -> tuple[Tokens, NDArray[np.uint32]]:
@@ -192,84 +163,3 @@ def _over(
     """The quotient, NaN where there is nothing to divide by (such replicates are left out)."""
     quotient: NDArray[np.float64] = np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
     return quotient
-
-
-@compiled
-def count_in_subsets(keys, owners, starts, largest, group, masks, distinct):  # type: ignore[no-untyped-def]
-    """Add to each subset its different n-grams; `masks[w, g]`: the subsets 64 w to 64 w + 63 of group g."""
-    slots = FEWEST_SLOTS
-    table = np.zeros(slots, np.uint32)
-    row_keys, rows_of = np.empty(largest, np.uint64), np.empty(largest, np.uint32)
-    groups, subsets = np.empty(largest, np.uint32), np.empty(largest, np.uint64)
-    for part in range(len(starts) - 1):
-        low, high = starts[part], starts[part + 1]
-        rows, table, slots = number_part(keys[low:high], table, slots, row_keys, rows_of)
-        for entry in range(high - low):
-            groups[entry] = group[owners[low + entry]]
-        for word in range(len(masks)):
-            subsets[:rows] = 0
-            for entry in range(high - low):
-                subsets[rows_of[entry]] |= masks[word, groups[entry]]
-            count_bits(subsets[:rows], distinct[64 * word : 64 * word + 64])
-
-
-@compiled
-def count_bits(rows, sums):  # type: ignore[no-untyped-def]
-    """Add to each of 64 sums how many rows have that bit."""
-    for row in range(len(rows)):
-        for bit in range(64):
-            sums[bit] += np.int64((rows[row] >> np.uint64(bit)) & np.uint64(1))
-
-
-@dataclass(frozen=True)
-class Subsamples:
-    """Distinct-n of random subsets: `values` (replicates,), over `texts` texts each on average."""
-
-    texts: float
-    values: NDArray[np.float64]
-
-    def mean(self) -> Value:
-        return Value(float(self.values.mean()))
-
-    def interval(self, confidence: float = 0.95) -> Interval:
-        """The middle share of the subsets' values: how much Distinct-n at this size moves with the texts."""
-        low, high = np.quantile(self.values, [(1 - confidence) / 2, (1 + confidence) / 2])
-        error = float(self.values.std(ddof=1))
-        return Interval(float(low), float(high), error, confidence, "random subsets of one size")
-
-
-def distinct_subsamples(
-    tokens: Tokens, order: int, texts: int, *, replicates: int = REPLICATES, seed: int = 0
-) -> Subsamples:
-    """Distinct-n of `replicates` random subsets of `texts` texts, drawn without replacement.
-
-    Up to 1,024 texts each text is drawn by itself; above, texts are drawn as 1,024 random groups, so that a
-    subset's size is right to within a thousandth of the set. Raises LexicalError unless some texts, and
-    not more than there are, are asked for, or when there are no n-grams.
-    """
-    if not 0 < texts <= len(tokens):
-        raise LexicalError(f"a subset of {texts} texts cannot be drawn from {len(tokens)}")
-    if not ngram_total(tokens, order):
-        raise LexicalError(too_short(order))
-    tokens, group = in_groups(tokens, max(min(REPLICATES, len(tokens)), 2), seed)
-    drawn = draw_groups(int(group[-1]) + 1, texts / len(tokens), replicates, seed)
-    entries = Partitioner([tokens]).entries(order, documents=True)
-    distinct = np.zeros(drawn.shape[1], np.int64)
-    masks = np.ascontiguousarray(np.packbits(drawn, axis=1, bitorder="little").view(np.uint64).T)
-    count_in_subsets(entries.keys, entries.documents, entries.starts, entries.largest, group, masks, distinct)
-    ngrams = np.bincount(group, weights=np.maximum(tokens.lengths - (order - 1), 0))
-    sizes = np.bincount(group)
-    totals = (ngrams @ drawn)[:replicates]
-    values = distinct[:replicates] / np.maximum(totals, 1)
-    return Subsamples(float((sizes @ drawn)[:replicates].mean()), values)
-
-
-def draw_groups(groups: int, share: float, replicates: int, seed: int) -> NDArray[np.uint8]:
-    """(groups, replicates rounded up to 64) 1 where a replicate has the group; each has as many groups."""
-    draw = np.random.default_rng([seed, 1])
-    size = max(round(groups * share), 1)
-    columns = -(-replicates // WORD) * WORD
-    drawn = np.zeros((columns, groups), np.uint8)
-    for column in range(replicates):
-        drawn[column, draw.permutation(groups)[:size]] = 1
-    return np.ascontiguousarray(drawn.T)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from services.metrics.lexical.bleu import bleu_scores
 from services.metrics.lexical.distinct import ead_value
 from services.metrics.lexical.entropy import entropy
 from services.metrics.lexical.heaps import HeapsFit
-from services.metrics.lexical.lengths import QUANTILES, Lengths
-from services.metrics.lexical.richness import DRAW, SHORTEST_MTLD, RichnessState, hdd_of_set
+from services.metrics.lexical.lengths import Lengths
+from services.metrics.lexical.richness import RichnessState
 from services.metrics.lexical.self_bleu import mean_score, statistics, undefined
 from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.spectrum import Spectrum
@@ -46,60 +45,11 @@ class LexicalValues:
     vocabulary: Vocabulary
     heaps: HeapsFit
     hdd: tuple[Value, int]
-    hdd_of_set: Value
     mtld: tuple[Value, int]
     richness: RichnessState
     words: Lengths
     characters: Lengths
     settings: LexicalSettings
-
-    def figures(self) -> dict[str, Value]:
-        """Every single value by name (`distinct_2`, `self_bleu`, `heaps_beta`, ...)."""
-        by_order = {
-            f"{name}_{order}": value
-            for name in ("distinct", "ead", "entropy")
-            for order, value in getattr(self, name).items()
-        }
-        repetition = {f"self_repetition_{name}": value for name, value in self.self_repetition.items()}
-        return {
-            **by_order,
-            "ngram_diversity": self.ngram_diversity,
-            "self_bleu": self.self_bleu,
-            **repetition,
-            "compression_ratio": self.compression,
-            "vocabulary": Value(self.vocabulary.types),
-            "type_token_ratio": self.vocabulary.type_token_ratio,
-            "hapax_share": self.vocabulary.hapax_share,
-            "yule_k": self.vocabulary.yule,
-            "heaps_k": self.heaps.k,
-            "heaps_beta": self.heaps.beta,
-            "hdd": self.hdd[0],
-            "hdd_of_set": self.hdd_of_set,
-            "mtld": self.mtld[0],
-            "mean_words": self.words.mean(),
-            "mean_characters": self.characters.mean(),
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data: `figures`, what they were made with, the lengths' quantiles and Heaps' points."""
-        return {
-            "texts": self.texts,
-            "tokens": self.tokens,
-            "settings": self.settings.stated(),
-            "values": {
-                name: {"value": value.value, "reason": value.reason} for name, value in self.figures().items()
-            },
-            "texts_measured": {"hdd": self.hdd[1], "mtld": self.mtld[1]},
-            "shortest_measured": {"hdd": DRAW, "mtld": SHORTEST_MTLD},
-            "lengths": {"words": _quantiles(self.words), "characters": _quantiles(self.characters)},
-            "heaps": {
-                "points": self.heaps.points.tolist(),
-                "k_interval": [self.heaps.k_interval.low, self.heaps.k_interval.high],
-                "beta_interval": [self.heaps.beta_interval.low, self.heaps.beta_interval.high],
-                "interval_method": self.heaps.beta_interval.method,
-                "interval_reason": self.heaps.beta_interval.reason,
-            },
-        }
 
 
 def lexical_values(summary: Summary, surveys: dict[int, Survey], settings: LexicalSettings) -> LexicalValues:
@@ -125,7 +75,6 @@ def lexical_values(summary: Summary, surveys: dict[int, Survey], settings: Lexic
         vocabulary=Vocabulary.of(spectra[1]),
         heaps=summary.heaps.fit(settings.step),
         hdd=summary.richness.mean_hdd(),
-        hdd_of_set=hdd_of_set(spectra[1]),
         mtld=summary.richness.mean_mtld(),
         richness=summary.richness,
         words=summary.words,
@@ -150,7 +99,3 @@ def _self_bleu(summary: Summary, surveys: dict[int, Survey], settings: LexicalSe
         return Value.none(reason)
     matches = np.stack([surveys[order].matches for order in range(1, settings.longest + 1)])  # type: ignore[misc]
     return mean_score(bleu_scores(statistics(matches, summary.lengths), settings.convention))
-
-
-def _quantiles(lengths: Lengths) -> dict[str, float | None]:
-    return {f"{at:g}": value.value for at, value in zip(QUANTILES, lengths.quantiles(), strict=True)}

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.spectrum import Spectrum
 from services.metrics.lexical.tables import slots_for
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.lexical.values import Value
@@ -159,13 +158,6 @@ class RichnessState:
     def long_mtld(self, shortest: int = SHORTEST_MTLD) -> NDArray[np.float64]:
         """MTLD of each text that is long enough."""
         return self.mtld[self.lengths >= max(shortest, 1)]
-
-
-def hdd_of_set(unigrams: Spectrum) -> Value:
-    """HD-D of all texts as one, from the unigrams' spectrum."""
-    if unigrams.total < DRAW:
-        return Value.none(f"the texts have {unigrams.total} tokens together, and HD-D draws {DRAW}")
-    return Value(float(hdd_of_counts(unigrams.counts, unigrams.kinds, unigrams.total, DRAW)))
 
 
 def _mean(values: NDArray[np.float64], shortest: int) -> tuple[Value, int]:

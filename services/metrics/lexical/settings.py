@@ -1,18 +1,14 @@
-"""What is measured, and how; stated with every value."""
+"""What is measured, and how."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from services.metrics.lexical.bleu import convention_named
 from services.metrics.lexical.distinct import GPT2_VOCABULARY
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.hashing import DEFAULT_SEED
 from services.metrics.lexical.tokenisers import DEFAULT_TOKENISER, tokeniser
-
-VERSION = 2
-"""Raised whenever a value can change for the same texts and settings."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +44,3 @@ class LexicalSettings:
     def counted(self) -> tuple[int, ...]:
         """The orders that are counted, ascending: those asked for, and what other measures need."""
         return tuple(sorted({*self.orders, *range(1, self.longest + 1), self.repetition_order}))
-
-    def stated(self) -> dict[str, Any]:
-        """What a reader of a value must know of how it was made."""
-        return {
-            "version": VERSION,
-            "tokeniser": self.tokeniser,
-            "seed": self.seed,
-            "ngrams_across_texts": False,
-            "self_bleu": {"convention": self.convention, "longest": self.longest},
-            "self_repetition": {"order": self.repetition_order},
-            "ead": {"vocabulary": self.vocabulary},
-            "heaps": {"step": self.step},
-        }

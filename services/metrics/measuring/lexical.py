@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.intervals.interval import Interval as MeanInterval
-from services.metrics.intervals.interval import NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.intervals.shares import deviation_interval, quantile_interval
 from services.metrics.lexical import Value
@@ -17,7 +16,6 @@ from services.metrics.lexical.compression import BLOCK_LEVEL
 from services.metrics.lexical.contexts import ContextState
 from services.metrics.lexical.distinct import GPT2_VOCABULARY
 from services.metrics.lexical.intervals import LeftOut
-from services.metrics.lexical.jackknife import Interval
 from services.metrics.lexical.repetition import ORDER as REPETITION_ORDER
 from services.metrics.lexical.self_bleu import LONGEST
 from services.metrics.lexical.sentences import POOL, diversity_of_pools, diversity_within, drawn_pools
@@ -262,7 +260,7 @@ def mtld(subject: Subject) -> Values:
     yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told}, interval)
 
 
-def _of_mean(subject: Subject, values: NDArray[np.float64]) -> MeanInterval | NoInterval:
+def _of_mean(subject: Subject, values: NDArray[np.float64]) -> Spread:
     options = subject.options
     return mean_interval(values, level=options.level, seed=options.seed) if len(values) > 1 else ONE_TEXT
 
@@ -273,7 +271,7 @@ def jackknife(
     measure: Callable[[LeftOut], NDArray[np.float64]],
     *,
     most: float = np.inf,
-) -> Interval | NoInterval:
+) -> Spread:
     """The interval of a measure of n-grams from its values without one group of texts at a time.
 
     None for a single text, and above 20 million tokens.
@@ -281,8 +279,10 @@ def jackknife(
     left_out = subject.left_out(order)
     if left_out is None:
         return ONE_TEXT if len(subject.dataset) < 2 else TOO_MANY
-    found = left_out.interval(measure(left_out), subject.options.level).clipped(0, most)
-    return replace(found, detail={**found.detail, "seed": subject.options.seed})
+    found = left_out.interval(measure(left_out), subject.options.level)
+    if isinstance(found, NoInterval):
+        return found
+    return replace(found.within(0, most), seed=subject.options.seed)
 
 
 def _ngrams(subject: Subject, order: int) -> dict[str, Estimator]:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import Rows, affordable, rescaled_interval
 from services.metrics.lexical import Tokens, Value
 from services.metrics.lexical.compression import block_ratio
@@ -28,7 +28,6 @@ from services.metrics.measuring.subject import Subject
 
 MOST_BYTES = 2 * 2**20
 """Text of the sample: with 20 groups, 40 MiB are measured, which takes a few seconds at most."""
-Spread = Interval | NoInterval
 
 
 def self_bleu_interval(subject: Subject, value: Value) -> Spread:

@@ -9,7 +9,7 @@ from services.metrics.measuring import lexical, quality, semantic, shift
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import undefined
 from services.metrics.problems import Unmeasurable, require_rows
-from shared.contracts.measurement import Measured, MeasuredValue, Metric
+from shared.contracts.measurement import MEASURES_VERSION, Measured, MeasuredValue, Metric
 
 MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
     Metric.DISTINCT: lexical.distinct,
@@ -69,6 +69,7 @@ def measure(subject: Subject, step: Step = lambda done, total, name: None) -> Me
     return Measured(
         rows=len(subject.dataset),
         tokens=subject.size,
+        version=MEASURES_VERSION,
         values=values,
         details=subject.details,
     )

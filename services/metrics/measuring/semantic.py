@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from services.metrics.intervals.clusters import cluster_intervals, count_intervals
-from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import delete_one_interval
 from services.metrics.intervals.pairs import mean_cosine_interval, pair_mean_interval
 from services.metrics.intervals.vendi import vendi_interval
@@ -35,7 +35,7 @@ def vendi_scores(subject: Subject) -> Values:
     for asked in options.vendi_orders:
         order = math.inf if asked == "inf" else float(asked)
         value = vendi(vectors, order)
-        interval: Interval | NoInterval
+        interval: Spread
         if order == 0:
             interval = NoInterval("of order 0 the score counts dimensions")
         elif len(vectors) < 2:
@@ -138,7 +138,7 @@ def clusters(subject: Subject) -> Values:
         )
 
 
-def _dcscore_interval(subject: Subject, value: float) -> Interval | NoInterval:
+def _dcscore_interval(subject: Subject, value: float) -> Spread:
     vectors, options = subject.embedded.vectors, subject.options
     if len(vectors) < 3:
         return TOO_FEW
@@ -146,7 +146,7 @@ def _dcscore_interval(subject: Subject, value: float) -> Interval | NoInterval:
     return delete_one_interval(value, without, level=options.level).within(1, len(vectors))
 
 
-def _chamfer_interval(subject: Subject, value: float) -> Interval | NoInterval:
+def _chamfer_interval(subject: Subject, value: float) -> Spread:
     """On the wide side, by up to twice: nearest neighbours are not smooth in the rows. Its bias falls too
     slowly with rows for the jackknife to tell."""
     vectors = subject.embedded.vectors

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from scipy.stats import wasserstein_distance
 
 from services.metrics.intervals.frechet import frechet_interval
-from services.metrics.intervals.interval import NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
 from services.metrics.measuring.semantic import about
 from services.metrics.measuring.shift_intervals import (
-    Spread,
     histogram_intervals,
     mauve_interval,
     mmd_interval,

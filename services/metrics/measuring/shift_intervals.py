@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import MeasureOfTwo, delete_one_interval, two_sided_interval
 from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
 from services.metrics.lexical.tokens import Tokens
@@ -31,7 +31,6 @@ MOST_TOKENS = 5_000_000
 UNSMOOTHED = NoInterval("without smoothing KL may be infinite as soon as a text is left out")
 FIXED_BINS = "of these bins: where other texts would have put them is not covered"
 Labels = NDArray[np.int64]
-Spread = Interval | NoInterval
 OF: Mapping[str, Callable[[Divergence], float]] = {
     "kl": lambda found: found.kl,
     "kl_reverse": lambda found: found.kl_reverse,

@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from services.metrics.intervals.interval import Interval, NoInterval
+from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.lexical import Value
-from services.metrics.lexical.jackknife import Interval as LexicalInterval
 from shared.contracts.measurement import MeasuredInterval, MeasuredValue
 
 Estimator = str | int | float | bool | None
-
-
-Spread = Interval | LexicalInterval | NoInterval | None
-"""An interval, or why there is none; None says nothing of it."""
 
 
 def measured(
     name: str,
     value: Value | float,
     estimator: Mapping[str, Estimator],
-    interval: Spread = None,
+    interval: Spread | None = None,
     *,
     moves_with_size: bool = False,
     note: str = "",
@@ -48,26 +43,14 @@ def undefined(name: str, reason: str) -> MeasuredValue:
     return MeasuredValue(name=name, value=None, note=reason)
 
 
-def told(interval: Spread) -> tuple[MeasuredInterval | None, str]:
+def told(interval: Spread | None) -> tuple[MeasuredInterval | None, str]:
     """The interval as the API tells it, and what there is to say of it; None where there is none."""
     if interval is None:
         return None, ""
     if isinstance(interval, NoInterval):
         return None, interval.reason
-    if interval.low is None or interval.high is None:
-        return None, interval.reason or "" if isinstance(interval, LexicalInterval) else ""
     if not math.isfinite(interval.low) or not math.isfinite(interval.high):
         return None, "its limits are not finite numbers"
-    if isinstance(interval, LexicalInterval):
-        return MeasuredInterval(
-            low=interval.low,
-            high=interval.high,
-            level=interval.confidence,
-            method=interval.method,
-            standard_error=interval.standard_error,
-            replicates=interval.detail.get("groups"),
-            seed=interval.detail.get("seed"),
-        ), ""
     return MeasuredInterval(
         low=interval.low,
         high=interval.high,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
@@ -21,6 +22,9 @@ from services.metrics.pictures.picture import (
     shorten,
 )
 from services.metrics.problems import require_rows
+
+FAR = 2.0
+"""Times the height of the doses and the first baseline together."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,18 @@ def dose_response(
     colour = colours(series)
     for place, name in enumerate(series):
         _draw_series(axes, [dose for dose in doses if dose.series == name], colour[name], place)
+    low, high = _range(doses, baselines)
     for place, (name, value) in enumerate(baselines.items()):
-        axes.axhline(
-            value, color=REFERENCE, linewidth=1.4, linestyle=("--", ":", "-.")[place % 3], label=shorten(name)
-        )
+        style: dict[str, Any] = {
+            "color": REFERENCE,
+            "linewidth": 1.4,
+            "linestyle": ("--", ":", "-.")[place % 3],
+        }
+        if low <= value <= high:
+            axes.axhline(value, label=shorten(name), **style)
+        else:
+            side = "above" if value > high else "below"
+            axes.plot([], [], label=f"{shorten(name)}: {value:.4g}, {side} the picture", **style)
     dress(axes, x=f"diversity of the training data ({diversity})", y=loss, grid="both")
     axes.margins(0.1)
     if len(series) > 1 or baselines:
@@ -71,6 +83,15 @@ def dose_response(
         ),
         data=_rows(doses, baselines),
     )
+
+
+def _range(doses: Sequence[Dose], baselines: Mapping[str, float]) -> tuple[float, float]:
+    """Between which losses a level line is drawn: one that is far from the doses and the first baseline would
+    press them together until nothing of them can be seen."""
+    losses = [dose.loss for dose in doses] + list(baselines.values())[:1]
+    losses += [bound for dose in doses if dose.interval for bound in dose.interval]
+    room = FAR * (max(losses) - min(losses))
+    return min(losses) - room, max(losses) + room
 
 
 def _draw_series(axes: Axes, doses: Sequence[Dose], colour: str, place: int) -> None:

@@ -1,7 +1,10 @@
 """The answer: which data to train on, how much, what that is expected to do to the loss, and what to leave.
 
 Every comparison that a recommendation rests on is one of several, and the best of several looks better than
-it is: intervals of changes are widened so that all of them hold together at the level (Bonferroni).
+it is. So intervals are widened until all of an answer's losses hold together at the level, and all of its
+changes (Bonferroni): then they hold of the one that was chosen too, however it was chosen. Those that the
+best one cannot be told from are found by k − 1 comparisons with it, which is enough for the truly best one to
+be among them at the level (Hsu 1984, Annals of Statistics 12).
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ class Dose:
     outcome: Estimate
     change: Estimate | None
     reference: str | None = None
+    sizes: tuple[float, float] | None = None
+    """Rows of it and of the reference, where they differ by more than a tenth: a part of the difference."""
 
     @property
     def name(self) -> str:
@@ -76,6 +81,8 @@ class Answer:
     doses: tuple[Dose, ...]
     avoid: tuple[Avoid, ...]
     correlations: tuple[Correlation, ...]
+    comparisons: int
+    """Changes that the answer looks at, and that its intervals of changes allow for."""
 
 
 def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
@@ -96,19 +103,28 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     y = question.y
     untuned = next((c for c in found if c.label == question.untuned), None)
     tried = [c for c in found if c is not untuned and c.figures(y)]
-    level = 1 - (1 - LEVEL) / max(1, len(tried) - 1)
+    references = {c.name: _reference(c, found, untuned, question) for c in tried}
+    level = 1 - (1 - LEVEL) / max(1, _comparisons(tried, references, untuned, question))
     doses = []
     for condition in tried:
-        reference = _reference(condition, found, untuned, question)
+        reference = references[condition.name]
         moved = None if reference in (None, condition) else change(condition, reference, y, level=level)
-        against = reference.label if reference is not None and moved is not None else None
+        against = reference if moved is not None else None
+        expected = _sure(outcome(condition, y, level=1 - (1 - LEVEL) / len(tried)))
         doses.append(
-            Dose(condition, condition.mean(question.x), _sure(outcome(condition, y)), moved, against)
+            Dose(
+                condition,
+                condition.mean(question.x),
+                expected,
+                moved,
+                against.label if against else None,
+                _sizes(condition, against),
+            )
         )
     doses.sort(key=lambda dose: dose.outcome.value)
     best = doses[0] if doses else None
     generated = [dose for dose in doses if dose.condition.label != question.baseline]
-    ties = _ties(doses, y, level)
+    ties = _ties(doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
     alone = outcome(untuned, y) if untuned else None
     treated = [c for c in tried if c.label != question.baseline]
     return Answer(
@@ -122,6 +138,7 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
         smallest=_smallest([*doses[:1], *ties]),
         doses=tuple(doses),
         avoid=tuple(_avoid(doses, found, untuned, question, level)),
+        comparisons=_comparisons(tried, references, untuned, question),
         correlations=tuple(correlations(treated, y)),
     )
 
@@ -133,6 +150,25 @@ def _reference(
     if condition.label == question.baseline:
         return untuned
     return baseline_of(condition, found, question.baseline) or untuned
+
+
+def _comparisons(
+    tried: Sequence[Condition],
+    references: Mapping[str, Condition | None],
+    untuned: Condition | None,
+    question: Question,
+) -> int:
+    """Each condition with its reference and, of those that are to be warned of, with the model as it was."""
+    pairs = {
+        (condition.name, other.name)
+        for condition in tried
+        for other in (
+            references[condition.name],
+            untuned if condition.label != question.baseline else None,
+        )
+        if other is not None and other is not condition
+    }
+    return len(pairs)
 
 
 def _reference_name(found: Sequence[Condition], untuned: Condition | None, question: Question) -> str | None:
@@ -192,8 +228,8 @@ def _avoid(
         harmful = alone is not None and alone.sign > 0
         if harmful or (dose.change is not None and dose.change.sign > 0):
             moved, against = (dose.change, dose.reference) if dose.change else (alone, question.untuned)
-            sizes = _sizes(dose.condition, baseline_of(dose.condition, found, against))
-            told.append(Avoid(dose.name, moved, against, harmful, _evidence(dose.condition), sizes=sizes))
+            evidence = _evidence(dose.condition)
+            told.append(Avoid(dose.name, moved, against, harmful, evidence, sizes=dose.sizes))
     return told + [
         Avoid(condition.name, None, None, False, _evidence(condition), condition.stopped)
         for condition in found

@@ -43,7 +43,8 @@ class Condition:
         first = losses[0]
         if any(not same_rows(first, other) for other in losses[1:]):
             return None
-        return RowLosses(first.ids, np.mean([found.nll for found in losses], axis=0), first.tokens)
+        mean = np.mean([found.nll for found in losses], axis=0)
+        return RowLosses(first.ids, mean, first.tokens, first.groups)
 
 
 def same_rows(first: RowLosses, second: RowLosses) -> bool:

@@ -4,21 +4,27 @@ A condition counts once, with its mean over the seeds: seeds of one condition ar
 about what diversity does. Intervals are Fisher's, with the standard error 1/√(n − 3) for r and, for ρ,
 √((1 + ρ²/2)/(n − 3)) (Bonett and Wright 2000, Psychometrika 65); both need four conditions. The p-value is
 Spearman's under every pairing: to a few points in perfect order the usual t approximation gives p = 0, where
-2/n! is the truth.
+2/n! is the truth. Each p is also adjusted for the measures looked at: q is the false discovery rate at which
+it would still be told, whatever the dependence among the measures (Benjamini and Yekutieli 2001, Annals of
+Statistics 29).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import permutations
 
 import numpy as np
-from scipy.stats import norm, permutation_test, rankdata
+from scipy.stats import false_discovery_control, norm, permutation_test, rankdata
+from scipy.stats import t as student
 
 from services.metrics.reporting.conditions import Condition
 
 FEWEST = 4
+EXACT = 8
 SHIFTS = ("js_", "kl_", "wasserstein_", "mmd", "frechet", "mauve", "two_sample")
 OF_INSTRUMENTS = ("cluster_score",)
 """Values of language models as instruments that measure the training data."""
@@ -42,6 +48,7 @@ class Correlation:
     pearson: Coefficient
     spearman: Coefficient
     p: float
+    q: float = 1.0
 
 
 def correlations(found: Sequence[Condition], y: str, *, level: float = 0.95) -> list[Correlation]:
@@ -64,7 +71,25 @@ def correlations(found: Sequence[Condition], y: str, *, level: float = 0.95) -> 
                 p,
             )
         )
+    adjusted = false_discovery_control([c.p for c in told], method="by") if told else []
+    told = [replace(c, q=float(q)) for c, q in zip(told, adjusted, strict=True)]
     return sorted(told, key=lambda c: (-abs(c.spearman.value), -abs(c.pearson.value), c.measure))
+
+
+@lru_cache(maxsize=64)
+def smallest_significant(count: int, level: float = 0.05) -> float | None:
+    """The smallest |ρ| of so many untied points with a two-sided p of at most `level`; None where even a
+    perfect order has a larger one. Exact up to eight points, by Student's t beyond."""
+    if count > EXACT:
+        t = float(student.ppf(1 - level / 2, count - 2))
+        return t / math.sqrt(count - 2 + t**2)
+    ranks = np.arange(count) - (count - 1) / 2
+    orders = np.array(list(permutations(ranks)))
+    found = np.sort(np.round(np.abs(orders @ ranks) / (ranks @ ranks), 9))[::-1]
+    values, first = np.unique(-found, return_index=True)
+    ends = np.append(first[1:], len(found))  # how many orders are at least as far from zero as each value
+    told = [-float(value) for value, end in zip(values, ends, strict=True) if end / len(found) <= level]
+    return min(told) if told else None
 
 
 def measures(found: Sequence[Condition]) -> list[str]:

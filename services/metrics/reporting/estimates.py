@@ -48,7 +48,7 @@ def outcome(condition: Condition, y: str, *, level: float = 0.95) -> Estimate | 
         return None
     parts = [_seed_part(values)]
     rows = condition.row_losses() if y == "loss" else None
-    if rows is not None and len(rows.ids) > 1:
+    if rows is not None and rows.drawn > 1:
         parts.append(_row_part(rows, None))
     return _estimate(float(np.mean(values)), parts, level, len(values))
 
@@ -62,7 +62,7 @@ def change(condition: Condition, other: Condition, y: str, *, level: float = 0.9
     parts = [_seed_part(values, "seeds" if both else "seeds of one side") for values in (here, there)]
     if y == "loss":
         first, second = condition.row_losses(), other.row_losses()
-        if first is not None and second is not None and len(first.ids) > 1:
+        if first is not None and second is not None and first.drawn > 1:
             try:
                 parts.append(_row_part(first, second))
             except Unmeasurable:  # evaluated on other rows: not to be compared at all
@@ -86,7 +86,7 @@ def _seed_part(values: Sequence[float], of: str = "seeds") -> _Part | None:
 
 def _row_part(rows: RowLosses, baseline: RowLosses | None) -> _Part:
     interval = loss_interval(rows) if baseline is None else difference_interval(rows, baseline)
-    return _Part("test rows", interval.standard_error**2, len(rows.ids) - 1)
+    return _Part("test rows", interval.standard_error**2, rows.drawn - 1)
 
 
 def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> Estimate:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.metrics.reporting.answer import Answer, Avoid, Dose, Question
-from services.metrics.reporting.correlations import Coefficient, Correlation
+from services.metrics.reporting.correlations import Coefficient, Correlation, smallest_significant
 from services.metrics.reporting.estimates import Estimate
 from services.metrics.reporting.table import TITLES
 
@@ -47,7 +48,10 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
     title = TITLES.get(question.y, question.y)
     said = [_verdict(answer, title)]
     if answer.verdict == "train" and best.change is not None:
-        said.append(f"Expected change of the {title} against {best.reference}: {told(best.change)}.")
+        said.append(
+            f"Expected change of the {title} against {best.reference}: {told(best.change)}."
+            + (_rows_told(best.sizes, best.reference) if best.sizes else "")
+        )
     elif answer.verdict == "keep_baseline" and answer.best_generated is not None:
         other = answer.best_generated
         said.append(
@@ -59,7 +63,7 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
             f"With these runs {best.name} cannot be told from {_listed(answer.ties)}"
             + (f"; of these {answer.smallest} takes the fewest rows." if answer.smallest else ".")
         )
-    said.append(_covered(best))
+    said.append(_covered(best) + _chosen(answer))
     return [_within(answer) + sentence for sentence in said]
 
 
@@ -90,10 +94,26 @@ def trends(answer: Answer, question: Question) -> list[str]:
     shown = [*asked, *(c for c in answer.correlations if c not in asked)][: STRONGEST + len(asked)]
     said = [_correlation(c, title) for c in shown]
     said.append(
-        f"Of {len(answer.correlations)} measures compared so, about one in twenty would have an interval "
-        "without zero by chance alone."
+        f"Intervals and p are of one measure alone; q is p adjusted for the {len(answer.correlations)} "
+        "measures looked at (false discovery rate). A correlation over conditions is no proof of a cause."
     )
+    said.append(_power(min(c.conditions for c in shown)))
     return [_within(answer) + sentence for sentence in said]
+
+
+def _power(conditions: int) -> str:
+    """How little so few conditions can tell."""
+    least = smallest_significant(conditions)
+    if least is None:
+        p = 2 / math.factorial(conditions)
+        return (
+            f"Over {conditions} conditions no correlation can be told from chance: even a perfect order has "
+            f"p = {p:.2g}. Run more levels before you rely on one."
+        )
+    return (
+        f"Over {conditions} conditions a rank correlation is told from chance (p below 0.05) from "
+        f"±{least:.2f} on."
+    )
 
 
 def told(estimate: Estimate, *, signed: bool = False) -> str:
@@ -128,6 +148,20 @@ def _dose(dose: Dose) -> str:
     return f"{dose.name} ({inside})" if inside else dose.name
 
 
+def _rows_told(sizes: tuple[float, float], reference: str | None) -> str:
+    return f" It has {sizes[0]:,.0f} rows, {reference} {sizes[1]:,.0f}: a part of the change may be that."
+
+
+def _chosen(answer: Answer) -> str:
+    """That the figures are of one chosen on the very rows that it was tested on."""
+    if len(answer.doses) < 2 or not answer.best or not answer.best.outcome.covers:
+        return ""
+    return (
+        f" They allow for its being the best of {len(answer.doses)} on this test set: at 95 % all losses lie "
+        "in theirs together, and all changes."
+    )
+
+
 def _covered(best: Dose) -> str:
     outcome = best.outcome
     if not outcome.covers:
@@ -146,19 +180,20 @@ def _warning(avoid: Avoid, question: Question) -> str:
     if avoid.stopped:
         return f"{avoid.name} was not trained on: {avoid.stopped}.{measured}"
     title = TITLES.get(question.y, question.y)
-    moved = f"{title} {told(avoid.change, signed=True)} against {avoid.reference}" if avoid.change else ""
+    moved = f"{title} {told(avoid.change, signed=True)}" if avoid.change else ""
+    if avoid.worse_than_untuned and avoid.change:
+        moved += f" against {avoid.reference}"
     worse = " It is worse than no training at all." if avoid.worse_than_untuned else ""
-    sizes = (
-        f" It has {avoid.sizes[0]:,.0f} rows, {avoid.reference} {avoid.sizes[1]:,.0f}." if avoid.sizes else ""
-    )
-    return f"Do not train on {avoid.name}: {moved}.{worse}{sizes}{measured}"
+    sizes = _rows_told(avoid.sizes, avoid.reference) if avoid.sizes else ""
+    instead = "" if avoid.worse_than_untuned else f" in place of {avoid.reference}"
+    return f"Do not train on {avoid.name}{instead}: {moved}.{worse}{sizes}{measured}"
 
 
 def _correlation(found: Correlation, title: str) -> str:
     return (
         f"{TITLES.get(found.measure, found.measure)} and {title} over {found.conditions} conditions: "
         f"Pearson {_coefficient(found.pearson)}, Spearman {_coefficient(found.spearman)}, "
-        f"p = {found.p:.2g} by permutation."
+        f"p = {found.p:.2g} by permutation, q = {found.q:.2g}."
     )
 
 

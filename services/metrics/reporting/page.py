@@ -58,6 +58,7 @@ def render_measurement(measured: Measured, pictures: Sequence[Picture], referenc
         measured=measured,
         pictures=embedded(pictures),
         reference_rows=reference_rows,
+        level=next((value.interval.level for value in measured.values if value.interval), None),
         telling=measured.details.get("telling_rows"),
     )
 

@@ -32,6 +32,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             }
             for avoid in answer.avoid
         ],
+        "comparisons": answer.comparisons,
         "correlations": [asdict(found) for found in answer.correlations],
     }
 
@@ -64,6 +65,7 @@ def _dose(dose: Dose | None) -> dict[str, Any] | None:
         "outcome": _estimate(dose.outcome),
         "change": _estimate(dose.change),
         "against": dose.reference,
+        "sizes": list(dose.sizes) if dose.sizes else None,
     }
 
 

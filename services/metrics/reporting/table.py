@@ -25,6 +25,8 @@ TITLES = {
     "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
     "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
     "difference": "− baseline", "cluster_score": "cluster-agent", "danger_zone": "danger zone",
+    "sentence_diversity_within": "sentence diversity",
+    "sentence_diversity_pooled": "sentence diversity, pooled",
     "self_preference_bias": "self-preference", "pro_synthetic_bias": "preference over human",
 }  # fmt: skip
 
@@ -132,7 +134,7 @@ def cell_of(run: Run, name: str) -> Cell:
     value = run.value(name)
     if value is not None and value.interval is not None:
         return Cell(value.value, value.interval.low, value.interval.high)
-    if name == "loss" and run.losses is not None and len(run.losses.ids) > 1:
+    if name == "loss" and run.losses is not None and run.losses.drawn > 1:
         interval = loss_interval(run.losses)
         return Cell(run.figure(name), interval.low, interval.high)
     return Cell(run.figure(name))

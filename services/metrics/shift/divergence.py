@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,6 @@ from services.metrics.problems import Unmeasurable, require_rows
 SMOOTHING = 0.5
 """Added to every bin before KL (the Jeffreys prior of a multinomial): without it KL is infinite as soon as
 the generated data misses one bin."""
-
-Bin = TypeVar("Bin", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,6 @@ def divergence(
             field="smoothing",
         )
     return Divergence(kl=kl, kl_reverse=reverse, js=_js(p, q), bins=int(occupied.sum()), smoothing=smoothing)
-
-
-def divergence_of_counts(
-    real: Mapping[Bin, int], generated: Mapping[Bin, int], *, smoothing: float = SMOOTHING
-) -> Divergence:
-    """Divergences of two tallies (say, of words) over the union of what they counted."""
-    bins = list({**real, **generated})
-    return divergence(
-        [real.get(b, 0) for b in bins], [generated.get(b, 0) for b in bins], smoothing=smoothing
-    )
 
 
 def _kl(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:

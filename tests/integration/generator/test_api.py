@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
 from services.generator.simulation.server import MODEL
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation import SourceRef, TopicsRequest
 from shared.store.local import LocalStore
-from tests.integration.generator.conftest import Service, Simulated
+from tests.integration.generator.conftest import Service, Simulated, upload
 
 SOURCE = SourceRef(name="small")
 
@@ -113,6 +114,36 @@ def test_a_source_and_an_adapter_on_it_are_estimated_together(
     assert told.json()["calls"]["expected"] == 100
 
 
+def test_topics_are_asked_for_with_real_rows_beside(
+    client: TestClient, endpoint: Simulated, service: Callable[..., Service]
+) -> None:
+    """So that a person's own rows decide what is written about; a long one is shown by its start."""
+    worker = service(small=endpoint.source())
+    rows = [{"id": "a", "text": "My kettle leaks."}, {"id": "b", "text": "word " * 900}]
+    real = upload(worker.store, DatasetKind.TEXT, rows)
+    request = TopicsRequest(source=SOURCE, count=5, task="complaints", examples=real, examples_per_prompt=2)
+    plan = {"project": "p", "topics": request.model_dump(mode="json"), "samples": 1}
+    prompt = client.post("/v1/preview", json=plan).raise_for_status().json()["candidates"][0]["prompt"]
+    assert "My kettle leaks." in prompt
+    assert 100 < prompt.count("word") < 300
+    assert worker.run(request).state == "succeeded"
+
+
 def test_a_fault_in_the_request_has_a_pointer(client: TestClient) -> None:
     problem = client.post("/v1/estimate", json=generation(rows=-1)).json()
     assert [error["pointer"] for error in problem["errors"]] == ["/generation/rows"]
+
+
+def test_a_preview_of_fewer_things_than_samples_shows_them_all(
+    client: TestClient, local_store: LocalStore
+) -> None:
+    prompts = upload(local_store, DatasetKind.TEXT, [{"id": "p0", "text": "Why is it so?"}])
+    answers = {
+        "kind": "completion",
+        "strategy": "answers",
+        "prompts": prompts,
+        "sources": [{"name": "small"}],
+    }
+    told = client.post("/v1/preview", json={"project": "p", "generation": answers, "samples": 3})
+    assert told.status_code == 200, told.text
+    assert len(told.json()["candidates"]) == 1

@@ -8,7 +8,10 @@ from statistics import mean
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from services.generator.api import create_api
+from services.generator.settings import GeneratorSettings
 from services.generator.simulation.server import MODEL
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
@@ -53,6 +56,40 @@ def agent(texts: str, **fields: Any) -> ClusterAgentRequest:
     return ClusterAgentRequest(
         **{"dataset": texts, "source": SOURCE, "runs": 60, "criteria_runs": 8, **fields}
     )
+
+
+@pytest.mark.parametrize("operation", ["cluster_agent", "judge", "self_preference"])
+def test_what_a_measurement_takes_was_told_before(worker: Service, texts: str, operation: str) -> None:
+    others = upload(
+        worker.store, DatasetKind.TEXT, [{**row, "text": f"Otherwise: {row['text']}"} for row in TEXTS]
+    )
+    requests: dict[str, JobRequest] = {
+        "cluster_agent": agent(texts),
+        "judge": JudgeRequest(dataset=texts, source=SOURCE),
+        "self_preference": SelfPreferenceRequest(
+            judge=SOURCE, candidates={"a": texts, "b": others}, prompts=30
+        ),
+    }
+    request = requests[operation]
+    with TestClient(create_api(GeneratorSettings(sources=worker.sources), worker.store)) as client:
+
+        def told(changed: JobRequest) -> dict[str, Any]:
+            plan = {"project": "p", operation: changed.model_dump(mode="json")}
+            answer = client.post("/v1/instruments/estimate", json=plan).raise_for_status()
+            return dict(answer.json())
+
+        whole = told(request)
+        limited = told(request.model_copy(update={"budget": Budget(calls=20, money=0.001)}))
+    ledger = measured(worker, request).summary["ledger"]
+    account = ledger["sources"]["small"]
+    assert whole["calls"]["low"] <= account["answered"] <= whole["calls"]["high"]
+    spent = account["tokens_in"] + account["tokens_out"]
+    assert sum(whole[way]["low"] for way in ("tokens_in", "tokens_out")) <= spent
+    assert spent <= sum(whole[way]["high"] for way in ("tokens_in", "tokens_out"))
+    assert 0 < whole["seconds"]["low"] < whole["seconds"]["high"]
+    assert whole["money"]["USD"]["low"] <= float(ledger["money"]["USD"]) <= whole["money"]["USD"]["high"]
+    assert limited["calls"]["high"] <= 20
+    assert limited["money"]["USD"]["high"] <= 0.001
 
 
 def test_the_score_follows_from_the_raw_runs(worker: Service, texts: str) -> None:
@@ -181,3 +218,16 @@ def test_self_preference_is_read_from_logprobs_in_both_orders(worker: Service) -
     assert artifact.summary["self_preference_bias"] == pytest.approx(s["own"] - s["other"])
     assert artifact.summary["pro_synthetic_bias"] == pytest.approx((s["own"] + s["other"]) / 2 - s["people"])
     assert artifact.summary["parse_failures"] == 0
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_few_rows_to_measure_are_refused_before_they_are_paid_for(
+    worker: Service, endpoint: Simulated, rows: int
+) -> None:
+    few = upload(worker.store, DatasetKind.TEXT, TEXTS[:rows])
+    requests = [agent(few), *([] if rows else [JudgeRequest(dataset=few, source=SOURCE)])]
+    for request in requests:
+        ended = worker.run(request)
+        assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_request")
+        assert "rows" in str(ended.error)
+    assert endpoint.server.counts.requests == 0

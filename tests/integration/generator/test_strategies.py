@@ -176,3 +176,23 @@ def test_a_template_of_the_callers_own(worker: Service) -> None:
         templates=Templates(prompt="Write a text of exactly 2 sentences. {{ prompt | upper }}"),
     )
     assert all(row["completion"].count(". ") == 1 for row in rows)
+
+
+def test_answers_that_repeat_another_are_passed_over_in_the_prompts_order(worker: Service) -> None:
+    """Decided once, when it is an answer's turn: which of two stays is the same in every run."""
+    request = GenerationRequest(
+        kind=DatasetKind.COMPLETION,
+        strategy=Strategy.ANSWERS,
+        prompts=upload(worker.store, DatasetKind.TEXT, PROMPTS),
+        temperature=0.0,
+        acceptance=Acceptance(near_duplicate=0.9),
+        templates=Templates(prompt="Always the same."),
+        sources=[SourceRef(name="one")],
+        rows=1,
+    )
+    [row] = worker.artifact(worker.run(request)).rows()
+    assert row["prompt_id"] == "p0"
+    short = worker.run(request.model_copy(update={"rows": 2}))
+    assert short.reason == "candidates_exhausted"
+    assert "1 of 2 rows after 24 candidates" in str(short.error)
+    assert "23 near_duplicate" in str(short.error)

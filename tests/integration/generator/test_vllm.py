@@ -13,6 +13,7 @@ import pytest
 
 from services.generator.calls import Answer, Call, Message, Model, Params
 from services.generator.ledger import Ledger
+from services.generator.lengths import length_counter
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import Reason, SourceError
 from services.generator.sources.gauges import Queue
@@ -21,10 +22,11 @@ from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from services.generator.sources.transport import open_transport
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
-from shared.contracts.generation import SourceRef
+from services.generator.tokens import counter
+from shared.contracts.generation import GenerationRequest, SourceRef
 from shared.store.local import LocalStore
 from tests.integration.generator.adapters import trained
-from tests.real_vllm import CONTEXT, NAME, RealVllm
+from tests.real_vllm import CONTEXT, MODEL, NAME, RealVllm
 
 pytestmark = pytest.mark.vllm
 
@@ -175,3 +177,18 @@ async def test_its_queue_is_read_from_its_gauges_under_load(client: Client, vllm
         assert all(answer.text for answer in await work)
     assert max(queue.running + queue.waiting for queue in seen) > 8
     assert max(queue.running for queue in seen) <= 24
+
+
+def test_it_counts_examples_as_its_tokenizer_does(vllm: RealVllm) -> None:
+    request = GenerationRequest.model_validate(
+        {
+            "kind": "text",
+            "topics": "topics-" + "0" * 32,
+            "rows": 1,
+            "sources": [{"name": "vllm"}],
+            "acceptance": {"length": {"unit": "reported"}},
+        }
+    )
+    texts = ["The fox met the goose.", "Once, long ago, there was a quetzalcoatlus.", ""]
+    served = length_counter(request, Registry({"vllm": SourceSpec.model_validate(vllm.source())}), texts)
+    assert served.all(texts) == counter(MODEL / "tokenizer.json").all(texts)

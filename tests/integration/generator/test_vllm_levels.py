@@ -80,9 +80,7 @@ def test_levels_of_stories(worker: Service) -> None:
     assert all(fewer < more for fewer, more in pairwise(topics)), topics
     values = [distinct([f"{row['context']} {row['completion']}" for row in own], 5) for own in by_level]
     few, some, many = mean(values[:2]), mean(values[2:5]), mean(values[5:])
-    assert few < some < many, (
-        values
-    )  # neighbours may be close: batches differ in their last bits from run to run
+    assert few < some < many, values  # above 30 topics this model has hardly more to say: neighbours may swap
     summary = artifact.summary
     assert summary["candidates"] == len(rows) + sum(summary["refused"].values())
     assert summary["rejects"] == sum(summary["refused"].values())

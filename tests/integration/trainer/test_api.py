@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from services.trainer.api import create_api
+from services.trainer.machine import Machine, announce
 from shared.assembly import Platform
 from shared.contracts.training import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
@@ -50,6 +51,18 @@ def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: T
         assert plan[name] == model.summary[name]
     assert plan["fits"]
     assert 0 < plan["memory_bytes"]["low"] < plan["memory_bytes"]["expected"] < plan["memory_bytes"]["high"]
+
+
+def test_it_plans_for_the_machine_that_trains(client: TestClient, trainer: Trainer) -> None:
+    """The API's own, on a cluster, has a fraction of the worker's memory and no GPU."""
+    dataset = trainer.dataset("completion", tiny.stories(20))
+    announce(trainer.store, Machine(12_345, 1e9, bf16=False))
+    plan = client.post("/v1/plan", json=body(dataset)).raise_for_status().json()
+    assert (plan["fits"], plan["memory_available"]) == (False, 12_345)
+    announce(trainer.store, Machine(2**40, 1e15, bf16=True))
+    faster = client.post("/v1/plan", json=body(dataset)).raise_for_status().json()
+    assert (faster["fits"], faster["memory_available"]) == (True, 2**40)
+    assert faster["seconds"]["expected"] < plan["seconds"]["expected"]
 
 
 def test_a_model_that_cannot_pack_rows_is_padded_and_says_so(client: TestClient, trainer: Trainer) -> None:

@@ -45,6 +45,8 @@ class LengthDistribution(Filter):
     up, so that all together they hold at least `wanted` rows.
     """
 
+    remembers = True
+
     def __init__(
         self, seed_lengths: Sequence[int], wanted: int, bins: int, slack: float, count: Count
     ) -> None:

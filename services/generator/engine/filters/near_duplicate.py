@@ -51,6 +51,8 @@ def _bands(signatures: NDArray[np.uint32]) -> NDArray[np.uint64]:
 class NearDuplicates(Filter):
     """Refuses a draft whose estimated similarity with an accepted row is at least `threshold`."""
 
+    remembers = True
+
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
         self._signatures = np.empty((1024, PERMUTATIONS), np.uint32)

@@ -122,7 +122,7 @@ def give_artifact(store: ObjectStore, artifact: str) -> None:
     kind = artifact.partition("-")[0]
     manifest = {
         "id": artifact, "kind": kind, "operation": "ingest", "version": 1, "request": {}, "inputs": {},
-        "parts": [], "summary": {"kind": "text", "rows": 0}, "software": {}, "job": "job-0",
+        "parts": [], "summary": {"kind": "text", "rows": 40, "contexts": 5}, "software": {}, "job": "job-0",
         "created_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip
     store.put(

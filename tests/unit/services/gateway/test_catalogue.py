@@ -123,3 +123,34 @@ def test_over_http_an_unknown_model_is_a_problem_with_a_pointer(
         assert answer.json()["errors"][0]["pointer"] == "/base"
         assert client.post("/v1/topics", json={"source": {"name": "x"}}).status_code == 422
     assert list(suite.records.all()) == []
+
+
+def test_an_experiment_is_shown_when_its_model_and_its_source_are_gone(
+    suite: SmallSuite, settings: GatewaySettings
+) -> None:
+    """It was refused as if it had just been posted, and nobody could look at its report any more."""
+    known = {"theirs": KnownSource(model="m")}
+    then = settings.model_copy(update={"models": {"mine": "/m"}, "sources": known})
+    now = settings.model_copy(update={"models": {"story-base": "/models"}, "sources": {}})
+    recipe = {
+        "name": "past",
+        "inputs": {"real": REAL},
+        "steps": {
+            "pool": {"operation": "topics", "request": {"source": {"name": "theirs"}}},
+            "trained": {"operation": "train", "request": {"base": "mine", "dataset": {"input": "real"}}},
+            "answer": {
+                "operation": "report",
+                "request": {"runs": {"gather": [{"name": "real", "model": {"step": "trained"}}]}},
+            },
+        },
+        "report": "answer",
+    }
+    with TestClient(create_app(then, suite.platform(then), OPERATIONS), base_url=URL) as client:
+        job = client.post("/v1/experiments", json=recipe).json()["id"]
+    app = create_app(now, suite.platform(now), OPERATIONS)
+    with TestClient(app, base_url=URL, raise_server_exceptions=False) as client:
+        shown = client.get(f"/v1/experiments/{job}")
+        assert shown.status_code == 200, shown.text
+        assert [node["step"] for node in shown.json()["nodes"]] == ["pool", "trained", "answer"]
+        assert client.get(f"/experiments/{job}").status_code == 200
+        assert client.post("/v1/experiments", json=recipe | {"name": "again"}).status_code == 422

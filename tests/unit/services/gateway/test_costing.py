@@ -47,7 +47,7 @@ class Services(BaseHTTPRequestHandler):
         self.asked.append((self.path, body))
         one = {"expected": 10, "low": 5, "high": 20}
         told: dict[str, Any] = {"seconds": one}
-        if self.path == "/v1/estimate":
+        if self.path in ("/v1/estimate", "/v1/instruments/estimate"):
             told |= {"tokens_in": one, "tokens_out": one, "money": {"USD": one}}
         data = json.dumps(told).encode()
         self.send_response(200)

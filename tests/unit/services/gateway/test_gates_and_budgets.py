@@ -119,6 +119,24 @@ def test_a_spent_budget_pauses_and_a_larger_one_resumes(suite: SmallSuite, setti
     assert len(suite.ran) == len(set(suite.ran)) == len(expand(request, CATALOGUE).nodes)
 
 
+@pytest.mark.parametrize("limits", [{"money": 2.2}, {"tokens": 430}], ids=["money", "tokens"])
+def test_a_wide_sweep_does_not_spend_many_times_its_budget(
+    suite: SmallSuite, limits: dict[str, float]
+) -> None:
+    """Twenty generations can start at once, each takes 0.5 and 100 tokens: five fit; all were sent before."""
+    suite.summaries = ledger
+    wide = recipe(ladder(topics=tuple(range(1, 21)), seeds=(1,)) | {"budget": limits})
+    job = suite.post(wide)
+    most = 0
+    while suite.step():
+        states = Counter(r.state for r in suite.records.all() if r.operation == "generate")
+        most = max(most, states[JobState.QUEUED] + states[JobState.RUNNING])
+    paused = suite.records.get(job.id)
+    assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
+    assert Counter(r.operation for r in suite.records.all())["generate"] == 5
+    assert 1 < most <= 4  # after the first they do go side by side
+
+
 def test_what_existed_before_is_not_charged(suite: SmallSuite) -> None:
     suite.summaries = ledger
     suite.run(recipe(ladder(topics=(1, 5, 20), seeds=(1,))))

@@ -46,6 +46,9 @@ SECONDS = (5.0, 20.0)
 """What the services of `test_costing` say of every generation, training and evaluation."""
 
 
+ESTIMATED = ("rows", "calls", "tokens", "training_seconds", "measuring_seconds", "money", "wall_seconds")
+
+
 @pytest.fixture
 def http(suite: SmallSuite, settings: GatewaySettings, url: str) -> Iterator[TestClient]:
     """The gateway with the real operations; the generator and the trainer answer with a made clock."""
@@ -89,13 +92,34 @@ def test_what_is_made_already_takes_no_time(http: TestClient, suite: SmallSuite)
     assert (again["reused"], again["measuring_seconds"]) == (1, {"low": 0, "high": 0})
 
 
-def test_a_language_model_that_measures_leaves_wall_time_open_and_nothing_else(http: TestClient) -> None:
-    """Its calls are counted; what a call of it takes nobody says."""
-    body = {"dataset": REAL, "source": {"name": "stories"}, "runs": 10}
-    estimate = http.post("/v1/cluster-agent-measurements/estimate", json=body).json()
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_no_built_in_study_leaves_anything_open(name: str, http: TestClient) -> None:
+    inputs = {given: TEST if given == "test" else REAL for given in BUILT_IN[name]["inputs"]}
+    estimate = http.post("/v1/experiments/estimate", json={"recipe": name, "inputs": inputs}).json()
+    open_ones = {what for what in ESTIMATED if estimate[what] is None}
+    silent = {node for node, said in estimate["details"].items() if "unavailable" in said}
+    assert (open_ones, silent) == (set(), set())
+    assert 0 < estimate["wall_seconds"]["low"] < estimate["wall_seconds"]["high"]
+    assert 0 < estimate["calls"]["low"] < estimate["calls"]["high"]
+
+
+INSTRUMENTS = {
+    "cluster-agent-measurements": {"dataset": REAL, "source": {"name": "stories"}, "runs": 10},
+    "judgements": {"dataset": REAL, "source": {"name": "stories"}},
+    "self-preference-measurements": {
+        "candidates": {"a": REAL, "b": TEST}, "judge": {"name": "stories"}, "prompts": None,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("collection", INSTRUMENTS)
+def test_a_language_model_that_measures_is_told_whole(collection: str, http: TestClient) -> None:
+    estimate = http.post(f"/v1/{collection}/estimate", json=INSTRUMENTS[collection]).json()
+    assert {what for what in ESTIMATED if estimate[what] is None} == set()
     assert estimate["calls"]["high"] > 0
-    assert (estimate["tokens"], estimate["wall_seconds"]) == (None, None)
-    assert estimate["training_seconds"] == {"low": 0, "high": 0}
+    assert estimate["tokens"] == {"low": 10, "high": 40}
+    assert estimate["money"] == {"USD": {"low": 5, "high": 20}}
+    assert estimate["wall_seconds"] == {"low": SECONDS[0], "high": SECONDS[1]}
 
 
 @pytest.fixture

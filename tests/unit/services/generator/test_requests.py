@@ -24,6 +24,14 @@ def test_a_source_and_an_adapter_on_it_are_two() -> None:
     assert len(GenerationRequest.model_validate({**REQUEST, "sources": sources}).sources) == 2
 
 
+def test_candidates_that_cannot_suffice_are_refused() -> None:
+    """Before all of them are paid for."""
+    with pytest.raises(ValidationError, match=r"max_candidates \(9\) are too few for 10 rows"):
+        GenerationRequest.model_validate(
+            {**REQUEST, "rows": 10, "max_candidates": 9, "sources": [{"name": "a"}]}
+        )
+
+
 @pytest.mark.parametrize("passages", [[5, 3], [0, 3], [3, 1000]])
 def test_passages_are_a_range(passages: list[int]) -> None:
     """Before it is paid for: no answer has five to three passages."""
@@ -41,7 +49,7 @@ def test_a_limit_that_would_not_be_kept_is_refused() -> None:
     "fields",
     [
         {"kind": "qa", "examples": "dataset-" + "0" * 32},
-        {"kind": "qa", "strategy": "paraphrase", "examples": "dataset-" + "0" * 32},
+        {"kind": "qa", "strategy": "paraphrase", "rows": None, "examples": "dataset-" + "0" * 32},
         {"strategy": "styles"},
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.agent_score import Clustering, agent_score, narrow_enough
+from services.metrics.agent_score import Clustering, agent_score
 from services.metrics.problems import Unmeasurable
 
 
@@ -57,14 +57,6 @@ def test_raw_means_stay_beside_the_score() -> None:
         pytest.approx(3.25),
     )
     assert (score.invalid_clusters, score.clusterings_without_valid) == (3, 1)
-
-
-def test_it_may_stop_when_the_interval_is_narrow_and_not_before() -> None:
-    random = np.random.default_rng(0)
-    many = [clustering(*([2] * int(n))) for n in random.integers(2, 6, 400)]
-    assert narrow_enough(agent_score(many), 0.1)
-    assert not narrow_enough(agent_score(many), 0.01)
-    assert not narrow_enough(agent_score([clustering(5, 5)] * 99), 0.1)
 
 
 def test_clusterings_of_different_k_are_not_averaged() -> None:

@@ -15,6 +15,7 @@ from httpx import Response
 
 from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
+from shared.contracts.measurement import MEASURES_VERSION
 
 ROOT = Path(__file__).parents[4]
 TEXTS = [
@@ -81,6 +82,7 @@ def test_two_lists_are_measured_against_each_other_with_a_picture(client: TestCl
     values = {value["name"]: value["value"] for value in answer.json()["measured"]["values"]}
     assert values["wasserstein_length"] == pytest.approx(2)
     assert values["js_unigram"] > 0
+    assert answer.json()["measured"]["version"] == MEASURES_VERSION
     assert 0 < values["distinct_2"] <= 1
     picture = answer.json()["picture"]
     assert base64.b64decode(picture["png_base64"]).startswith(b"\x89PNG")

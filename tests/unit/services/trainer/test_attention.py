@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._dynamo.utils import counters
+from torch.nn.attention.flex_attention import flex_attention
 
 from services.trainer import attention
 from services.trainer.batches import Segment
@@ -112,6 +116,24 @@ def test_a_long_line_on_a_gpu_equals_the_dense_mask() -> None:
     out = attention.flex(query, key, value, mask, SCALE)
     expected = attention.dense_attention(query, key, value, segments, SCALE)
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_it_is_compiled_once_for_lines_of_any_length() -> None:
+    """A second time at most, where a line is a single block. The GPU's own way, but for its kernels."""
+    torch.compiler.reset()
+    counters.clear()
+    attend = torch.compile(flex_attention, dynamic=True, backend="aot_eager")
+    for prefix, rows, length in ((50, 3, 20), (300, 5, 40), (128, 20, 64), (5, 2, 10), (700, 2, 33)):
+        bounds = [prefix + n * length for n in range(rows + 1)]
+        segments = [Segment(0, prefix), *(Segment(a, b, (0, prefix)) for a, b in pairwise(bounds))]
+        query, key, value = (x.detach().float() for x in tensors(segments, 4, 2))
+        mask = attention.block_mask(segments, bounds[-1], torch.device("cpu"))
+        q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
+        with torch.no_grad():
+            out = attend(q, k, v, block_mask=mask, scale=SCALE, enable_gqa=True)[0].transpose(0, 1)
+        expected = attention.dense_attention(query, key, value, segments, SCALE)
+        torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
+    assert counters["stats"]["unique_graphs"] <= 2
 
 
 def test_only_what_is_visible_counts() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from services.trainer import memory
 from services.trainer.errors import OutOfMemory
 from services.trainer.examples import Example
 from services.trainer.memory import memory_advice, translated_memory_errors
@@ -27,6 +30,16 @@ from shared.contracts.training import TrainingSettings
 def test_every_way_of_saying_it_is_one_error(error: Exception) -> None:
     with pytest.raises(OutOfMemory, match="did not fit"), translated_memory_errors():
         raise error
+
+
+@pytest.mark.parametrize(("limit", "left"), [("1000", 650), ("max", None), ("300", 0)])
+def test_cached_files_give_way(tmp_path: Path, limit: str, left: int | None) -> None:
+    """A container that has just read its weights was taken to be full of them."""
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text("800\n")
+    (tmp_path / "memory.stat").write_text("anon 300\nactive_file 50\ninactive_file 400\n")
+    assert memory._left_in_cgroup(tmp_path) == left
+    assert memory._left_in_cgroup(tmp_path / "none") is None
 
 
 def test_another_error_stays_what_it_is() -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from services.trainer import planning
 from services.trainer.errors import UnsuitableModel
+from services.trainer.machine import Machine
 from services.trainer.rendering import Rendered, render
 from shared.contracts.training import (
     EVALUATION_PRESETS,
@@ -25,6 +26,7 @@ from shared.identity import artifact_id
 from tests.unit.services.trainer import tiny
 
 GIB = 2**30
+ENDLESS = Machine(10**15, 1e11, bf16=False)
 ROOT = Path(__file__).parents[4]
 LLAMA_8B = {
     "model_type": "llama",
@@ -44,7 +46,7 @@ def rows(count: int = 400) -> Rendered:
 def plan(memory: int, **settings: object) -> Plan:
     asked = TrainingSettings.model_validate({"rows_per_step": 400, "epochs": 1, **settings})
     config = planning.read_config(tiny.__file__, LLAMA_8B)  # type: ignore[arg-type]  # no folder is read
-    return planning.plan(config, rows(), asked, device="cpu", memory_bytes=memory)
+    return planning.plan(config, rows(), asked, machine=Machine(memory, 1e11, bf16=False))
 
 
 def test_the_advised_micro_batch_fits() -> None:
@@ -70,7 +72,7 @@ def test_when_no_micro_batch_fits_layers_are_computed_again() -> None:
 
 def test_an_evaluation_has_advice_of_its_own() -> None:
     config = planning.read_config(tiny.__file__, LLAMA_8B)  # type: ignore[arg-type]
-    found = planning.plan(config, rows(4), EvaluationSettings(), device="cpu", memory_bytes=GIB)
+    found = planning.plan(config, rows(4), EvaluationSettings(), machine=Machine(GIB, 1e11, bf16=False))
     assert not found.fits
     assert "weights alone do not fit" in found.advice[-1]
 
@@ -80,7 +82,7 @@ def test_the_350m_shape_of_the_recipe_has_350m_parameters() -> None:
     recipe = yaml.safe_load((ROOT / "services/gateway/recipes/generation-factors.yaml").read_text())
     config = planning.read_config(tiny.__file__, recipe["parameters"]["architecture"])  # type: ignore[arg-type]
     asked = TrainingSettings(method="pretrain", loss_on="all", epochs=1)
-    found = planning.plan(config, rows(8), asked, device="cpu", memory_bytes=10**15)
+    found = planning.plan(config, rows(8), asked, machine=ENDLESS)
     assert found.parameters == found.trainable_parameters == pytest.approx(350e6, rel=0.1)
     assert found.memory_bytes.expected > 16 * found.parameters
 
@@ -95,10 +97,21 @@ def test_layers_without_end_are_refused_before_any_is_built(layers: object) -> N
 def test_an_architecture_that_cannot_be_planned_is_refused(changes: dict[str, object]) -> None:
     def planned() -> Plan:
         config = planning.read_config(tiny.__file__, {**LLAMA_8B, **changes})  # type: ignore[arg-type]
-        return planning.plan(config, rows(4), TrainingSettings(method="pretrain"), memory_bytes=10**15)
+        return planning.plan(config, rows(4), TrainingSettings(method="pretrain"), machine=ENDLESS)
 
     with pytest.raises(UnsuitableModel, match="config"):
         planned()
+
+
+def test_bf16_is_what_the_machine_that_trains_computes_in() -> None:
+    """The one that plans may have no GPU."""
+    config = planning.read_config(tiny.__file__, LLAMA_8B)  # type: ignore[arg-type]
+    plain, half = (
+        planning.plan(config, rows(4), TrainingSettings(), machine=Machine(10**15, speed, bf16=speed > 1e13))
+        for speed in (1e11, 1e14)
+    )
+    assert half.memory_bytes.expected < 0.6 * plain.memory_bytes.expected
+    assert half.seconds.expected < 0.1 * plain.seconds.expected
 
 
 def test_weights_that_do_not_fit_need_another_base() -> None:

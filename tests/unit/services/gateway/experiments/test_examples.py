@@ -34,5 +34,5 @@ def test_the_ladder_has_a_run_for_each_level_and_one_for_the_real_rows() -> None
     document = read_document(path.read_bytes(), "application/yaml", 2**18)
     plan = expand(ExperimentRequest.model_validate(document), Catalogue(OPERATIONS))
     runs = plan.report.request.canonical()["runs"]
-    assert [run["name"] for run in runs] == ["real", "D1", "D2", "D3", "D4"]
-    assert [run["axes"].get("topics") for run in runs] == [None, 1, 5, 20, 100]
+    assert [run["name"] for run in runs] == ["real", "D1", "D2", "D3", "D4", "untuned"]
+    assert [run["axes"].get("topics") for run in runs] == [None, 1, 5, 20, 100, None]

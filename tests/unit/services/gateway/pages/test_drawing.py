@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,20 @@ def test_a_step_tells_the_worst_of_its_jobs() -> None:
     assert state("succeeded", "failed", "running") == "failed"
     assert state("succeeded", "queued") == "running"
     assert state("waiting", "queued") == "queued"
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        (("stopped", "stopped"), "stopped"),
+        (("stopped", "succeeded"), "stopped"),
+        (("stopped", "running"), "running"),
+        (("succeeded", "waiting"), "running"),
+        (("failed", "stopped"), "failed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "+".join(value),
+)
+def test_a_step_is_shown_by_the_worst_of_its_jobs(states: tuple[str, ...], shown: str) -> None:
+    """What a gate stopped was shown as waiting for ever."""
+    [box] = draw([node("s", [], state, f"s[{n}]") for n, state in enumerate(states)]).boxes
+    assert box.state == shown

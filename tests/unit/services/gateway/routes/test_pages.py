@@ -156,3 +156,49 @@ def test_another_sites_page_cannot_act(client: TestClient, suite: SmallSuite) ->
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert client.get(f"/v1/jobs/{job}", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
     assert client.post(f"/v1/jobs/{job}/cancel", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 202
+
+
+def test_a_job_that_is_no_experiment_is_shown_as_a_job(client: TestClient, suite: SmallSuite) -> None:
+    client.post("/v1/experiments", json=small())
+    suite.drain()
+    other = next(record.id for record in suite.records.all() if record.operation == "train")
+    page = client.get(f"/experiments/{other}", follow_redirects=False)
+    assert (page.status_code, page.headers["location"]) == (307, f"/jobs/{other}")
+
+
+def test_a_job_that_succeeded_is_whole_though_its_last_progress_was_not(
+    client: TestClient, suite: SmallSuite
+) -> None:
+    def work(request: JobRequest, workspace: Workspace) -> None:
+        workspace.progress(15, 16, "rows")
+
+    suite.behaviour["generate"] = work
+    client.post("/v1/experiments", json=small())
+    suite.drain()
+    made = next(record.id for record in suite.records.all() if record.operation == "generate")
+    assert "16 of 16 rows" in client.get(f"/jobs/{made}").text
+
+
+def test_what_a_stopped_experiment_never_began_is_not_waiting(client: TestClient, suite: SmallSuite) -> None:
+    job = client.post("/v1/experiments", json=small()).json()["id"]
+    suite.step()
+    client.post(f"/v1/jobs/{job}/cancel")
+    suite.drain()
+    assert client.get(f"/v1/jobs/{job}").json()["state"] == "cancelled"
+    states = {node["state"] for node in client.get(f"/v1/experiments/{job}").json()["nodes"]}
+    assert "waiting" not in states
+    assert "cancelled" in states
+
+
+def test_a_long_name_stays_in_its_box_and_can_be_read(client: TestClient, suite: SmallSuite) -> None:
+    document = ladder(topics=(1,), seeds=(1,))
+    long = "a-step-whose-name-is-much-longer-than-its-box"
+    steps = document["steps"]
+    steps[long] = {
+        "operation": "measure",
+        "request": {"dataset": {"input": "real"}, "reference": {"input": "test"}},
+    }
+    job = client.post("/v1/experiments", json=document).json()["id"]
+    page = client.get(f"/experiments/{job}").text
+    assert f"<title>{long}</title>" in page
+    assert f">{long[:19]}…</text>" in page

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.generator.calls import Answer, Call, Model, Params
+from services.generator.calls import Answer, Call, Message, Model, Params
 from services.generator.ledger import Ledger
 from services.generator.sources import router as router_module
 from services.generator.sources.errors import NoSource, Reason, Refusing, SourceError
@@ -73,6 +73,20 @@ async def routed(
 
 def calls(count: int, prefix: str = "") -> list[Call]:
     return [replace(CALL, seed=n, prefix=prefix) for n in range(count)]
+
+
+async def test_a_chat_server_is_no_peer_of_a_completions_server() -> None:
+    """It would answer 404 to every text, and be out of use for the chats that it serves."""
+    texts, chats = Source("texts"), Source("chats")
+    lanes = [
+        Lane("texts", MODEL, texts, Limit(start=2, high=2)),  # type: ignore[arg-type]
+        Lane("chats", MODEL, chats, Limit(start=2, high=2), chat=True),  # type: ignore[arg-type]
+    ]
+    chat = replace(CALL, prompt=(Message("user", "Once"),))
+    async with Router(lanes, Ledger()) as router:
+        await asyncio.gather(*(router.ask(call) for call in [CALL, chat] * 20))
+    assert texts.calls == [CALL] * 20
+    assert chats.calls == [chat] * 20
 
 
 async def test_no_source_has_more_in_flight_than_its_limit() -> None:

@@ -15,6 +15,7 @@ from services.generator.strategies.parse import (
     question_only,
     sentences,
     text_row,
+    usual_shape,
 )
 
 STORY = "The fox was hungry. He saw a goose! Was she alone? She was not. He went home."
@@ -98,6 +99,21 @@ def test_lists_lose_their_bullets() -> None:
     ]
 
 
+def test_what_is_said_around_a_list_is_no_item() -> None:
+    chatty = "Sure! Here are 3 topics:\n\n1. **a dog**\n2. *a cat*\n3. a cow\n\nLet me know if you want more!"
+    assert list_items(chatty) == ["a dog", "a cat", "a cow"]
+    assert list_items("Here you are:") == []
+
+
+def test_the_first_line_may_have_its_bullet_in_the_prompt() -> None:
+    assert list_items(" a fox\n- a hen", continued=True) == ["a fox", "a hen"]
+    assert list_items("Gladly.\n- a hen") == ["a hen"]
+
+
+def test_a_hyphen_within_a_line_is_no_bullet() -> None:
+    assert list_items("a well-known fox\n3.5 mm screws") == ["a well-known fox", "3.5 mm screws"]
+
+
 @pytest.mark.parametrize("blank", [" ", "\n", "\n \n", "\t\n", "a \n"])
 def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -> None:
     """Backtracking took hours over these: a test that does not end is how it would fail."""
@@ -106,3 +122,31 @@ def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -
             pair_row(text, "c1")
     with pytest.raises(Unparsable):
         json_in("```" + blank * 30_000)
+
+
+def row(context: int, completion: int) -> dict[str, str]:
+    """A row of so many sentences on either side."""
+    said = ["It rained."] * (context + completion)
+    return {"context": " ".join(said[:context]), "completion": " ".join(said[context:])}
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"),
+    [
+        ([row(4, 1)] * 3 + [row(1, 3)] * 2, (5, 1)),
+        ([row(1, 3)] * 2 + [row(4, 1)], (4, 3)),
+        ([row(2, 1), row(3, 1)], (3, 1)),
+        ([], (2, 1)),
+        ([{"context": "", "completion": "One."}], (2, 1)),
+    ],
+    ids=["stories", "long answers", "a tie", "none", "no context"],
+)
+def test_rows_are_made_in_the_shape_of_the_real_ones(
+    rows: list[dict[str, str]], shape: tuple[int, int]
+) -> None:
+    assert usual_shape(rows) == shape
+
+
+def test_a_completion_may_have_several_sentences() -> None:
+    made = completion_row("Where is it? It is here. Take it.", 3, 2)
+    assert made == {"context": "Where is it?", "completion": "It is here. Take it."}

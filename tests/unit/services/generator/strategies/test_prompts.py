@@ -47,6 +47,15 @@ def test_a_chat_server_gets_messages() -> None:
     assert rendered[-1] == Message("user", "About a boat")
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_column_may_be_called_what_mappings_have_too(trusted: bool) -> None:
+    template = compile_template("{{ examples[0].items }}", NAMES, "prompt", trusted=trusted)
+    rendered = Prompts(None, template).render({"examples": [{"items": "three"}]}, chat=False)
+    assert rendered == "three"
+    with pytest.raises(BadTemplate):
+        Prompts(None, template).render({"examples": [{"text": "no such column"}]}, chat=False)
+
+
 @pytest.mark.parametrize(
     ("template", "why"),
     [

@@ -44,3 +44,8 @@ def test_balanced_turns_use_every_topic_alike() -> None:
     assert set(Counter(drawn).values()) == {3}
     assert drawn[:100] != drawn[100:200]
     assert TopicTurns(POOL, balanced=True, seed=1).topic(250, Chance(250)) == drawn[250], "in any order"
+
+
+def test_a_pool_without_topics_is_refused() -> None:
+    with pytest.raises(ValueError, match="the pool of topics is empty"):
+        level_topics([], None, 0)

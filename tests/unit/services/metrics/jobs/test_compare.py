@@ -15,7 +15,7 @@ from services.metrics.comparison.sizes import equal_size
 from services.metrics.jobs.compare import Comparing
 from services.metrics.jobs.text_sets import embedders
 from services.metrics.lexical.distinct import distinct_n
-from services.metrics.lexical.intervals import distinct_interval
+from services.metrics.lexical.intervals import LeftOut
 from services.metrics.lexical.tokens import Tokens
 from services.metrics.measuring.values import told
 from services.metrics.problems import Unmeasurable
@@ -81,8 +81,9 @@ def test_intervals_of_cuts_hold_the_mean_of_datasets_of_that_size() -> None:
     """Distinct-1 of 40 rows from one law: cuts of 120 rows say as much of it as 40 rows do, and more."""
 
     def measured(tokens: Tokens) -> list[MeasuredValue]:
-        value, interval = distinct_n(tokens, 1), distinct_interval(tokens, 1)
-        return [MeasuredValue(name="x", value=value.value, interval=told(interval)[0])]
+        left_out = LeftOut.of(tokens, 1)
+        interval = told(left_out.interval(left_out.distinct_n()))[0]
+        return [MeasuredValue(name="x", value=distinct_n(tokens, 1).value, interval=interval)]
 
     def drawn(count: int, seed: int) -> Tokens:
         words = np.random.default_rng(seed).integers(0, 60, (count, 9))

@@ -14,9 +14,12 @@ import pytest
 from services.metrics.jobs.measure import Measuring
 from services.metrics.jobs.report import make_report
 from services.metrics.jobs.text_sets import embedders
-from shared.contracts.base import ArtifactKind, JobRequest, Queue
+from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import MeasurementRequest, Metric
 from shared.contracts.report import ReportRequest, ReportRun
+
+TEST = [{"id": str(n), "text": f"Held-out row {n}."} for n in range(200)]
 
 
 class Evaluated(JobRequest):
@@ -28,6 +31,10 @@ class Evaluated(JobRequest):
     queue: ClassVar[Queue] = Queue.TRAIN
 
     shift: float
+    dataset: ArtifactId
+
+    def inputs(self) -> dict[str, str]:
+        return {"dataset": self.dataset}
 
 
 def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def make_run(bench: Any, name: str, words: int, shift: float, **axes: Any) -> Re
     measurement = bench.run(
         Measuring(embedders({})).measure, MeasurementRequest(dataset=dataset, metrics=metrics, pictures=False)
     )
-    evaluation = bench.run(evaluate, Evaluated(shift=shift))
+    evaluation = bench.run(evaluate, Evaluated(shift=shift, dataset=bench.dataset(TEST)))
     return ReportRun(
         name=name, axes=axes, dataset=dataset, measurement=measurement.id, evaluation=evaluation.id
     )
@@ -103,10 +110,28 @@ def test_a_report_tells_the_runs(bench: Any, request_of: ReportRequest) -> None:
         "The best of the generated data is 60 topics (80 rows; topics 60): test loss 3.09"
     )
     assert "+0.1 (+0.1 to +0.1) from real's." in findings[1]
-    assert "Do not train on 5 topics: test loss +0.4" in " ".join(findings)
+    assert "Do not train on 5 topics in place of real: test loss +0.4" in " ".join(findings)
     assert any("Spearman" in said for said in findings)
     assert made.summary["recommended"][0]["verdict"] == "keep_baseline"
     assert made.summary["recommended"][0]["dataset"] == request_of.runs[0].dataset
+
+
+def test_questions_about_one_context_are_one_draw(bench: Any) -> None:
+    """Forty questions each about five contexts: the interval is over five draws, not over two hundred."""
+    pairs = [
+        {"id": str(n), "context_id": f"c{n % 5}", "question": f"What is {n}?", "answer": f"It is {n}."}
+        for n in range(200)
+    ]
+    contexts = [{"context_id": f"c{n}", "text": f"Context {n}."} for n in range(5)]
+    asked = bench.dataset(pairs, DatasetKind.QA, contexts)
+    alone = bench.dataset([{"id": row["id"], "text": row["answer"]} for row in pairs])
+    width = {}
+    for name, dataset in (("asked", asked), ("alone", alone)):
+        run = ReportRun(name="real", evaluation=bench.run(evaluate, Evaluated(shift=0, dataset=dataset)).id)
+        report = bench.run(make_report, ReportRequest(title=name, runs=[run]))
+        outcome = report.json("report.json")["answers"][0]["doses"][0]["outcome"]
+        width[name] = outcome["high"] - outcome["low"]
+    assert width["asked"] != pytest.approx(width["alone"], rel=0.05)
 
 
 def test_the_table_is_there_as_csv_and_json(bench: Any, request_of: ReportRequest) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
+from services.metrics.intervals.interval import NoInterval
 from services.metrics.lexical.errors import LexicalError
 from services.metrics.lexical.heaps import GROUPS, HeapsState, log_line
 from services.metrics.lexical.tokens import Tokens
@@ -65,7 +67,10 @@ def test_fit_is_least_squares_on_logarithms(prose: list[str]) -> None:
     assert found.k.value == pytest.approx(np.exp(intercept), rel=1e-9)
     assert found.beta_interval.low < found.beta.value < found.beta_interval.high
     assert found.k_interval.low < found.k.value < found.k_interval.high
-    assert found.beta_interval.detail == {"groups": GROUPS}
+    assert found.beta_interval.replicates == GROUPS
+    assert found.k_interval.standard_error == pytest.approx(
+        (found.k_interval.high - found.k_interval.low) / (2 * student.ppf(0.975, GROUPS - 1)), rel=0.1
+    )
 
 
 def test_a_law_is_found_again() -> None:
@@ -84,8 +89,9 @@ def test_a_law_is_found_again() -> None:
 def test_too_few_tokens_have_a_reason() -> None:
     for corpus in ([], [""], ["word " * 1999]):
         found = HeapsState.of(Tokens.of(corpus)).fit()
-        assert found.beta.value is found.k.value is found.beta_interval.low is None
+        assert found.beta.value is found.k.value is None
         assert "fewer than 2000 tokens" in found.beta.reason
+        assert found.beta_interval == found.k_interval == NoInterval(found.beta.reason)
     with pytest.raises(LexicalError, match="one token apart"):
         HeapsState.of(Tokens.of(["a"])).fit(0)
 

@@ -1,4 +1,4 @@
-"""Replicates against the measure computed again without a group, or on a subset."""
+"""Replicates against the measure computed again without a group."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.lexical.distinct import distinct_n, expectation_adjusted_distinct, ngram_diversity
+from services.metrics.intervals.interval import Spread
+from services.metrics.lexical.distinct import distinct_n, expectation_adjusted_distinct
 from services.metrics.lexical.entropy import ngram_entropies
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.intervals import (
-    LeftOut,
-    distinct_interval,
-    distinct_subsamples,
-    draw_groups,
-    entropy_interval,
-    in_groups,
-    ngram_diversity_interval,
-)
+from services.metrics.lexical.intervals import LeftOut, in_groups
 from services.metrics.lexical.tokens import Tokens
 from tests.unit.services.metrics.lexical.adversarial import either
 from tests.unit.services.metrics.lexical.conftest import invented
@@ -52,21 +45,9 @@ def test_each_replicate_is_the_measure_without_a_group(
         assert left_out.ead()[i] == pytest.approx(np.nan if expected is None else expected, nan_ok=True)
 
 
-@given(either.filter(lambda corpus: len(corpus) > 1), st.integers(1, 2), st.integers(0, 3), st.data())
-def test_each_subset_has_its_own_distinct_n(
-    corpus: list[str], order: int, seed: int, data: st.DataObject
-) -> None:
-    tokens = Tokens.of(corpus)
-    size = data.draw(st.integers(1, len(corpus)))
-    if distinct_n(tokens, order).value is None:
-        return
-    found = distinct_subsamples(tokens, order, size, replicates=70, seed=seed)
-    reordered, group = in_groups(tokens, len(corpus), seed)
-    drawn = draw_groups(len(corpus), size / len(corpus), 70, seed)
-    assert found.texts == size
-    for replicate in range(70):
-        expected = distinct_n(subset(reordered, drawn[group, replicate] > 0), order).value
-        assert found.values[replicate] == (0.0 if expected is None else expected)
+def distinct_interval(tokens: Tokens, order: int) -> Spread:
+    left_out = LeftOut.of(tokens, order)
+    return left_out.interval(left_out.distinct_n())
 
 
 def test_intervals_hold_the_value_of_the_texts_own_law() -> None:
@@ -79,32 +60,20 @@ def test_intervals_hold_the_value_of_the_texts_own_law() -> None:
 
 def test_intervals_are_around_the_value(prose: list[str]) -> None:
     tokens = Tokens.of(prose)
+    left_out = LeftOut.of(tokens, 2)
     pairs = [
-        (distinct_n(tokens, 2), distinct_interval(tokens, 2)),
-        (ngram_entropies(tokens, [2])[0], entropy_interval(tokens, 2)),
-        (ngram_diversity(tokens), ngram_diversity_interval(tokens)),
+        (distinct_n(tokens, 2), left_out.distinct_n()),
+        (ngram_entropies(tokens, [2])[0], left_out.entropy()),
+        (expectation_adjusted_distinct(tokens, 2), left_out.ead()),
     ]
-    for value, interval in pairs:
+    for value, without in pairs:
+        interval = left_out.interval(without)
         assert interval.low < value.value < interval.high
         assert 0 < interval.standard_error < value.value / 10
-
-
-def test_sets_of_one_size_are_compared_at_that_size() -> None:
-    large, small = Tokens.of(invented(600, 20)), Tokens.of(invented(150, 20, seed=1))
-    at_size = distinct_subsamples(large, 2, 150)
-    assert at_size.texts == 150
-    assert at_size.mean().value == pytest.approx(distinct_n(small, 2).value, rel=0.05)
-    assert at_size.mean().value > distinct_n(large, 2).value
-    interval = at_size.interval()
-    assert interval.low < at_size.mean().value < interval.high
 
 
 def test_what_has_no_interval() -> None:
     assert distinct_interval(Tokens.of([]), 2).reason == "no text has 2 tokens, so there are no 2-grams"
     assert "4 are needed" in distinct_interval(Tokens.of(["a b", "c d"]), 2).reason
-    with pytest.raises(LexicalError, match="cannot be drawn from 1"):
-        distinct_subsamples(Tokens.of(["a b"]), 2, 2)
-    with pytest.raises(LexicalError, match="no 2-grams"):
-        distinct_subsamples(Tokens.of(["a"]), 2, 1)
     with pytest.raises(LexicalError, match="two groups"):
-        distinct_interval(Tokens.of(["a b"]), 2, groups=1)
+        LeftOut.of(Tokens.of(["a b"]), 2, groups=1)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from services.metrics.lexical.jackknife import Interval, grouped_jackknife
+from services.metrics.intervals.interval import NoInterval
+from services.metrics.lexical.jackknife import grouped_jackknife
 
 
 @given(st.lists(st.floats(-100, 100), min_size=5, max_size=30), st.sampled_from([0.8, 0.95]))
@@ -43,15 +44,6 @@ def test_groups_that_cannot_be_left_out_are_not() -> None:
     whole, sizes = np.array([1.0]), np.array([3, 3, 3, 3, 3, 0])
     without = np.array([[1.0], [2.0], [1.0], [2.0], [np.nan], [1.0]])
     (found,) = grouped_jackknife(whole, without, sizes)
-    assert found.detail == {"groups": 4}
+    assert found.replicates == 4
     (none,) = grouped_jackknife(whole, without[2:], sizes[2:])
-    assert (none.low, none.reason) == (None, "only 2 groups of texts can be left out, and 4 are needed")
-
-
-def test_intervals_are_mapped_and_kept_within_range() -> None:
-    interval = Interval(-0.5, 0.5, 0.1)
-    assert interval.clipped(0, 1).low == 0
-    assert interval.mapped(np.exp).high == pytest.approx(np.exp(0.5))
-    none = Interval.none("why")
-    assert none.mapped(np.exp) is none
-    assert none.clipped(0, 1) is none
+    assert none == NoInterval("only 2 groups of texts can be left out, and 4 are needed")

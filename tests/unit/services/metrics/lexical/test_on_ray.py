@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.metrics.lexical.measure import measure_texts
+from tests.unit.services.metrics.lexical.plain import figures
 
 ray = pytest.importorskip("ray")
 ROOT = Path(__file__).parents[5]
@@ -36,15 +37,15 @@ def test_two_workers_give_the_same(cluster: None, prose: list[str]) -> None:
     from services.metrics.lexical.on_ray import OnRay, column_shards
 
     prose = prose[:2000]
-    expected = measure_texts([prose]).as_json()
+    expected = figures(measure_texts([prose]))
     third = len(prose) // 3
     shards = [prose[:third], prose[third : 2 * third], prose[2 * third :]]
     runner = OnRay()
     assert runner.workers == 2
-    assert measure_texts(shards, runner=runner).as_json() == expected
+    assert figures(measure_texts(shards, runner=runner)) == expected
     dataset = ray.data.from_items([{"text": text, "row": row} for row, text in enumerate(prose)])
     found = measure_texts(column_shards(dataset.sort("row"), "text"), runner=runner)
-    assert found.as_json() == expected
+    assert figures(found) == expected
 
 
 @pytest.mark.slow

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.lexical.ngrams import NgramCounts
-from services.metrics.lexical.richness import DRAW, RichnessState, hdd_of_set
+from services.metrics.lexical.richness import DRAW, RichnessState
 from services.metrics.lexical.tokens import Tokens
 from tests.unit.services.metrics.lexical.adversarial import words
 
@@ -57,17 +56,6 @@ def test_merged_shards_are_the_whole_bit_for_bit(left: list[str], right: list[st
     whole = RichnessState.of(Tokens.of(left + right))
     assert merged.mean_hdd() == whole.mean_hdd()
     assert merged.mean_mtld(10) == whole.mean_mtld(10)
-
-
-@given(longer)
-def test_hdd_of_all_texts_as_one(corpus: list[str]) -> None:
-    tokens = [word for text in corpus for word in words(text)]
-    found = hdd_of_set(NgramCounts.of(Tokens.of(corpus), 1).spectrum())
-    if len(tokens) < DRAW:
-        assert found.value is None
-        assert "HD-D draws 42" in found.reason
-    else:
-        assert found.value == pytest.approx(naive_hdd(tokens), rel=1e-9)
 
 
 def test_short_texts_have_a_reason() -> None:

@@ -24,8 +24,8 @@ def embed(texts: TextSet) -> Embedded:
 
 def texts(count: int, seed: int) -> TextSet:
     random = np.random.default_rng(seed)
-    words = [f"w{number}" for number in range(60)]
-    rows = [" ".join(random.choice(words, random.integers(0, 25))) for _ in range(count)]
+    words = [f"w{number}" for number in range(60)] + ["w60."] * 8
+    rows = [" ".join(random.choice(words, random.integers(0, 40))) for _ in range(count)]
     return TextSet.of(rows + rows[:3], [f"c{row % 7}" for row in range(count + 3)])
 
 
@@ -38,6 +38,7 @@ def values(whole: TextSet, reference: TextSet) -> dict[str, float | None]:
 def test_shards_change_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, reference = texts(120, 0), texts(90, 1)
     expected = values(whole, reference)
+    assert expected["sentence_diversity_within"] is not None
     assert len(list(whole.shards())) == 1
     monkeypatch.setattr(subjects, "SHARD_BYTES", 500)
     assert len(list(whole.shards())) > 5

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from services.metrics.pictures.bars import bars_with_intervals
-from services.metrics.pictures.dose_response import Dose, dose_response
+from services.metrics.pictures.dose_response import Dose, _range, dose_response
 from services.metrics.pictures.growth import GrowthCurve, vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.maps import embedding_map
@@ -71,6 +71,16 @@ def test_maps_of_different_embeddings_are_refused() -> None:
 def test_empty_datasets_have_no_histogram() -> None:
     with pytest.raises(Unmeasurable, match="empty dataset"):
         length_histograms({"nothing": []})
+
+
+def test_a_far_level_line_is_told_and_does_not_press_the_doses_together() -> None:
+    doses = [Dose("D1", 0.3, 5.4), Dose("D2", 0.5, 4.8)]
+    assert _range(doses, {"real": 4.4, "untuned": 9.6}) == pytest.approx((2.4, 7.4))
+    assert _range(doses, {"real": 1.0}) == pytest.approx((-7.8, 14.2))  # the first is always drawn
+    near = dose_response(doses, baselines={"real": 4.4})
+    far = dose_response(doses, baselines={"real": 4.4, "untuned": 9.6})
+    assert near.png != far.png
+    assert [row["loss"] for row in far.data][-1] == 9.6
 
 
 def test_doses_and_baselines_are_in_the_data() -> None:

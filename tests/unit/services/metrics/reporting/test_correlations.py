@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
+from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.conditions import conditions
-from services.metrics.reporting.correlations import correlations, rank_correlation
+from services.metrics.reporting.correlations import correlations, rank_correlation, smallest_significant
+from services.metrics.reporting.findings import tell
 from services.metrics.reporting.runs import Run
 from tests.unit.services.metrics.reporting.making import run, seeds
 
@@ -54,6 +57,40 @@ def test_perfect_order_is_not_certainty() -> None:
     assert found.p == pytest.approx(2 / math.factorial(4))
     assert found.pearson.low == -1
     assert found.pearson.high > -1
+
+
+@pytest.mark.parametrize(("count", "least"), [(4, None), (5, 1.0), (6, 0.886), (7, 0.786), (8, 0.738)])
+def test_how_strong_a_correlation_must_be_is_as_in_the_tables(count: int, least: float | None) -> None:
+    """Zar (1972), Significance testing of the Spearman rank correlation coefficient, two-sided 5 %."""
+    found = smallest_significant(count)
+    assert found == (None if least is None else pytest.approx(least, abs=5e-4))
+
+
+def test_beyond_that_it_is_students() -> None:
+    assert smallest_significant(20) == pytest.approx(0.444, abs=5e-4)
+
+
+def test_noise_is_not_told_once_all_measures_are_counted() -> None:
+    """Forty measures that have nothing to do with the loss: some p are small, no q is."""
+    random = np.random.default_rng(3)
+    losses = random.normal(size=7)
+    runs = [
+        run(f"D{n}", float(loss), **{f"m_{k}": float(random.normal()) for k in range(40)})
+        for n, loss in enumerate(losses)
+    ]
+    found = correlations(conditions(runs, "seed"), "loss")
+    assert min(c.p for c in found) < 0.05
+    assert min(c.q for c in found) > 0.5
+
+
+def test_a_report_of_four_levels_says_that_it_cannot_tell() -> None:
+    question = Question()
+    text = tell(answers(ladder([1, 2, 3, 4], [4, 3, 2, 1]), question), question).trends
+    assert text[-1].startswith(
+        "Over 4 conditions no correlation can be told from chance: even a perfect order"
+    )
+    six = tell(answers(ladder([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 1, 2]), question), question).trends
+    assert "from ±0.89 on" in six[-1]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=6))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, ttest_ind
 
-from services.metrics.intervals.losses import difference_interval, loss_interval
+from services.metrics.intervals.losses import RowLosses, difference_interval, loss_interval
 from services.metrics.reporting.conditions import Condition, conditions
 from services.metrics.reporting.estimates import change, outcome
 from tests.unit.services.metrics.reporting.making import row_losses, run, seeds
@@ -55,6 +55,33 @@ def test_one_seed_gives_the_interval_of_the_test_rows() -> None:
     assert alone.low == pytest.approx(wide.low, abs=2e-3)  # Student's with 199 degrees of freedom, not normal
     assert paired.low == pytest.approx(narrow.low, abs=1e-3)
     assert narrow.high - narrow.low < wide.high - wide.low
+
+
+def test_rows_that_were_drawn_together_count_as_one_draw() -> None:
+    """Rows repeated ten times hold no more than once; and over many draws of groups the interval covers."""
+    once = row_losses(0.0, rows=40)
+    ten = RowLosses(
+        tuple(f"{name}/{k}" for name in once.ids for k in range(10)),
+        np.repeat(once.nll, 10),
+        np.repeat(once.tokens, 10),
+        tuple(name for name in once.ids for _ in range(10)),
+    )
+    whole, repeated = loss_interval(once), loss_interval(ten)
+    assert (repeated.low, repeated.high) == pytest.approx((whole.low, whole.high))
+
+    random = np.random.default_rng(5)
+    hit = naive = 0
+    for _ in range(300):
+        hard = np.repeat(random.normal(scale=0.5, size=30), 10)  # what the rows of a context share
+        tokens = random.integers(5, 20, 300).astype(np.float64)
+        nll = tokens * (3 + hard + random.normal(scale=0.5, size=300))
+        ids, groups = tuple(map(str, range(300))), tuple(str(n // 10) for n in range(300))
+        together = loss_interval(RowLosses(ids, nll, tokens, groups))
+        apart = loss_interval(RowLosses(ids, nll, tokens))
+        hit += together.low <= 3 <= together.high
+        naive += apart.low <= 3 <= apart.high
+    assert hit / 300 > 0.9
+    assert naive / 300 < 0.8
 
 
 def test_one_seed_without_rows_has_no_interval() -> None:

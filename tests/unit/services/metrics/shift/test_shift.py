@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.moments import Moments
 from services.metrics.semantic.vectors import Vectors, unit_rows
-from services.metrics.shift.divergence import divergence, divergence_of_counts
+from services.metrics.shift.divergence import divergence
 from services.metrics.shift.frechet import frechet_distance
 from services.metrics.shift.lengths import length_edges, length_histogram, length_shift
 from services.metrics.shift.mauve import area_under, divergence_curve, mauve
@@ -52,11 +52,6 @@ def test_a_dataset_does_not_diverge_from_itself(real: list[int]) -> None:
     if sum(real):
         found = divergence(real, real)
         assert (found.kl, found.kl_reverse, found.js) == (0, 0, 0)
-
-
-def test_tallies_are_compared_over_all_that_either_counted() -> None:
-    found = divergence_of_counts({"a": 3, "b": 1}, {"b": 1, "c": 5})
-    assert found == divergence([3, 1, 0], [0, 1, 5])
 
 
 @pytest.mark.parametrize(
