@@ -58,7 +58,7 @@ def given(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def gateway(given: Given) -> FastAPI:
-    """With the metrics service behind it, which it asks for measurements that need no job."""
+    """With the other services behind it, which it asks for what needs no job."""
     keys = given["data_dir"] / "keys.json"
     scopes = ["read", "write", "audit"]
     keys.write_text(
@@ -105,7 +105,8 @@ def test_a_service_answers_as_its_document_says(
     make: Callable[[Given], FastAPI], given: Given, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        inner = {"metrics_url": stack.enter_context(served(metrics(given)))} if make is gateway else {}
+        relayed = (generator, metrics, trainer) if make is gateway else ()
+        inner = {f"{one.__name__}_url": stack.enter_context(served(one(given))) for one in relayed}
         url = stack.enter_context(served(make(given | inner)))
         command = [
             *(Path(sys.executable).with_name("schemathesis"), "--no-color", "--config-file", CONFIG),
