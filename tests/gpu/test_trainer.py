@@ -200,7 +200,7 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
     """As on the day a GPU is there: its whole command line, on few rows."""
     out = tmp_path / "trainer.json"
     names = ["shared_prefix_training", "packing_mixed_lengths", "adapters_ops_per_step"]
-    few = ["--context", "256", "--pairs", "8", "--contexts", "1", "--rows", "32", "--members", "4"]
+    few = ["--context", "256", "--pairs", "8", "--contexts", "1", "--rows", "64", "--members", "4"]
     command = [sys.executable, "-m", "benchmarks.trainer", "--device", DEVICE, "--out", str(out), *few]
     subprocess.run([*command, "--only", *names], cwd=ROOT, check=True)
     measured = {row["name"]: row for row in json.loads(out.read_text())["rows"]}

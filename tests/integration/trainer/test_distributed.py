@@ -7,10 +7,13 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -29,6 +32,7 @@ from shared.identity import artifact_id
 from tests.integration.trainer.conftest import Trainer
 from tests.integration.trainer.fake_cluster import Cluster, serving
 from tests.unit.services.trainer import tiny
+from tests.waiting import until
 
 COMPONENT = Path(__file__).parents[3] / "k8s" / "components" / "train-job"
 SMALL = {"epochs": 2, "rows_per_step": 4, "learning_rate": 0.01}
@@ -85,6 +89,33 @@ def test_two_processes_train_what_one_trains(trainer: Trainer) -> None:
     expected = alone(trainer, asked)
     trainer.settings = trainer.settings.model_copy(update={"processes": 2})
     assert_equal(trainer.artifact(trainer.run(asked)), expected)
+
+
+def test_killed_processes_go_on_and_end_the_same(trainer: Trainer) -> None:
+    """kill -9 to both, wherever they are: dropout, cosine and order go on as if nothing had happened."""
+    asked = request(trainer, checkpoint_seconds=0, schedule="cosine", lora={"dropout": 0.1}, epochs=15)
+    trainer.settings = trainer.settings.model_copy(update={"processes": 2})
+    expected = alone(trainer, asked)
+    killer = threading.Thread(target=kill_after, args=(trainer, asked, 7))
+    killer.start()
+    killed = trainer.run(asked)
+    killer.join()
+    assert (killed.state, killed.reason) == (JobState.QUEUED, Reason.WORKER_LOST)
+    due = killed.not_before
+    assert due is not None
+    until(lambda: datetime.now(UTC) > due, "another attempt")
+    trainer.runner().run(killed.id)
+    assert_equal(trainer.artifact(trainer.records.get(killed.id)), expected)
+
+
+def kill_after(trainer: Trainer, asked: TrainingRequest, step: int) -> None:
+    """Kills the training's processes as soon as a checkpoint of that step or a later one is there."""
+    scratch = scratch_store(project_store(trainer.store, trainer.project), artifact_id(asked))
+    first = f"checkpoints/{step:09d}"
+    until(lambda: any(info.key >= first for info in scratch.list("checkpoints/")), "a checkpoint", 300)
+    for process in psutil.Process().children(recursive=True):
+        if "services.trainer.distributed" in " ".join(process.cmdline()):
+            process.kill()
 
 
 def test_an_error_of_another_process_is_the_job_s_own() -> None:
