@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tokenizers import Tokenizer
 
 from embedded.demo import DATA, RECIPE
 from embedded.processes import GENERATOR_MODEL, REPOSITORY
@@ -41,6 +42,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         told = json.loads((made / file).read_text())
         (made / file).write_text(json.dumps(told | {key: CONTEXT}))
+    ends = Tokenizer.from_file(str(made / "tokenizer.json")).encode("\n").ids
+    told = json.loads((made / "generation_config.json").read_text())
+    told["eos_token_id"] = [told["eos_token_id"], *ends]  # it was taught to end a story with the line
+    (made / "generation_config.json").write_text(json.dumps(told))
     (made / "chat_template.jinja").write_text(TEMPLATE)
     return made
 
@@ -74,8 +79,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = shrunk(RECIPE, seed=1)
     document["sweep"] = {"topics": {"few": 2, "many": 10}, "seed": [1]}
     document["steps"]["pool"]["request"]["count"] = 10
-    document["steps"]["generated"]["request"] |= {"rows": 8, "max_candidates": 400}
-    # a model that was taught no instructions writes one story in eight of the length that is asked for
+    document["steps"]["generated"]["request"]["rows"] = 8
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
