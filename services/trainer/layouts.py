@@ -40,6 +40,17 @@ def use_batching(model: nn.Module, batching: Batching) -> None:
     base.set_attn_implementation(attention.NAME)
 
 
+def require_window(config: Any, longest: int) -> None:
+    """Raises NotPackable when rows of so many tokens do not lie in the config's sliding window."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
+    if window and slides and longest > window:
+        raise NotPackable(
+            config.model_type, f"has a sliding window of {window}, and rows of {longest} tokens"
+        )
+
+
 @contextmanager
 def laid_out(model: nn.Module, batching: Batching) -> Iterator[None]:
     """Inside, the model has the attention this layout needs; afterwards what it had. Raises NotPackable."""

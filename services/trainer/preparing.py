@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-from services.trainer import models, planning
+from services.trainer import layouts, models, planning
 from services.trainer.contamination import check_contamination
 from services.trainer.datasets import Rows, read_rows
 from services.trainer.errors import NotPackable, OutOfMemory
@@ -74,18 +74,26 @@ def prepare(
     own = rendered(data)
     validation = rendered(kept) if kept is not None else None
     machine = machine or this_machine(settings)
-    asked, plan = _planned(machine, config, own, request.settings, request.seed)
+    longest = max(found.counts.longest for found in (own, validation) if found is not None)
+    asked, plan = _planned(machine, config, own, request.settings, longest, request.seed)
     request = request.model_copy(update={"settings": asked})
     return Prepared(request, files, tokenizer, own, validation, overlap, plan)
 
 
 def _planned(
-    machine: Machine, config: PretrainedConfig, rendered: Rendered, asked: Asked, seed: int = 0
+    machine: Machine,
+    config: PretrainedConfig,
+    rendered: Rendered,
+    asked: Asked,
+    longest: int,
+    seed: int = 0,
 ) -> tuple[Asked, Plan]:
     """The plan, and the settings it is of: packed rows of a model that cannot pack them are padded instead,
     which gives the same numbers.
     """
     try:
+        if asked.batching != "padded":
+            layouts.require_window(config, longest)
         return asked, planning.plan(config, rendered, asked, machine=machine, seed=seed)
     except NotPackable as error:
         if asked.batching != "packed":  # sharing also says which rows meet in a step
@@ -111,7 +119,7 @@ def prepare_evaluation(machine: Machine, request: EvaluationRequest, data: Rows,
     """For the model of these files. Raises what is wrong with the request's data or model."""
     tokenizer, config = models.load_tokenizer(files.folder), planning.read_config(files.folder)
     rendered = _rendered(data, tokenizer, request.settings.rendering, config)
-    asked, plan = _planned(machine, config, rendered, request.settings)
+    asked, plan = _planned(machine, config, rendered, request.settings, rendered.counts.longest)
     return Scored(asked, tokenizer, rendered, plan)
 
 

@@ -166,6 +166,28 @@ def test_rows_beyond_the_window_are_refused(family: str) -> None:
     require_equal(ours(model, long, "padded"), transformers_own(model, long))
 
 
+@pytest.mark.parametrize(
+    ("family", "changes", "slides"),
+    [
+        ("mistral", {}, True),
+        ("mistral", {"sliding_window": None}, False),
+        ("gemma3_text", {}, True),
+        ("gemma3_text", {"layer_types": ["full_attention", "full_attention"]}, False),
+        ("qwen2", {"sliding_window": 40}, False),
+        ("llama", {}, False),
+    ],
+)
+def test_the_plan_knows_the_longest_row(family: str, changes: dict[str, Any], slides: bool) -> None:
+    """The pass it traces is the largest, which need not hold the longest row: that failed in mid-training."""
+    config = AutoConfig.for_model(family, **{**SHAPE, **FAMILIES[family], **changes})
+    layouts.require_window(config, 40)
+    if not slides:
+        layouts.require_window(config, 41)
+        return
+    with pytest.raises(NotPackable, match="window of 40, and rows of 41 tokens"):
+        layouts.require_window(config, 41)
+
+
 def test_a_bent_head_is_computed_in_chunks_too() -> None:
     model = made("gemma2")
     require_equal(ours(model, rows(), "padded", whole_logits=1), ours(model, rows(), "padded"))
