@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 from services.generator.calls import Model
 from services.generator.errors import SourceMismatch, UnknownSource
 from services.generator.ledger import Price
+from services.generator.sources.connecting import open_transport
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client
-from services.generator.sources.transport import open_transport
 from services.generator.strategies.common import Target
 from shared.contracts.generation import SourceRef
 

@@ -1,16 +1,10 @@
-"""What a source client needs of HTTP, and the choice between the two ways of getting it.
-
-`Pool` (ours, on asyncio and llhttp) is the hot path: a request costs it an eighth of httpx's instructions
-(`benchmarks/generator`). `HttpxTransport` serves what the pool does not do: proxies from the environment.
-"""
+"""What a source client needs of HTTP; `connecting` chooses between the two ways of getting it."""
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 MAX_ANSWER_BYTES = 64 << 20
 """Head and body: a hundred times the longest answer with its log-probabilities."""
@@ -37,16 +31,3 @@ class Transport(Protocol):
     async def get(self, path: str) -> Reply: ...
 
     async def close(self) -> None: ...
-
-
-def open_transport(url: str, headers: Mapping[str, str], *, timeout: float) -> Transport:
-    """The pool, unless the environment names a proxy for this address."""
-    parts = urlsplit(url)
-    proxied = parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.netloc)
-    if proxied:
-        from services.generator.sources.httpx_transport import HttpxTransport
-
-        return HttpxTransport(url, headers, timeout=timeout)
-    from services.generator.sources.pool import Pool
-
-    return Pool(url, headers, timeout=timeout)

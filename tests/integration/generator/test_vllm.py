@@ -15,12 +15,12 @@ from services.generator.calls import Answer, Call, Message, Model, Params
 from services.generator.ledger import Ledger
 from services.generator.lengths import length_counter
 from services.generator.sources.adapters import serve_adapters
+from services.generator.sources.connecting import open_transport
 from services.generator.sources.errors import Reason, SourceError
 from services.generator.sources.gauges import Queue
 from services.generator.sources.openai import Client
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
-from services.generator.sources.transport import open_transport
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
 from services.generator.tokens import counter
 from shared.contracts.generation import GenerationRequest, SourceRef

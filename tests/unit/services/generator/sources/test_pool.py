@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from services.generator.sources.connecting import open_transport
 from services.generator.sources.errors import Reason, SourceError
 from services.generator.sources.httpx_transport import HttpxTransport
 from services.generator.sources.pool import Pool
-from services.generator.sources.transport import Transport, open_transport
+from services.generator.sources.transport import Transport
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
