@@ -73,12 +73,10 @@ def advice(gateway: Gateway, request_body: Json) -> Json:
     """The search, first with next to no budget, then with enough of it."""
     paused = gateway.wait(gateway.post("/v1/advice", request_body)["id"])
     assert (paused["state"], paused["reason"]) == ("paused", "budget_exhausted")
-    states = {(node["step"], node["state"]) for node in nodes(gateway, paused, "train")}
-    # What was under way when the budget was spent has ended, and nothing was begun after it.
-    assert states == {
-        ("trained0", "succeeded"), ("trained_real", "succeeded"), ("trained1", "waiting"),
-        ("trained", "waiting"),
-    }  # fmt: skip
+    states = Counter(node["state"] for node in nodes(gateway, paused, "train"))
+    # The first training told what one takes; none was begun beside it that there was nothing left for.
+    assert states.keys() == {"succeeded", "waiting"}
+    assert states["succeeded"] == 1
     gateway.post(f"/v1/experiments/{paused['id']}/resume", {"budget": {"training_seconds": 3600}})
     return gateway.wait(paused["id"])
 
