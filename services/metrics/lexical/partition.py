@@ -200,10 +200,10 @@ class Partitioner:
         return self._keys
 
     def _make_room(self, size: int, documents: bool) -> None:
-        if len(self._out) < size:
-            self._out = np.empty(size, np.uint64)
-        if documents and len(self._owners) < size:
-            self._owners = np.empty(size, np.uint32)
+        """In one piece: numpy asks for huge pages from 4 MB on, and small ones cost more than their use."""
+        if len(self._out) < size or (documents and len(self._owners) < size):
+            room = np.empty(size + (size + 1) // 2 * documents, np.uint64)
+            self._out, self._owners = room[:size], room[size:].view(np.uint32)
 
     def _bits(self, most: int) -> int:
         tokens = self._sized_for or sum(len(shard.hashes) for shard in self.shards)
