@@ -51,11 +51,13 @@ def length_histograms(
             axis.stairs(shares[reference], edges, color=REFERENCE, linewidth=1.3, label=label)
         dress(axis, x="", y="share of texts", title=shorten(name, 48))
         _mark_median(axis, float(np.median(lengths[name])), unit)
+    axes[0].set_ylim(0, 1.25 * max(float(share.max()) for share in shares.values()))  # room for the labels
     axes[-1].set_xlabel(
         f"{unit} per text" + (" (longer texts are in the last bin)" if cut else ""), fontsize=9
     )
     if reference is not None and reference not in panels:
-        axes[0].legend(frameon=False, fontsize=8, loc="upper right")
+        # Beside the panel's title: inside, it would lie on a median's label.
+        axes[0].legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2)
     return finish(
         figure,
         name="lengths",
