@@ -118,6 +118,7 @@ class Standing:
         lost = [key for key, artifact in self.made.items() if artifact is None]
         if not lost:
             return None
+        lost.sort(key=lambda key: self.states[key] is NodeState.BLOCKED)  # causes first: the list is cut
         errors = [
             FieldError(
                 pointer=pointer(("steps", self.plan.nodes[key].step)),

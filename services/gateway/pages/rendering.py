@@ -10,6 +10,8 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.gateway.pointers import MAX_FAULTS
+
 HERE = Path(__file__).parent
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -48,8 +50,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters |= {"ago": ago, "short": short, "number": number, "as_json": as_json}
-
-
+_environment.globals["most_faults"] = MAX_FAULTS
 _environment.tests["contains"] = lambda text, part: part in text
 
 

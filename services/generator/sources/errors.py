@@ -85,7 +85,7 @@ class Refusing(Exception):
     def __init__(self, model: str, calls: int, last: SourceError) -> None:
         super().__init__(
             f"{model} refused each of its {calls} calls and answered none; source {last.source} says: "
-            f"{last.detail}. Correct the request (or the server) and submit it again."
+            f"{last.detail.rstrip('. ')}. Correct the request (or the server) and submit it again."
         )
         self.last = last
 

@@ -149,6 +149,24 @@ def test_what_could_not_start_is_folded_under_what_failed(client: TestClient, su
     assert "8 more could not start for that" in folded
 
 
+def test_of_a_large_experiment_the_causes_are_told_first(client: TestClient, suite: SmallSuite) -> None:
+    """Its list of what was not made is cut: after a hundred that could not start no other cause was told."""
+
+    def refuse(request: JobRequest, workspace: Workspace) -> None:
+        raise InvalidData("there is nothing to work with")
+
+    suite.behaviour |= {"topics": refuse, "train": refuse}
+    recipe = ladder(topics=(1, 5), seeds=tuple(range(30)))
+    job = client.post("/v1/experiments", json=recipe).json()["id"]
+    suite.drain()
+    told = [fault["detail"] for fault in client.get(f"/v1/jobs/{job}").json()["error"]["errors"]]
+    causes = [detail for detail in told if " failed: " in detail]
+    assert len(told) == 100
+    assert {detail.partition(" ")[0] for detail in causes} == {"pool", "trained_real"}
+    assert causes == told[: len(causes)]
+    assert f"At least {100 - len(causes)} more could not" in client.get(f"/experiments/{job}").text
+
+
 def test_another_sites_page_cannot_act(client: TestClient, suite: SmallSuite) -> None:
     job = client.post("/v1/topics", json={}).json()["id"]
     for site in ("cross-site", "same-site"):

@@ -136,7 +136,7 @@ async def test_a_refused_prompt_is_not_tried_again() -> None:
     assert len(source.calls) == 1
 
 
-TOO_LONG = SourceError(Reason.BAD_REQUEST, "HTTP 400: the context length is 512 tokens", source="a")
+TOO_LONG = SourceError(Reason.BAD_REQUEST, "HTTP 400: the context length is 512 tokens.", source="a")
 
 
 async def ask_all(router: Router, asked: list[Call]) -> list[Answer | BaseException]:
@@ -152,7 +152,7 @@ async def test_a_source_that_refuses_every_call_ends_the_job_with_its_words() ->
     [*_, last] = ended
     assert isinstance(last, Refusing)
     assert "m refused each of its" in str(last)
-    assert "the context length is 512 tokens" in str(last)
+    assert "the context length is 512 tokens. Correct the request" in str(last)
 
 
 async def test_one_answer_shows_that_a_source_does_not_refuse_everything() -> None:
