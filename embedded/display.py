@@ -23,6 +23,7 @@ MARKS = {
     "waiting": "[dim]·[/]",
     "failed": "[red]✗[/]",
 }
+TOLD = ("succeeded", "failed")
 LOOK_SECONDS = 1.0
 SHOWN = (
     "run",
@@ -53,8 +54,7 @@ class Board:
         if event == "upload":
             self._line = f"Uploading {Path(content['path']).name} …"
             return
-        progress = content if event == "progress" else content.get("progress") or {}
-        self._nodes = progress.get("detail", {}).get("nodes", self._nodes)
+        self._nodes = _nodes(event, content) or self._nodes
         self._line = ""
 
     def __rich__(self) -> Any:
@@ -86,6 +86,27 @@ class Board:
         }
 
 
+class Lines:
+    """The same for a log, which is no terminal: a line for each step when it is done or has failed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[str] = set()
+
+    def hear(self, event: str, content: Json) -> None:
+        for name, node in _nodes(event, content).items():
+            if node["state"] in TOLD and name not in self._told:
+                self._told.add(name)
+                self._console.print(f"{MARKS[node['state']]} {escape(name)}", highlight=False)
+
+
+def _nodes(event: str, content: Json) -> dict[str, Json]:
+    """The steps that an event tells of; none when it tells of something else."""
+    progress = content if event == "progress" else content.get("progress") or {}
+    found: dict[str, Json] = progress.get("detail", {}).get("nodes", {})
+    return found
+
+
 def _bar(progress: Json | None) -> str:
     if not progress or not progress.get("total"):
         return ""
@@ -107,6 +128,9 @@ def _pace(progress: Json | None) -> str:
 @contextmanager
 def following(console: Console, gateway: Gateway) -> Iterator[Callable[[str, Json], None]]:
     """A live board while the block runs; what is yielded hears the events."""
+    if not console.is_terminal:
+        yield Lines(console).hear
+        return
     board = Board(gateway)
     with Live(board, console=console, refresh_per_second=4, transient=False):
         yield board.hear

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from embedded.client import Gateway
 from embedded.demo import Outcome
-from embedded.display import SHOWN, show
+from embedded.display import SHOWN, following, show
 
 
 def cell(value: float, margin: float) -> dict[str, float]:
@@ -37,3 +38,16 @@ def test_the_table_fits_the_terminal_and_keeps_the_answer(width: int) -> None:
     assert ("perplexity" in shown) == (width == 200)
     assert "Lowest test loss: D1." in shown
     assert "trained, tested: 2 rows are too long" in shown
+
+
+def test_a_log_has_a_line_for_each_step_as_it_ends() -> None:
+    """Where no board can be drawn, nothing was told until the end."""
+    console = Console(file=io.StringIO(), width=80)
+    with following(console, Gateway("http://127.0.0.1:1")) as hear:
+        hear("upload", {"path": "rows.jsonl"})
+        for states in (("running", "waiting"), ("succeeded", "running"), ("succeeded", "failed")):
+            nodes = dict(
+                zip(("pool", "trained[seed=1]"), ({"state": state} for state in states), strict=True)
+            )
+            hear("progress", {"detail": {"nodes": nodes}})
+    assert console.file.getvalue() == "✓ pool\n✗ trained[seed=1]\n"  # type: ignore[attr-defined]
