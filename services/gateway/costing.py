@@ -144,9 +144,8 @@ class Costing:
                 asked = request.prompts
             else:
                 changes["dataset"] = stand_in
-                asked = (
-                    request.rows if isinstance(request, JudgeRequest) else 1
-                )  # the agent's runs are as many
+                # The agent's runs are as many, whatever the rows.
+                asked = request.rows if isinstance(request, JudgeRequest) else 1
             counts = [min(size, asked or size) for size in (there, *coming) if size]
             factor = min(counts[1:]) / counts[0] if len(counts) == len(coming) + 1 else 1.0
         if isinstance(request, SelfPreferenceRequest):

@@ -63,6 +63,22 @@ def eight_bytes(data, i):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def hash_to_blank(padded, i, blanks, state):  # type: ignore[no-untyped-def]
+    """The hash of what stands from `i` on to the next blank, from its first state, and that blank's place."""
+    origin = i
+    while True:
+        word = eight_bytes(padded, i)
+        apart = word ^ blanks
+        length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
+        i += length
+        if length < np.uint64(8):
+            break
+        state = absorb(state, word)
+    word &= (np.uint64(1) << (length << np.uint64(3))) - np.uint64(1)
+    return finish(state, word, i - origin), i
+
+
+@compiled
 def scan_apart(padded, size, blanks, seed, hashes, count):  # type: ignore[no-untyped-def]
     """What stands between blanks of one text, eight bytes at a time; the number of tokens after it.
 
@@ -78,18 +94,7 @@ def scan_apart(padded, size, blanks, seed, hashes, count):  # type: ignore[no-un
             i += one
         if i >= stop:
             return count
-        state = first
-        origin = i
-        while True:
-            word = eight_bytes(padded, i)
-            apart = word ^ blanks
-            length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
-            i += length
-            if length < np.uint64(8):
-                break
-            state = absorb(state, word)
-        word &= (one << (length << np.uint64(3))) - one
-        hashes[count] = finish(state, word, i - origin)
+        hashes[count], i = hash_to_blank(padded, i, blanks, first)
         count += 1
         i += one
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.hashing import absorb, finish, hash_bytes, start, trailing_zeros
-from services.metrics.lexical.scanners import HIGH_BITS, LOW_BITS, decode, eight_bytes, scan_apart
+from services.metrics.lexical.hashing import hash_bytes, start
+from services.metrics.lexical.scanners import decode, hash_to_blank, scan_apart
 
 SPACES = np.uint64(0x2020202020202020)
 
@@ -18,18 +18,7 @@ def scan_spaced(padded, size, seed, hashes, count):  # type: ignore[no-untyped-d
     one = np.uint64(1)
     first = start(seed)
     while i <= np.uint64(size):
-        state = first
-        origin = i
-        while True:
-            word = eight_bytes(padded, i)
-            apart = word ^ SPACES
-            length = trailing_zeros((apart - LOW_BITS) & ~apart & HIGH_BITS) >> np.uint64(3)
-            i += length
-            if length < np.uint64(8):
-                break
-            state = absorb(state, word)
-        word &= (one << (length << np.uint64(3))) - one
-        hashes[count] = finish(state, word, i - origin)
+        hashes[count], i = hash_to_blank(padded, i, SPACES, first)
         count += 1
         i += one
     return count
