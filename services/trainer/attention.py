@@ -29,6 +29,7 @@ NAME = "gamut_segments"
 BLOCK = 128
 """Tokens of a block of FlexAttention's mask; its own default."""
 HEAD_DIM = 16
+KINDS = 1000
 
 
 def kernel(segments: Sequence[Segment], device: torch.device, length: int) -> Kernel:
@@ -101,19 +102,23 @@ def _ordered(table: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
     return counts[None, None].to(device), indices[None, None].to(device)
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> Any:
-    """FlexAttention for GPUs, compiled once for all shapes."""
+@lru_cache
+def compiled(backend: str = "inductor") -> Any:
+    """FlexAttention, compiled once for each kind of model (heads, their sizes, scale, precision) and lines of
+    any length. torch's own limit of eight kinds would send a worker's ninth model back to the uncompiled
+    one, which makes the whole mask and all scores.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
-    return torch.compile(flex_attention, dynamic=True)
+    compile: Any = torch.compile  # its overloads leave the limit out
+    return compile(flex_attention, dynamic=True, fullgraph=True, backend=backend, recompile_limit=KINDS)
 
 
 def flex(query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float) -> Tensor:
     """FlexAttention over flattened lines; [tokens, heads, dim] in and out. Compiled on a GPU."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    attend = _compiled() if query.is_cuda else flex_attention
+    attend = compiled() if query.is_cuda else flex_attention
     dim = value.shape[-1]
     q, k, v = (_wide_enough(x.transpose(0, 1).unsqueeze(0)) for x in (query, key, value))
     out: Tensor = attend(q, k, v, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
@@ -153,6 +158,7 @@ def segment_attention_forward(
     if gamut_kernel is None:
         raise NotPackable(type(module).__name__, "does not pass attention arguments on")
     _refuse_variants(module, dropout, gamut_kernel, kwargs)
+    query, key, value = _as_autocast(query, key, value)
     lines, heads, length, dim = query.shape
     scale = dim**-0.5 if scaling is None else scaling
     if gamut_kernel.block_mask is None:
@@ -161,6 +167,16 @@ def segment_attention_forward(
     sizes = [heads, key.shape[1], key.shape[1]]
     q, k, v = by_heads(tokens_of(query, key, value), sizes)
     return flex(q, k, v, gamut_kernel.block_mask, scale).view(lines, length, heads, -1), None
+
+
+def _as_autocast(*tensors: Tensor) -> Sequence[Tensor]:
+    """In the dtype that autocast, which does not know these kernels, computes attention in: it leaves rotated
+    queries and keys in fp32 beside values in bf16.
+    """
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    return [x.to(torch.get_autocast_dtype(device)) for x in tensors]
 
 
 def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str, Any]) -> None:

@@ -52,7 +52,8 @@ class Batch:
     input_ids, position_ids: [lines, length]. attention_mask: [lines, length] when padded, else None and
     `segments` say it (their positions count through the flattened lines). predictors: [n] flat positions
     whose hidden state predicts targets [n], for the rows `owners` [n] to `owners + spans - 1` (more than one
-    row for the context tokens of a shared prefix when the loss is on all tokens; else spans are 1).
+    row for the context tokens of a shared prefix when the loss is on all tokens; else spans are 1). repeats:
+    the different spans, known without asking the device.
     """
 
     input_ids: Tensor
@@ -63,6 +64,7 @@ class Batch:
     owners: Tensor
     spans: Tensor
     rows: tuple[str, ...]
+    repeats: tuple[int, ...] = (1,)
     segments: tuple[Segment, ...] = ()
     kernels: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -129,7 +131,10 @@ class _Targets:
         self.spans += [span] * len(targets)
 
     def tensors(self) -> dict[str, Any]:
-        return {name: torch.tensor(values, dtype=torch.long) for name, values in vars(self).items()}
+        made: dict[str, Any] = {
+            name: torch.tensor(values, dtype=torch.long) for name, values in vars(self).items()
+        }
+        return {**made, "repeats": tuple(sorted(set(self.spans)))}
 
 
 def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:

@@ -189,20 +189,19 @@ def _gradients(
 ) -> list[float]:
     """Adds every adapter's gradient of its own next step to the stack; returns their losses."""
     steps = [one.plan[len(one.curve)] for one in active]
+    device = stack.flat.device
     predicted = torch.tensor(
-        [_predicted(one, step, settings) for one, step in zip(active, steps, strict=True)]
+        [_predicted(one, step, settings) for one, step in zip(active, steps, strict=True)], device=device
     )
-    totals = torch.zeros(len(active), dtype=torch.float64)
+    totals = torch.zeros(len(active), dtype=torch.float64, device=device)
     for number in range(max(len(step.micro_batches) for step in steps)):
         around.check()
         chosen = [step.micro_batches[number] if number < len(step.micro_batches) else () for step in steps]
         batch, line_of = bundle_batch(active, chosen, settings)
-        per_line = line_losses(
-            stack.base, batch.to(stack.flat.device), line_of.to(stack.flat.device), len(active)
-        )
-        shares = per_line / predicted.to(per_line.device)
+        per_line = line_losses(stack.base, batch.to(device), line_of.to(device), len(active))
+        shares = per_line / predicted
         shares.sum().backward()  # type: ignore[no-untyped-call]
-        totals += shares.detach().double().cpu()
+        totals += shares.detach()
     losses: list[float] = totals.tolist()
     return losses
 

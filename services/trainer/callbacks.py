@@ -27,7 +27,7 @@ class Watcher(TrainerCallback):
         self.around, self.planned = around, planned
         self.curve: list[CurvePoint] = []
         self.tokens = self.computed_tokens = 0
-        self.grad_norm = 0.0
+        self.grad_norm: Tensor | float = 0.0
         self._pending: tuple[float, float] = (0.0, 0.0)
         self._started, self._tokens_before, self._steps_before = time.monotonic(), 0, 0
 
@@ -51,7 +51,7 @@ class Watcher(TrainerCallback):
                 step=state.global_step,
                 loss=loss,
                 learning_rate=rate,
-                grad_norm=self.grad_norm,
+                grad_norm=float(self.grad_norm),
                 tokens=self.tokens,
             )
         )

@@ -62,6 +62,20 @@ class NotPackable(UnsuitableModel):
         super().__init__(f"{model} {problem}: rows of it cannot be packed. Use batching 'padded'.")
 
 
+class NotCompiled(GamutError):
+    """The machine cannot compile the attention that packed rows need on its GPU."""
+
+    code = "not_compiled"
+
+    def __init__(self, problem: str) -> None:
+        first = next(iter(problem.strip().splitlines()), "no reason given")
+        super().__init__(
+            f"FlexAttention, which packed rows need on a GPU, could not be compiled on this machine: {first} "
+            "Give the machine a C compiler (gcc) and a temporary folder that files may be loaded from, or "
+            "use batching 'padded'."
+        )
+
+
 class NonFiniteLoss(GamutError):
     """The loss became NaN or infinite."""
 

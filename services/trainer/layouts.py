@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from services.trainer import attention, batches, loss
-from services.trainer.errors import NotPackable
+from services.trainer.errors import NotCompiled, NotPackable
 from services.trainer.examples import Example
 from shared.contracts.training import Batching
 
@@ -53,7 +54,9 @@ def require_window(config: Any, longest: int) -> None:
 
 @contextmanager
 def laid_out(model: nn.Module, batching: Batching) -> Iterator[None]:
-    """Inside, the model has the attention this layout needs; afterwards what it had. Raises NotPackable."""
+    """Inside, the model has the attention this layout needs; afterwards what it had. Raises NotPackable,
+    NotCompiled.
+    """
     base = loss.base_of(model)
     before = base.config._attn_implementation
     try:
@@ -76,6 +79,8 @@ def _require_packing(base: Any) -> None:
         off = _difference(base)
     except torch.OutOfMemoryError:
         raise
+    except TorchDynamoException as error:
+        raise NotCompiled(str(getattr(error, "inner_exception", error))) from error
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise NotPackable(name, f"fails on packed rows ({error})") from error
     finally:

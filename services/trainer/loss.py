@@ -96,8 +96,8 @@ def summed_loss(model: nn.Module, batch: Batch, whole_logits: int = WHOLE_LOGITS
     """
     hidden, head = hidden_states(model, batch)
     total = hidden.new_zeros((), dtype=torch.float32)
-    for span in torch.unique(batch.spans).tolist():
-        chosen = slice(None) if span == 1 and bool((batch.spans == 1).all()) else batch.spans == span
+    for span in batch.repeats:
+        chosen = slice(None) if len(batch.repeats) == 1 else batch.spans == span
         total = total + span * _summed(hidden[chosen], head, batch.targets[chosen], whole_logits)
     return total
 

@@ -73,6 +73,6 @@ def speed(device: str) -> float:
         for _ in range(4):
             torch.mm(matrix, matrix)
         if device.startswith("cuda"):
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
         best = max(best, 4 * 2 * size**3 / (time.perf_counter() - started))
     return best

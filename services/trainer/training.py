@@ -158,12 +158,14 @@ class StepTrainer(Trainer):
         model.train()
         seed_step(self.args.seed, self.state.global_step, self.args.process_index)
         step: batches.StepBatches = inputs.to(self.args.device)
-        total = torch.zeros((), device=self.args.device)
+        losses = []
         for number, batch in enumerate(step.passes):
             self.around.check()
             last = number == len(step.passes) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                total += self._pass(model, batch, step)
+                losses.append(self._pass(model, batch, step))
+        self._require_finite(losses, step)
+        total = torch.stack(losses).sum()
         if self.args.world_size > 1:
             total = self.accelerator.reduce(total, "sum")
         assert self.lr_scheduler is not None
@@ -174,13 +176,16 @@ class StepTrainer(Trainer):
     def _pass(self, model: nn.Module, batch: batches.Batch, step: batches.StepBatches) -> Tensor:
         with self.accelerator.autocast():
             loss = summed_loss(model, batch) * (step.weight / step.predicted)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
         # Distributed data parallel averages gradients over processes; the loss is already divided by all
         # tokens.
         self.accelerator.backward(loss * self.args.world_size)
         return loss.detach()
+
+    def _require_finite(self, losses: Sequence[Tensor], step: batches.StepBatches) -> None:
+        """Asked once a step: a GPU is waited for each time."""
+        for batch, value in zip(step.passes, torch.stack(list(losses)).tolist(), strict=True):
+            if not math.isfinite(value):
+                raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
 
     def collate(self, steps: Sequence[Step]) -> batches.StepBatches:
         """Tensors of one step: this process's share of its rows, and the whole step's counts."""
@@ -211,7 +216,7 @@ class StepTrainer(Trainer):
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
-        self.watcher.grad_norm = float(norm)
+        self.watcher.grad_norm = norm
         return norm
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:

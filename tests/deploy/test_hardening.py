@@ -52,6 +52,18 @@ def test_a_gpu_is_asked_for_where_it_is_used(manifests: tuple[Manifest, ...]) ->
         assert ("nvidia.com/gpu" in workload.main["resources"]["limits"]) == uses, workload.name
 
 
+def test_what_a_gpu_worker_compiles_it_may_load() -> None:
+    """Docker mounts a tmpfs `noexec`; FlexAttention's launchers are compiled into it."""
+    if compose_command() is None:
+        pytest.skip(NO_COMPOSE)
+    worker = services("gpu")["trainer-worker-gpu"]
+    assert any(re.fullmatch(r"/tmp:.*\bexec\b.*", mount) for mount in worker["tmpfs"])
+    dockerfile = (ROOT / "services/trainer/Dockerfile").read_text()
+    kept = re.search(r"TRITON_CACHE_DIR=(\S+)", dockerfile)
+    assert kept is not None
+    assert kept[1].startswith("/tmp/")
+
+
 def test_no_manifest_carries_a_secret(manifests: tuple[Manifest, ...]) -> None:
     assert named(manifests, "Secret") == {}
     for workload in workloads(manifests):
