@@ -16,14 +16,8 @@ from transformers import AttentionInterface
 
 from services.trainer.batches import Segment
 from services.trainer.errors import NotPackable
-from services.trainer.segment_attention import (
-    Kernel,
-    SegmentAttention,
-    by_heads,
-    cpu_kernel,
-    tokens_of,
-    views_of,
-)
+from services.trainer.kernels import Kernel, cpu_kernel, places, views_of
+from services.trainer.segment_attention import SegmentAttention, by_heads, tokens_of
 
 NAME = "gamut_segments"
 BLOCK = 128
@@ -32,11 +26,22 @@ HEAD_DIM = 16
 KINDS = 1000
 
 
-def kernel(segments: Sequence[Segment], device: torch.device, length: int) -> Kernel:
+def kernel(
+    segments: Sequence[Segment], device: torch.device, length: int, window: int | None = None
+) -> Kernel:
     """Kernel of these segments on a line of `length` tokens (all lines of a batch flattened)."""
     if device.type == "cpu":
-        return cpu_kernel(segments, length)
-    return Kernel(tuple(segments), (), [], (), block_mask=block_mask(segments, length, device))
+        return cpu_kernel(segments, length, window)
+    return Kernel(tuple(segments), (), [], (), block_mask=block_mask(segments, length, device, window))
+
+
+def within(run: Kernel, window: int | None, device: torch.device, length: int) -> Kernel:
+    """The same segments' kernel for a layer with this sliding window."""
+    if window is None or run.longest <= window:
+        return run
+    if window not in run.windowed:
+        run.windowed[window] = kernel(run.segments, device, length, window)
+    return run.windowed[window]
 
 
 def visible(
@@ -53,7 +58,9 @@ def visible(
     return own.to(device), prefix.to(device)
 
 
-def block_mask(segments: Sequence[Segment], length: int, device: torch.device) -> Any:
+def block_mask(
+    segments: Sequence[Segment], length: int, device: torch.device, window: int | None = None
+) -> Any:
     """The segments as FlexAttention's block mask.
 
     Built from the segments' borders: `create_block_mask` would first make the whole mask, length² values,
@@ -62,14 +69,25 @@ def block_mask(segments: Sequence[Segment], length: int, device: torch.device) -
     from torch.nn.attention.flex_attention import BlockMask
 
     own, prefix = visible(segments, length, device)
+    touched, whole = block_table(segments, length)
 
     def mask(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return (query >= key) & ((own[query] == own[key]) | (prefix[query] == own[key]))
 
-    touched, whole = block_table(segments, length)
+    chosen: Any = mask
+    if window is not None:
+        reach, place = window, places(segments, length)
+        touched, whole = windowed_table(touched, whole, place, reach)
+        place = place.to(device)
+
+        def within_reach(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return mask(batch, head, query, key) & (place[query] - place[key] < reach)
+
+        chosen = within_reach
+
     partial, full = _ordered(touched & ~whole, device), _ordered(whole, device)
     return BlockMask.from_kv_blocks(
-        *partial, *full, BLOCK_SIZE=BLOCK, mask_mod=mask, seq_lengths=(length, length)
+        *partial, *full, BLOCK_SIZE=BLOCK, mask_mod=chosen, seq_lengths=(length, length)
     )
 
 
@@ -86,13 +104,27 @@ def block_table(segments: Sequence[Segment], length: int) -> tuple[Tensor, Tenso
     return touched.tril(), whole.tril(-1)
 
 
+def windowed_table(touched: Tensor, whole: Tensor, place: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """The tables of a layer with a window: without the blocks whose tokens are all too far apart, and masked
+    where some are.
+    """
+    count = touched.shape[0]
+    padding = count * BLOCK - place.shape[0]
+    blocks = torch.cat([place, place[-1:].expand(padding)]).view(count, BLOCK)
+    least, most = blocks.amin(1), blocks.amax(1)
+    some = least[:, None] - most < window
+    every = most[:, None] - least < window
+    return touched & some, whole & every
+
+
 def _seen(segments: Sequence[Segment]) -> Iterator[tuple[int, int, int, int]]:
     """(first query, last + 1, first key, last + 1): queries, and the keys they see where they are earlier."""
     for segment in segments:
         yield segment.start, segment.stop, segment.start, segment.stop
-    for first, last, start, stop in views_of(segments):
+    for view in views_of(segments):
         # Rows that follow their prefix and the prefix itself are one block of queries.
-        yield (start if first == stop else first), last, start, stop
+        first = view.start if view.first == view.stop else view.first
+        yield first, view.last, view.start, view.stop
 
 
 def _ordered(table: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -114,15 +146,23 @@ def compiled(backend: str = "inductor") -> Any:
     return compile(flex_attention, dynamic=True, fullgraph=True, backend=backend, recompile_limit=KINDS)
 
 
-def flex(query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float) -> Tensor:
+def flex(
+    query: Tensor, key: Tensor, value: Tensor, mask: Any, scale: float, sinks: Tensor | None = None
+) -> Tensor:
     """FlexAttention over flattened lines; [tokens, heads, dim] in and out. Compiled on a GPU."""
-    from torch.nn.attention.flex_attention import flex_attention
+    from torch.nn.attention.flex_attention import AuxRequest, flex_attention
 
     attend = compiled() if query.is_cuda else flex_attention
     dim = value.shape[-1]
     q, k, v = (_wide_enough(x.transpose(0, 1).unsqueeze(0)) for x in (query, key, value))
-    out: Tensor = attend(q, k, v, block_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1])
-    return out[0, ..., :dim].transpose(0, 1)
+    asked = {"block_mask": mask, "scale": scale, "enable_gqa": query.shape[1] != key.shape[1]}
+    if sinks is None:
+        out = attend(q, k, v, **asked)
+    else:
+        out, aux = attend(q, k, v, **asked, return_aux=AuxRequest(lse=True))
+        out = out * torch.sigmoid(aux.lse - sinks[:, None]).unsqueeze(-1).to(out.dtype)
+    given: Tensor = out[0, ..., :dim].transpose(0, 1)
+    return given
 
 
 def _wide_enough(x: Tensor) -> Tensor:
@@ -131,11 +171,19 @@ def _wide_enough(x: Tensor) -> Tensor:
 
 
 def dense_attention(
-    query: Tensor, key: Tensor, value: Tensor, segments: Sequence[Segment], scale: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    segments: Sequence[Segment],
+    scale: float,
+    window: int | None = None,
 ) -> Tensor:
     """The reference: SDPA with the whole boolean mask; [tokens, heads, dim] in and out."""
     own, prefix = visible(segments, query.shape[0], query.device)
     mask = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
+    if window is not None:
+        place = places(segments, query.shape[0]).to(query.device)
+        mask &= place[:, None] - place < window
     q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
     out = nn.functional.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
@@ -161,12 +209,14 @@ def segment_attention_forward(
     query, key, value = _as_autocast(query, key, value)
     lines, heads, length, dim = query.shape
     scale = dim**-0.5 if scaling is None else scaling
-    if gamut_kernel.block_mask is None:
+    run = within(gamut_kernel, kwargs.get("sliding_window"), query.device, lines * length)
+    sinks = kwargs.get("s_aux")
+    if run.block_mask is None:
         attend: Any = SegmentAttention.apply
-        return attend(query, key, value, gamut_kernel, scale), None
+        return attend(query, key, value, run, scale, sinks), None
     sizes = [heads, key.shape[1], key.shape[1]]
     q, k, v = by_heads(tokens_of(query, key, value), sizes)
-    return flex(q, k, v, gamut_kernel.block_mask, scale).view(lines, length, heads, -1), None
+    return flex(q, k, v, run.block_mask, scale, sinks).view(lines, length, heads, -1), None
 
 
 def _as_autocast(*tensors: Tensor) -> Sequence[Tensor]:
@@ -180,10 +230,11 @@ def _as_autocast(*tensors: Tensor) -> Sequence[Tensor]:
 
 
 def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str, Any]) -> None:
-    """Attention that is not plain softmax inside the window would silently differ: say so instead."""
+    """Attention that is not plain softmax would silently differ: say so instead."""
+    odd = [name for name in ("softcap", "position_bias") if kwargs.get(name) is not None]
     # Not every model that has a window tells it; its config does.
-    window = kwargs.get("sliding_window", getattr(getattr(module, "config", None), "sliding_window", None))
-    odd = [name for name in ("softcap", "s_aux", "position_bias") if kwargs.get(name) is not None]
+    told = "sliding_window" in kwargs
+    window = None if told else getattr(getattr(module, "config", None), "sliding_window", None)
     if dropout:
         odd.append("attention dropout")
     if window and run.longest > window:

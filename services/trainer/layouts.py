@@ -21,6 +21,8 @@ from shared.contracts.training import Batching
 
 PACKED_LAYERS = {"full_attention", "sliding_attention"}
 """Of a config's `layer_types`; recurrences, convolutions and chunks would run on from row to row."""
+TELLS_NO_WINDOW = {"blt", "doge", "moshi", "phimoe", "qwen2_moe"}
+"""Model types whose attention is not told the window that their masks have."""
 TOLERATED = {torch.float32: 1e-3, torch.float64: 1e-6}
 TOLERATED_IN_HALF = 0.1
 """Relative difference of hidden states. Half precision rounds much; a row that sees another is far off."""
@@ -42,11 +44,10 @@ def use_batching(model: nn.Module, batching: Batching) -> None:
 
 
 def require_window(config: Any, longest: int) -> None:
-    """Raises NotPackable when rows of so many tokens do not lie in the config's sliding window."""
+    """Raises NotPackable when rows of so many tokens exceed a window that the model keeps to itself."""
     text = config.get_text_config()
     window = getattr(text, "sliding_window", None)
-    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
-    if window and slides and longest > window:
+    if config.model_type in TELLS_NO_WINDOW and window and longest > window:
         raise NotPackable(
             config.model_type, f"has a sliding window of {window}, and rows of {longest} tokens"
         )

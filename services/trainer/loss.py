@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from services.trainer import attention
 from services.trainer.batches import Batch
-from services.trainer.segment_attention import Kernel
+from services.trainer.kernels import Kernel
 
 SOFTCAP = "final_logit_softcapping"
 # Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).

@@ -5,129 +5,27 @@ also see all of it. A dense mask would cost a full square of the line; here each
 flash kernel, torch's own `_scaled_dot_product_flash_attention_for_cpu`, the one that SDPA calls:
 
 - *own part*: segments of similar length side by side, causal, the shorter ones padded;
-- *prefix part*: all queries that share a prefix against the prefix's keys, with no mask at all.
+- *prefix part*: all queries that share a prefix against the prefix's keys, with no mask at all; where a
+  layer's window is shorter than a row, with one (see `kernels`).
 
 A query's two parts (o₁, ℓ₁), (o₂, ℓ₂), ℓ = log Σ exp(score), are one softmax split in two: ℓ = log(e^ℓ₁ +
-e^ℓ₂), o = e^(ℓ₁-ℓ) o₁ + e^(ℓ₂-ℓ) o₂. The kernel's backward needs only (o, ℓ) of the *whole* softmax, so each
-part's gradient comes from the same kernel given the merged pair, and the parts' gradients add up (as in ring
-attention, Liu et al. 2023, arXiv 2310.01889).
+e^ℓ₂), o = e^(ℓ₁-ℓ) o₁ + e^(ℓ₂-ℓ) o₂. A head's attention sink is one more part, (0, its score). The kernel's
+backward needs only (o, ℓ) of the *whole* softmax, so each part's gradient comes from the same kernel given
+the merged pair, and the parts' gradients add up (as in ring attention, Liu et al. 2023, arXiv 2310.01889).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from services.trainer.batches import Segment
-
-# Another round of kernel calls is worth it when it spares this many padded keys per token of the batch: less
-# is small beside the token's matrix products. Chosen with `benchmarks.trainer` (packing_mixed_lengths).
-SPARED_KEYS = 64
+from services.trainer.kernels import Kernel, View
 
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-
-
-@dataclass(frozen=True)
-class Order:
-    """The buckets' segments one after the other: `gather` [entries] is each entry's token (padding repeats a
-    segment's last one), `place` [tokens] each token's entry, `real` [entries, 1, 1] marks what is no padding
-    (None: there is none).
-    """
-
-    gather: Tensor
-    place: Tensor
-    real: Tensor | None
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """How to run the attention of one batch; made once, used by every layer."""
-
-    segments: tuple[Segment, ...]
-    counts: tuple[int, ...]
-    """Segments of each bucket: those that are padded to one length and computed in one call."""
-    sizes: list[int]
-    """Entries of each bucket."""
-    views: tuple[tuple[int, int, int, int], ...]
-    """(first query, last query + 1, first key, last key + 1) of each prefix part."""
-    order: Order | None = None
-    """None when the tokens lie in the buckets' order already."""
-    block_mask: Any = None
-
-    @cached_property
-    def longest(self) -> int:
-        """Tokens of the longest row, its prefix included."""
-        return max(len(one) + (one.prefix[1] - one.prefix[0] if one.prefix else 0) for one in self.segments)
-
-    def take(self, x: Tensor) -> Tensor:
-        """[tokens, …] -> [entries, …]."""
-        return x if self.order is None else x.index_select(0, self.order.gather)
-
-    def put(self, entries: Tensor) -> Tensor:
-        """[entries, …] -> [tokens, …]; what padding holds is left out."""
-        return entries if self.order is None else entries.index_select(0, self.order.place)
-
-
-def cpu_kernel(segments: Sequence[Segment], length: int) -> Kernel:
-    """Kernel of these segments on a line of `length` tokens (all lines of a batch flattened)."""
-    groups = _groups(segments)
-    counts = tuple(map(len, groups))
-    sizes = [len(group) * len(group[0]) for group in groups]
-    return Kernel(tuple(segments), counts, sizes, tuple(views_of(segments)), _order(groups, length))
-
-
-def _groups(segments: Sequence[Segment]) -> list[list[Segment]]:
-    """Segments by length, each group padded to its longest; cut where that spares most."""
-    rest = sorted(segments, key=lambda segment: (segment.start - segment.stop, segment.start))
-    enough = SPARED_KEYS * sum(map(len, segments))
-    groups: list[list[Segment]] = []
-    while rest:
-        whole, lengths = len(rest[0]) ** 2, [len(segment) for segment in rest]
-        spared = [(len(rest) - index) * (whole - length**2) for index, length in enumerate(lengths)]
-        cut = max(range(len(rest)), key=spared.__getitem__)
-        if spared[cut] < max(enough, 1):
-            cut = len(rest)
-        groups.append(rest[:cut])
-        rest = rest[cut:]
-    return groups
-
-
-def _order(groups: Sequence[Sequence[Segment]], length: int) -> Order | None:
-    gather: list[int] = []
-    place = [0] * length
-    padding: list[int] = []
-    for group in groups:
-        for segment in group:
-            place[segment.start : segment.stop] = range(len(gather), len(gather) + len(segment))
-            gather += range(segment.start, segment.stop)
-            padding += range(len(gather), len(gather) + len(group[0]) - len(segment))
-            gather += [segment.stop - 1] * (len(group[0]) - len(segment))
-    if gather == place:
-        return None
-    real = None
-    if padding:
-        real = torch.ones(len(gather), 1, 1, dtype=torch.bool)
-        real[padding] = False
-    return Order(torch.tensor(gather), torch.tensor(place), real)
-
-
-def views_of(segments: Sequence[Segment]) -> list[tuple[int, int, int, int]]:
-    """Consecutive segments of one prefix are one block of queries."""
-    views: list[tuple[int, int, int, int]] = []
-    for segment in segments:
-        if segment.prefix is None:
-            continue
-        if views and views[-1][2:] == segment.prefix and views[-1][1] == segment.start:
-            views[-1] = (views[-1][0], segment.stop, *segment.prefix)
-        else:
-            views.append((segment.start, segment.stop, *segment.prefix))
-    return views
 
 
 def _slice(x: Tensor, start: int, stop: int) -> Tensor:
@@ -136,7 +34,8 @@ def _slice(x: Tensor, start: int, stop: int) -> Tensor:
 
 
 class SegmentAttention(torch.autograd.Function):
-    """softmax(scale q kᵀ) v inside segments and towards their prefixes.
+    """softmax(scale q kᵀ) v inside segments and towards their prefixes; `sinks` [heads] are scores that take
+    their share of the softmax and give nothing (Xiao et al. 2023, arXiv 2309.17453).
 
     query [lines, heads, length, dim], key and value with theirs; returns [lines, length, heads, dim]. The
     three become one tensor [tokens, heads + 2 key heads, dim], so that a step dispatches few operations
@@ -144,27 +43,38 @@ class SegmentAttention(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, run: Kernel, scale: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        run: Kernel,
+        scale: float,
+        sinks: Tensor | None = None,
+    ) -> Tensor:
         x = tokens_of(query, key, value)
         sizes = [query.shape[1], key.shape[1], value.shape[1]]
         taken = run.take(x)
         parts = [_flash(*by_heads(part, sizes), 0.0, True, scale=scale) for part in _buckets_of(taken, run)]
         out = _put_together([o for o, _ in parts], run)
         lse = None
-        if run.views:
+        if run.views or sinks is not None:
             lse = _put_together([log_sum for _, log_sum in parts], run)
             for view in run.views:
                 _add_view(out, lse, view, x, sizes, scale)
+            if sinks is not None:
+                _merge(out, lse, None, sinks.to(lse.dtype).expand_as(lse))
             again = (_buckets_of(run.take(whole), run) for whole in (out, lse))
             parts = list(zip(*again, strict=True))
-        ctx.save_for_backward(x, out if run.views else None, lse, *(part for pair in parts for part in pair))
+        whole = (None, None) if lse is None else (out, lse)
+        ctx.save_for_backward(x, *whole, sinks, *(part for pair in parts for part in pair))
         ctx.run, ctx.scale, ctx.sizes = run, scale, sizes
         return out.view(query.shape[0], query.shape[2], *out.shape[1:])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         run: Kernel = ctx.run
-        x, out, lse, *parts = ctx.saved_tensors
+        x, out, lse, sinks, *parts = ctx.saved_tensors
         sizes, lines = ctx.sizes, grad.shape[0]
         grad = grad.flatten(0, 1)
         grads = []
@@ -175,7 +85,11 @@ class SegmentAttention(torch.autograd.Function):
         for view in run.views:
             _add_view_backward(total, view, (grad, x, out, lse), sizes, ctx.scale)
         of_inputs = by_heads(total.view(lines, -1, *total.shape[1:]).transpose(1, 2), sizes)
-        return *of_inputs, None, None
+        of_sinks = None
+        if sinks is not None and ctx.needs_input_grad[5]:
+            share = (sinks.to(lse.dtype) - lse).exp_()
+            of_sinks = -(share * (grad * out).sum(-1)).sum(0).to(sinks.dtype)
+        return *of_inputs, None, None, of_sinks
 
 
 def _inputs(grad: Tensor, x: Tensor, sizes: list[int], run: Kernel) -> Iterator[Sequence[Tensor]]:
@@ -218,27 +132,30 @@ def _buckets_of(entries: Tensor, run: Kernel) -> list[Tensor]:
     ]
 
 
-def _add_view(
-    out: Tensor, lse: Tensor, view: tuple[int, int, int, int], x: Tensor, sizes: list[int], scale: float
-) -> None:
-    first, last, start, stop = view
-    query, _, _ = by_heads(_slice(x, first, last), sizes)
-    _, key, value = by_heads(_slice(x, start, stop), sizes)
-    o, log_sum = _flash(query, key, value, scale=scale)
+def _add_view(out: Tensor, lse: Tensor, view: View, x: Tensor, sizes: list[int], scale: float) -> None:
+    first, last = view.first, view.last
+    query, key, value, mask = _seen(view, x, sizes)
+    o, log_sum = _flash(query, key, value, attn_mask=mask, scale=scale)
     _merge(out[first:last], lse[first:last], o[0].transpose(0, 1), log_sum[0].transpose(0, 1))
+
+
+def _seen(view: View, x: Tensor, sizes: list[int]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """The queries, keys, values and mask of a view."""
+    query, _, _ = by_heads(_slice(x, view.first, view.last), sizes)
+    _, key, value = by_heads(_slice(x, view.start, view.stop), sizes)
+    return query, key, value, None if view.mask is None else view.mask.to(x.dtype)
 
 
 def _add_view_backward(
     total: Tensor,
-    view: tuple[int, int, int, int],
+    view: View,
     saved: Sequence[Tensor],
     sizes: list[int],
     scale: float,
 ) -> None:
-    first, last, start, stop = view
+    first, last, start, stop = view.first, view.last, view.start, view.stop
     grad, x, out, lse = saved
-    query, _, _ = by_heads(_slice(x, first, last), sizes)
-    _, key, value = by_heads(_slice(x, start, stop), sizes)
+    query, key, value, mask = _seen(view, x, sizes)
     of_queries, *of_prefix = _flash_backward(
         _slice(grad, first, last),
         query,
@@ -248,14 +165,17 @@ def _add_view_backward(
         _slice(lse, first, last),
         0.0,
         False,
+        attn_mask=mask,
         scale=scale,
     )
     total[first:last, : sizes[0]] += of_queries[0].transpose(0, 1)
     total[start:stop, sizes[0] :] += torch.cat(of_prefix, 1)[0].transpose(0, 1)
 
 
-def _merge(out: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
-    """Joins two parts of one softmax, in place."""
+def _merge(out: Tensor, lse: Tensor, other: Tensor | None, other_lse: Tensor) -> None:
+    """Joins two parts of one softmax, in place; None is a part without values."""
     whole = torch.logaddexp(lse, other_lse)
-    out.mul_((lse - whole).exp_().unsqueeze(-1)).add_(other * (other_lse - whole).exp_().unsqueeze(-1))
+    out.mul_((lse - whole).exp_().unsqueeze(-1))
+    if other is not None:
+        out.add_(other * (other_lse - whole).exp_().unsqueeze(-1))
     lse.copy_(whole)

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
-from services.trainer import batches, layouts, loss, models
+from services.trainer import attention, batches, layouts, loss, models
 from services.trainer.examples import Example
 from shared.contracts.training import EvaluationSettings, TrainingSettings
 
@@ -45,7 +45,9 @@ def trace_pass(
     """Trace of one training pass over these examples (of a forward pass, for an evaluation)."""
     batch = batches.build(examples, settings.batching, settings.loss_on)
     if batch.segments:
-        loss.kernel_of(batch)  # its index arithmetic needs real numbers
+        run, ids = loss.kernel_of(batch), batch.input_ids  # their index arithmetic needs real numbers
+        window = getattr(config.get_text_config(), "sliding_window", None)
+        attention.within(run, window, ids.device, ids.numel())
     short, long = (_trace(with_layers(config, layers), settings, batch) for layers in (1, 2))
     return short.extended(long, config.get_text_config().num_hidden_layers)
 

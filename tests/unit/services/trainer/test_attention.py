@@ -14,7 +14,8 @@ from torch.nn.attention.flex_attention import flex_attention
 from services.trainer import attention
 from services.trainer.batches import Segment
 from services.trainer.errors import UnsuitableModel
-from services.trainer.segment_attention import Kernel, SegmentAttention
+from services.trainer.kernels import Kernel, places
+from services.trainer.segment_attention import SegmentAttention
 
 SCALE = 0.3
 
@@ -45,20 +46,20 @@ def tensors(segments: list[Segment], heads: int, key_heads: int) -> list[torch.T
     return [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
 
 
-def attend(tensors: list[torch.Tensor], run: Kernel) -> torch.Tensor:
+def attend(tensors: list[torch.Tensor], run: Kernel, sinks: torch.Tensor | None = None) -> torch.Tensor:
     """Ours, of [tokens, heads, dim] as the reference takes them."""
     query, key, value = (x.transpose(0, 1).unsqueeze(0) for x in tensors)
-    return SegmentAttention.apply(query, key, value, run, SCALE)[0]
+    return SegmentAttention.apply(query, key, value, run, SCALE, sinks)[0]
 
 
-@settings(max_examples=60, deadline=None)
-@given(segments=lines(), grouped=st.booleans())
-def test_it_equals_the_dense_mask(segments: list[Segment], grouped: bool) -> None:
+@settings(max_examples=100, deadline=None)
+@given(segments=lines(), grouped=st.booleans(), window=st.none() | st.integers(1, 12))
+def test_it_equals_the_dense_mask(segments: list[Segment], grouped: bool, window: int | None) -> None:
     ours = tensors(segments, 4, 2 if grouped else 4)
     theirs = [x.detach().clone().requires_grad_() for x in ours]
-    run = attention.kernel(segments, torch.device("cpu"), segments[-1].stop)
+    run = attention.kernel(segments, torch.device("cpu"), segments[-1].stop, window)
     out = attend(ours, run)
-    expected = attention.dense_attention(*theirs, segments, SCALE)
+    expected = attention.dense_attention(*theirs, segments, SCALE, window)
     torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-11)
     weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
     (out * weights).sum().backward()
@@ -67,32 +68,71 @@ def test_it_equals_the_dense_mask(segments: list[Segment], grouped: bool) -> Non
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-8, atol=1e-10)
 
 
-@settings(max_examples=10, deadline=None)
-@given(segments=lines())
-def test_the_block_mask_of_gpus_says_the_same(segments: list[Segment]) -> None:
+@settings(max_examples=20, deadline=None)
+@given(segments=lines(), window=st.none() | st.integers(1, 12))
+def test_the_block_mask_of_gpus_says_the_same(segments: list[Segment], window: int | None) -> None:
     query, key, value = (x.detach().float() for x in tensors(segments, 4, 2))
-    mask = attention.block_mask(segments, segments[-1].stop, torch.device("cpu"))
+    mask = attention.block_mask(segments, segments[-1].stop, torch.device("cpu"), window)
     out = attention.flex(query, key, value, mask, SCALE)
-    expected = attention.dense_attention(query, key, value, segments, SCALE)
+    expected = attention.dense_attention(query, key, value, segments, SCALE, window)
     torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
-@given(segments=lines(), by=st.integers(10, 60))
-def test_the_block_mask_is_made_without_the_whole_mask(segments: list[Segment], by: int) -> None:
+@pytest.mark.parametrize("window", [None, 3])
+def test_sinks_take_their_share_on_every_device(window: int | None) -> None:
+    """As transformers has them: one more score of every query, whose probability is dropped."""
+    segments = [Segment(0, 6), Segment(6, 9, (0, 6)), Segment(9, 10, (0, 6)), Segment(10, 15)]
+    ours = tensors(segments, 4, 4)
+    sinks = torch.linspace(-1, 2, 4, dtype=torch.float64).requires_grad_()
+    out = attend(ours, attention.kernel(segments, torch.device("cpu"), 15, window), sinks)
+    weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+    (out * weights).sum().backward()
+
+    theirs = [x.detach().clone().requires_grad_() for x in ours]
+    query, key, value = (x.transpose(0, 1) for x in theirs)
+    same = sinks.detach().clone().requires_grad_()
+    own, prefix = attention.visible(segments, 15)
+    seen = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
+    if window is not None:
+        place = places(segments, 15)
+        seen &= place[:, None] - place < window
+    scores = (query @ key.transpose(1, 2) * SCALE).masked_fill(~seen, -torch.inf)
+    with_sinks = torch.cat([scores, same[:, None, None].expand(-1, 15, 1)], 2).softmax(2)
+    expected = (with_sinks[..., :-1] @ value).transpose(0, 1)
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(out, expected)
+    for one, other in zip([*ours, sinks], [*theirs, same], strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-8, atol=1e-10)
+
+    mask = attention.block_mask(segments, 15, torch.device("cpu"), window)
+    on_gpus = attention.flex(*(x.detach().float() for x in ours), mask, SCALE, sinks.detach().float())
+    torch.testing.assert_close(on_gpus, expected.float(), rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(segments=lines(), by=st.integers(10, 60), window=st.none() | st.integers(50, 600))
+def test_the_block_mask_is_made_without_the_whole_mask(
+    segments: list[Segment], by: int, window: int | None
+) -> None:
     """Its blocks hold every visible pair, and those it calls whole hold no other."""
     longer = [stretched(segment, by) for segment in segments]
     length = longer[-1].stop
     own, prefix = attention.visible(longer, length)
     seen = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
+    place = places(longer, length)
+    if window is not None:
+        seen &= place[:, None] - place < window
     count = -(-length // attention.BLOCK)
     filled = torch.zeros(2, count * attention.BLOCK, count * attention.BLOCK, dtype=torch.bool)
     filled[:, :length, :length] = seen
     blocks = filled[0].unflatten(1, (count, -1)).unflatten(0, (count, -1)).transpose(1, 2).flatten(2)
     touched, whole = attention.block_table(longer, length)
+    if window is not None:
+        touched, whole = attention.windowed_table(touched, whole, place, window)
     assert bool((touched | ~blocks.any(-1)).all())
     assert bool((~whole | blocks.all(-1)).all())
-    assert int(touched.sum()) <= int(blocks.any(-1).sum()) + count  # a border's block may hold nothing
+    if window is None:
+        assert int(touched.sum()) <= int(blocks.any(-1).sum()) + count  # a border's block may hold nothing
 
 
 def stretched(segment: Segment, by: int) -> Segment:
@@ -155,7 +195,7 @@ def test_only_what_is_visible_counts() -> None:
     assert changed_by(8) == [8]
 
 
-@pytest.mark.parametrize("odd", [{"dropout": 0.1}, {"softcap": 30.0}, {"sliding_window": 4}, {"s_aux": 1}])
+@pytest.mark.parametrize("odd", [{"dropout": 0.1}, {"softcap": 30.0}, {"position_bias": 1.0}])
 def test_attention_it_does_not_compute_is_refused(odd: dict[str, float]) -> None:
     segments = [Segment(0, 6)]
     x = torch.zeros(1, 2, 6, 4)

@@ -17,7 +17,8 @@ from services.trainer import attention, batches, bundle, layouts, loss, models, 
 from services.trainer.batches import Segment
 from services.trainer.errors import NotCompiled
 from services.trainer.examples import Example
-from services.trainer.segment_attention import Kernel, SegmentAttention
+from services.trainer.kernels import Kernel
+from services.trainer.segment_attention import SegmentAttention
 from shared.contracts.training import Batching, LoraSettings, LossOn
 from tests.unit.services.trainer import tiny
 
@@ -33,7 +34,9 @@ ROWS = [
 def away(monkeypatch: pytest.MonkeyPatch) -> torch.device:
     """The meta device, with what it lacks: FlexAttention, and autocast."""
 
-    def flex(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, scale: float) -> Any:
+    def flex(
+        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, scale: float, *_: Any
+    ) -> Any:
         assert mask.kv_indices.device.type == "meta"
         return attention.dense_attention(query, key, value, [Segment(0, query.shape[0])], scale)
 
@@ -87,7 +90,9 @@ def test_a_machine_that_cannot_compile_says_what_it_lacks(monkeypatch: pytest.Mo
     def kernel(segments: Any, device: torch.device, length: int) -> Kernel:
         return Kernel(tuple(segments), (), [], (), block_mask=attention.block_mask(segments, length, device))
 
-    def flex(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, scale: float) -> Any:
+    def flex(
+        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, scale: float, *_: Any
+    ) -> Any:
         q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
         return torch.compile(flex_attention, backend=without_compiler)(q, k, v, block_mask=mask)
 

@@ -4,14 +4,18 @@ alone, or are refused; nothing is silently different.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from services.trainer import batches, layouts, loss, models
 from services.trainer.errors import NotPackable, UnsuitableModel
@@ -62,10 +66,11 @@ PACKED: dict[str, dict[str, Any]] = {
     "mixtral": EXPERTS,
     "qwen3_moe": EXPERTS,
     "starcoder2": WINDOWED,
+    "qwen2_moe": {**WINDOWED, **EXPERTS, "use_sliding_window": True, "max_window_layers": 0},
+    "gpt_oss": {**WINDOWED, **EXPERTS, "layer_types": ["sliding_attention", "full_attention"]},
 }
 PADDED: dict[str, tuple[dict[str, Any], str]] = {
     "gemma2": (GEMMA2, "uses softcap"),
-    "gpt_oss": ({**WINDOWED, **EXPERTS}, "uses s_aux"),
     "bloom": ({"n_layer": 2, "n_head": 4}, "no exchangeable attention"),
     "falcon": ({"alibi": True, "head_dim": None}, "no exchangeable attention"),
     "gptj": ({"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 4}, "no exchangeable attention"),
@@ -157,35 +162,44 @@ def test_what_cannot_be_packed_says_so_and_is_padded(family: str) -> None:
     require_equal(ours(model, rows(), "padded"), expected)
 
 
-@pytest.mark.parametrize("family", ["mistral", "gemma3_text", "starcoder2"])
-def test_rows_beyond_the_window_are_refused(family: str) -> None:
-    model = made(family)
+@pytest.mark.parametrize("window", [1, 7, 40])
+@pytest.mark.parametrize("family", ["mistral", "gemma3_text", "starcoder2", "gpt_oss"])
+def test_rows_beyond_the_window_are_transformers_own_too(family: str, window: int) -> None:
+    model = made(family, sliding_window=window)
+    long = rows(longest=100)
+    expected = transformers_own(model, long)
+    for batching in ("padded", "packed", "shared_prefix"):
+        require_equal(ours(model, long, batching), expected)
+
+
+def test_a_window_that_the_model_keeps_to_itself_is_refused() -> None:
+    model = made("qwen2_moe")
     long = rows(longest=60)
     with pytest.raises(NotPackable, match="a sliding window of 40 on rows of up to 60 tokens"):
         ours(model, long, "packed")
     require_equal(ours(model, long, "padded"), transformers_own(model, long))
 
 
-@pytest.mark.parametrize(
-    ("family", "changes", "slides"),
-    [
-        ("mistral", {}, True),
-        ("mistral", {"sliding_window": None}, False),
-        ("gemma3_text", {}, True),
-        ("gemma3_text", {"layer_types": ["full_attention", "full_attention"]}, False),
-        ("qwen2", {"sliding_window": 40}, False),
-        ("llama", {}, False),
-    ],
-)
-def test_the_plan_knows_the_longest_row(family: str, changes: dict[str, Any], slides: bool) -> None:
+def test_the_plan_knows_the_longest_row() -> None:
     """The pass it traces is the largest, which need not hold the longest row: that failed in mid-training."""
-    config = AutoConfig.for_model(family, **{**SHAPE, **FAMILIES[family], **changes})
+    config = AutoConfig.for_model("qwen2_moe", **{**SHAPE, **FAMILIES["qwen2_moe"]})
     layouts.require_window(config, 40)
-    if not slides:
-        layouts.require_window(config, 41)
-        return
     with pytest.raises(NotPackable, match="window of 40, and rows of 41 tokens"):
         layouts.require_window(config, 41)
+    layouts.require_window(AutoConfig.for_model("mistral", **{**SHAPE, **WINDOWED}), 41)
+
+
+def test_who_keeps_a_window_to_itself_is_known() -> None:
+    """Of the installed transformers' causal models: whose code has a window, and attention without one."""
+    found = set()
+    for model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        folder = Path(transformers.__file__).parent / "models" / model_type
+        code = folder / f"modeling_{model_type}.py"
+        text = code.read_text() if code.exists() else ""
+        calls = re.findall(r"attention_interface\((.*?)\*\*kwargs", text, re.DOTALL)
+        if calls and "sliding_window" in text and not any("sliding_window" in call for call in calls):
+            found.add(model_type)
+    assert found <= layouts.TELLS_NO_WINDOW
 
 
 def test_a_bent_head_is_computed_in_chunks_too() -> None:
