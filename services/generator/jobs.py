@@ -91,7 +91,8 @@ class GenerationJob:
         """The budget of a job with one source."""
         [ref] = self._sources
         spec = self._registry.spec(ref)
-        return Spending(budget, ledger, spec.price, counter(spec.tokenizer) if spec.tokenizer else _bytes)
+        count = counter(spec.tokenizer) if spec.tokenizer else _bytes
+        return Spending(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
 
     def _places(self) -> Places:
         """Calls are kept where other artifacts of the same seed that ask any of these models find them;

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
+from services.generator.simulation.server import MODEL, Behaviour
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
@@ -129,12 +129,14 @@ def test_a_budget_ends_it_with_what_there_is(worker: Service, texts: str) -> Non
     assert kept["surplus"] == 0, "every run that was paid for counts"
 
 
+@pytest.mark.parametrize("template_tokens", [0, 500])
 @pytest.mark.parametrize("budget", [{"calls": 301}, {"tokens": 150_000}, {"money": 0.15}])
 def test_no_budget_is_passed_by_the_calls_under_way(
-    worker: Service, texts: str, endpoint: Simulated, budget: dict[str, Any]
+    worker: Service, texts: str, endpoint: Simulated, budget: dict[str, Any], template_tokens: int
 ) -> None:
-    """256 at a time, of a source that counts for itself."""
+    """256 at a time, of a source that counts for itself, by a template that nobody has seen before."""
     endpoint.server.behaviour.latency = 0.02
+    endpoint.server.behaviour.template_tokens = template_tokens
     worker.sources["small"] |= {"concurrency": 256, "max_concurrency": 256}
     request = agent(texts, runs=5_000, max_tokens=400, budget=Budget(**budget))
     artifact = measured(worker, request)
@@ -147,6 +149,19 @@ def test_no_budget_is_passed_by_the_calls_under_way(
     for name, limit in budget.items():
         assert 0.9 * limit < used[name] <= limit
         assert f"the budget of {limit:g} {name}" in artifact.summary["stopped_by"]
+
+
+def test_first_calls_at_once_pass_no_budget(worker: Service, texts: str, endpoint: Simulated) -> None:
+    """Each brings a template of 500 tokens that is longer than its prompt."""
+    endpoint.server.behaviour = Behaviour(latency=0.05, template_tokens=500)
+    worker.sources["small"] |= {"concurrency": 256, "max_concurrency": 256}
+    other = upload(worker.store, DatasetKind.TEXT, [{**row, "text": "Otherwise."} for row in TEXTS])
+    candidates = {"a": texts, "b": other}
+    request = SelfPreferenceRequest(judge=SOURCE, candidates=candidates, budget=Budget(tokens=20_000))
+    artifact = measured(worker, request)
+    counts = endpoint.server.counts
+    assert 18_000 < counts.tokens_in + counts.tokens_out <= 20_000
+    assert "the budget of 20000 tokens" in artifact.summary["stopped_by"]
 
 
 def test_the_budget_holds_while_criteria_are_sought(worker: Service, texts: str) -> None:
