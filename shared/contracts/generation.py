@@ -90,8 +90,9 @@ class LengthRule(Contract):
     unit: LengthUnit = Field(
         default=LengthUnit.AUTO,
         description="`tokenizer`: the first source's own tokens; `reported`: those that the server says it "
-        "wrote, where the answer is the row (not for pairs and passages); `words`; `auto`: `tokenizer` "
-        "where one is registered, else `words`.",
+        "wrote, where the answer is the row (not for pairs and passages); `words` (characters, where the "
+        "examples are of a script that puts no spaces between words); `auto`: `tokenizer` where one is "
+        "registered, else `words`.",
     )
     slack: float = Field(default=0.25, ge=0, le=4)
     bins: int = Field(default=4, ge=1, le=32, description="`distribution`: bins of equal share.")
@@ -112,7 +113,13 @@ class Acceptance(Contract):
     held_out: ArtifactId | None = Field(
         default=None, description="A dataset no row may share a word sequence with, such as the test set."
     )
-    held_out_words: int = Field(default=8, ge=3, le=50, description="Length of that sequence, in words.")
+    held_out_words: int = Field(
+        default=8,
+        ge=3,
+        le=50,
+        description="Length of that sequence, in words. Where no spaces are written, two letters of Chinese "
+        "or Japanese are taken for a word, and four of Thai, Lao, Burmese or Khmer.",
+    )
 
 
 class Templates(Contract):
@@ -159,7 +166,13 @@ class TopicsRequest(JobRequest):
         le=1,
         description="Character-trigram Jaccard similarity of topics that are the same.",
     )
-    max_words: int = Field(default=12, ge=1, le=100)
+    max_words: int = Field(
+        default=12,
+        ge=1,
+        le=100,
+        description="Of a topic. Where no spaces are written, two letters of Chinese or Japanese are taken "
+        "for a word, and four of Thai, Lao, Burmese or Khmer.",
+    )
     format: Format = Format.INSTRUCT
     templates: Templates = Templates()
     temperature: float = Field(default=1.0, ge=0, le=2)
