@@ -22,7 +22,7 @@ from services.generator.sources.errors import Action, NoSource, Refusing, Source
 from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.tokens import counter
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 from shared.contracts.instruments import Budget
 from shared.errors import SourceUnavailable
 from shared.jobs.workspace import Workspace

@@ -11,7 +11,8 @@ from services.generator.chance import Chance
 from services.generator.errors import UncountableLengths
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.tokens import ReportedCounter, TokenCounter, counter, plain_counter
-from shared.contracts.generation import GenerationRequest, LengthUnit
+from shared.contracts.generation.acceptance import LengthUnit
+from shared.contracts.generation.request import GenerationRequest
 from shared.errors import SourceUnavailable
 
 SEEDS_COUNTED = 1_000

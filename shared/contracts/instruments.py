@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.generation import LongText, Name, Seed, SourceRef, adapters_of
+from shared.contracts.generation.fields import LongText, Name, Seed
+from shared.contracts.generation.sources import SourceRef, adapters_of
 
 
 class Budget(Contract):

@@ -16,7 +16,7 @@ from services.generator.simulation.server import MODEL, Behaviour
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 from shared.contracts.instruments import (
     Aspect,
     Budget,
