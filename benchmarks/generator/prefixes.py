@@ -36,14 +36,10 @@ from services.generator.simulation.speaker import invented_word
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Acceptance,
-    GenerationRequest,
-    LengthRule,
-    ParaphraseRule,
-    SourceRef,
-    Strategy,
-)
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import ParaphraseRule, Strategy
 
 CONTEXTS, QUESTIONS, SERVERS, SLOTS = 355, 30, 4, 16
 WORDS = 1900

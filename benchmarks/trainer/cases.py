@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from benchmarks.trainer import corpus
 from services.trainer.examples import Example
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 Kind = Literal["train", "evaluate", "operations"]
 

@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerFast
 
 from services.trainer.examples import Example
 from services.trainer.rendering import render
-from shared.contracts.training import RenderingSettings
+from shared.contracts.training.settings import RenderingSettings
 
 ROOT = Path(__file__).parents[2]
 VOCABULARY = 4096

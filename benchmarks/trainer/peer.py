@@ -13,7 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from services.trainer.arguments import SCHEDULES
 from services.trainer.examples import Example
 from services.trainer.steps import Step
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 
 def padded(rows: Sequence[Example]) -> dict[str, torch.Tensor]:

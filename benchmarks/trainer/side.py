@@ -20,7 +20,7 @@ from services.trainer import models, training
 from services.trainer.evaluation import evaluate
 from services.trainer.examples import Example
 from services.trainer.steps import Step, plan_steps
-from shared.contracts.training import RowLoss
+from shared.contracts.training.results import RowLoss
 
 Result = dict[str, Any]
 

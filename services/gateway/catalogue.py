@@ -15,9 +15,11 @@ from pydantic import BaseModel
 from services.gateway.pointers import Place, pointer
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import GenerationRequest, LengthUnit, SourceRef
+from shared.contracts.generation.acceptance import LengthUnit
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
 from shared.contracts.problems import FieldError
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.errors import UnknownModel
 
 Operations = Mapping[str, type[JobRequest]]

@@ -18,14 +18,17 @@ from services.gateway.experiments.amounts import Amounts
 from services.gateway.measuring_cost import measuring_seconds
 from shared.artifacts import find_manifest
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
-from shared.contracts.generation import GenerationPlan, GenerationRequest, TopicsRequest
+from shared.contracts.generation.previews import GenerationPlan
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import (
     ClusterAgentRequest,
     InstrumentPlan,
     JudgeRequest,
     SelfPreferenceRequest,
 )
-from shared.contracts.training import EvaluationRequest, PlanRequest, TrainingRequest
+from shared.contracts.training.plans import PlanRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.identity import artifact_id, digest
 from shared.store.base import ObjectStore
 

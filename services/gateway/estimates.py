@@ -20,7 +20,7 @@ from services.gateway.measuring_cost import STARTING
 from services.gateway.views import Count, Estimate, MoneyRange
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest, Queue
-from shared.contracts.generation import GenerationRequest
+from shared.contracts.generation.request import GenerationRequest
 from shared.identity import artifact_id
 
 

@@ -24,15 +24,10 @@ from services.generator.sources.registry import Registry, name_of
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.tokens import WordCounter
 from shared.artifacts import Artifact, find_manifest, project_store
-from shared.contracts.generation import (
-    Estimate,
-    GenerationPlan,
-    LengthUnit,
-    Preview,
-    SourceInfo,
-    SourceRef,
-    TopicsRequest,
-)
+from shared.contracts.generation.acceptance import LengthUnit
+from shared.contracts.generation.previews import Estimate, GenerationPlan, Preview
+from shared.contracts.generation.sources import SourceInfo, SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import InstrumentPlan, SelfPreferenceRequest
 from shared.errors import SourceUnavailable
 from shared.http.service import make_api

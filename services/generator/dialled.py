@@ -11,7 +11,7 @@ from services.generator.engine.record import Record
 from services.generator.errors import CandidatesExhausted, TargetUnreachable
 from services.generator.rows import Recipe
 from services.generator.session import Session
-from shared.contracts.generation import DialTarget
+from shared.contracts.generation.dial import DialTarget
 from shared.datasets import row_text
 
 Measure = Callable[[Sequence[str]], Awaitable[Reading]]

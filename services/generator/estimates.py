@@ -11,7 +11,7 @@ from services.generator.calls import Call, Model
 from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.tokens import TokenCounter, counter
-from shared.contracts.generation import Estimate, Range
+from shared.contracts.generation.previews import Estimate, Range
 from shared.contracts.instruments import Budget
 
 TOKENS_A_WORD = 1.35

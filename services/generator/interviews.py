@@ -91,7 +91,14 @@ def ratings_stage(
     request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: Spending
 ) -> Ratings:
     judged = _judged(dataset, request.rows, request.seed)
-    return Ratings(judged, request.aspects, interviewer, tries=request.tries, spending=spending)
+    return Ratings(
+        judged,
+        request.aspects,
+        interviewer,
+        tries=request.tries,
+        max_characters=request.max_characters,
+        spending=spending,
+    )
 
 
 def preference_stage(

@@ -18,11 +18,11 @@ from services.generator.parts import StoreParts
 from services.generator.session import Places, Session, call_scope
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
-from services.generator.sources.errors import NoSource, Refusing
+from services.generator.sources.errors import Action, NoSource, Refusing, SourceError
 from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.tokens import counter
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 from shared.contracts.instruments import Budget
 from shared.errors import SourceUnavailable
 from shared.jobs.workspace import Workspace
@@ -64,8 +64,8 @@ class GenerationJob:
 
     def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
-        back, `SourceRefused` when one refuses every call, `BadPromptTemplate` when a prompt cannot be
-        made."""
+        back, `SourceRefused` when one refuses every call or one that must be answered, `BadPromptTemplate`
+        when a prompt cannot be made."""
         serve_adapters(self._registry, self._sources, self.workspace.input)
         try:
             return run_on_loop(self._run(work))
@@ -73,6 +73,9 @@ class GenerationJob:
             raise SourceRefused(str(error)) from error
         except NoSource as error:
             raise SourceUnavailable(str(error)) from error
+        except SourceError as error:  # of a call that nothing can take the place of
+            failed = SourceRefused if error.action is Action.GIVE_UP else SourceUnavailable
+            raise failed(str(error)) from error
         except BadTemplate as error:
             raise BadPromptTemplate(str(error)) from error
 
@@ -91,7 +94,8 @@ class GenerationJob:
         """The budget of a job with one source."""
         [ref] = self._sources
         spec = self._registry.spec(ref)
-        return Spending(budget, ledger, spec.price, counter(spec.tokenizer) if spec.tokenizer else _bytes)
+        count = counter(spec.tokenizer) if spec.tokenizer else _bytes
+        return Spending(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
 
     def _places(self) -> Places:
         """Calls are kept where other artifacts of the same seed that ask any of these models find them;

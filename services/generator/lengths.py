@@ -10,8 +10,9 @@ import httpx
 from services.generator.chance import Chance
 from services.generator.errors import UncountableLengths
 from services.generator.sources.registry import Registry, SourceSpec
-from services.generator.tokens import ReportedCounter, TokenCounter, WordCounter, counter
-from shared.contracts.generation import GenerationRequest, LengthUnit
+from services.generator.tokens import ReportedCounter, TokenCounter, counter, plain_counter
+from shared.contracts.generation.acceptance import LengthUnit
+from shared.contracts.generation.request import GenerationRequest
 from shared.errors import SourceUnavailable
 
 SEEDS_COUNTED = 1_000
@@ -24,8 +25,8 @@ def length_counter(request: GenerationRequest, registry: Registry, seeds: Sequen
     `SourceUnavailable` when its server is away."""
     unit, specs = request.acceptance.length.unit, [registry.spec(ref) for ref in request.sources]
     first = specs[0]
-    if unit is LengthUnit.WORDS:
-        return WordCounter()
+    if unit is LengthUnit.WORDS or (unit is LengthUnit.AUTO and first.tokenizer is None):
+        return plain_counter(seeds)
     if unit is LengthUnit.AUTO:
         return counter(first.tokenizer)
     if unit is LengthUnit.TOKENIZER:

@@ -14,7 +14,8 @@ from services.generator.strategies.common import Example, Target
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.strategies.topic_identity import TopicSet
 from services.generator.strategies.topic_pool import VARIABLES, PoolSettings, TopicPool
-from shared.contracts.generation import Format, TopicsRequest
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.topics import TopicsRequest
 
 CANDIDATES_FACTOR = 20
 STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT: ()}

@@ -9,7 +9,7 @@ from services.generator.engine.asking import Pay
 from services.generator.engine.stage import Reject, Stage
 from services.generator.session import Session
 from services.generator.sources.errors import SourceError
-from shared.contracts.generation import Preview, PreviewedCandidate
+from shared.contracts.generation.previews import Preview, PreviewedCandidate
 
 
 async def preview(stages: Sequence[Stage], session: Session, samples: int) -> Preview:

@@ -10,7 +10,8 @@ from services.generator.inputs import Inputs, as_examples
 from services.generator.strategies.common import Example
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
-from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.datasets import contexts, dataset_kind, row_text
 from shared.errors import InputMissing
 

@@ -48,7 +48,10 @@ from services.generator.strategies.topic_guided import (
 from services.generator.strategies.topic_turns import TopicTurns, level_topics
 from services.generator.tokens import TokenCounter, WordCounter
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import Format, GenerationRequest, LengthMatch, Level, Strategy, TopicOrder
+from shared.contracts.generation.acceptance import LengthMatch
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.strategies import Level, Strategy, TopicOrder
 from shared.datasets import row_text
 from shared.errors import InvalidRequest
 

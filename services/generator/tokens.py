@@ -1,14 +1,15 @@
-"""Counting tokens: with a model's own tokenizer, as its server reports them, or in words."""
+"""Counting tokens: with a model's own tokenizer, as its server reports them, or in words (or letters)."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from services.generator.engine.filters.words import count_words
 from services.generator.engine.stage import Draft
+from services.generator.unspaced import letters
 
 
 class TokenCounter(ABC):
@@ -35,6 +36,22 @@ class WordCounter(TokenCounter):
 
     def __call__(self, text: str) -> int:
         return count_words(text)
+
+
+class LetterCounter(TokenCounter):
+    """Letters and digits, for scripts that put no spaces between words: there nobody counts words."""
+
+    name = unit = "characters"
+
+    def __call__(self, text: str) -> int:
+        return sum(map(str.isalnum, text))
+
+
+def plain_counter(texts: Iterable[str]) -> TokenCounter:
+    """Of words; of letters where most of these texts' are of a script that puts no spaces between words."""
+    together = "".join(texts)
+    unspaced = 2 * len(letters(together)) > LetterCounter()(together)
+    return LetterCounter() if unspaced else WordCounter()
 
 
 class TokenizerCounter(TokenCounter):

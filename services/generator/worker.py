@@ -12,7 +12,8 @@ from services.generator.operations.topics import make_topics
 from services.generator.settings import GeneratorSettings
 from shared.assembly import make_worker
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
 from shared.jobs.running import Handler
 

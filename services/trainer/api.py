@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
-from shared.contracts.training import Plan, PlanRequest
+from shared.contracts.training.plans import Plan, PlanRequest
 from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."

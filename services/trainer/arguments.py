@@ -9,7 +9,7 @@ from torch import nn
 from transformers import TrainingArguments
 
 from services.trainer import models
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 # Our settings' words for the Trainer's schedules.
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}

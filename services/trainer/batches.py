@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from services.trainer.examples import Example
-from shared.contracts.training import Batching, LossOn
+from shared.contracts.training.fields import Batching, LossOn
 
 FILLING = 32
 """Tokens of a segment that only fills a line up."""

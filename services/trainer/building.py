@@ -16,7 +16,7 @@ from services.trainer import models
 from services.trainer.errors import UnsuitableModel
 from services.trainer.resolving import ModelFiles
 from services.trainer.training import Trained
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 
 
 @dataclass(frozen=True)

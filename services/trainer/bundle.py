@@ -26,7 +26,8 @@ from services.trainer.progress import Progress, Surroundings
 from services.trainer.stacking import Stack
 from services.trainer.steps import Indices, Step
 from services.trainer.training import Trained
-from shared.contracts.training import CurvePoint, TrainingSettings
+from shared.contracts.training.results import CurvePoint
+from shared.contracts.training.settings import TrainingSettings
 
 Keep = Callable[[Member, MemberState], None]
 

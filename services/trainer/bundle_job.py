@@ -31,7 +31,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.training import Trained
 from shared.artifacts import scratch_store
 from shared.contracts.jobs import JobRecord
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 from shared.errors import GamutError
 from shared.identity import artifact_id
 from shared.jobs.workspace import Signals, Workspace

@@ -15,7 +15,8 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from services.trainer.batches import StepBatches
 from services.trainer.progress import Progress, Surroundings, sign
-from shared.contracts.training import CurvePoint, EarlyStopping
+from shared.contracts.training.results import CurvePoint
+from shared.contracts.training.settings import EarlyStopping
 
 CURVE_FILE, STOPPER_FILE, BEST_FILE = "curve.json", "early_stopping.json", "best.safetensors"
 

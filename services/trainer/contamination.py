@@ -14,7 +14,8 @@ from typing import Any
 
 from services.trainer.errors import Contaminated
 from services.trainer.rendering import Row, row_name
-from shared.contracts.training import ContaminationResult, ContaminationSettings
+from shared.contracts.training.results import ContaminationResult
+from shared.contracts.training.settings import ContaminationSettings
 
 _WORD = re.compile(r"\w+")
 REPORTED = 100

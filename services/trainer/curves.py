@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from shared.contracts.training import CurvePoint
+from shared.contracts.training.results import CurvePoint
 
 COLUMNS = tuple(CurvePoint.model_fields)
 

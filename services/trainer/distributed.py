@@ -39,7 +39,7 @@ from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.training import Trained, train
 from shared.artifacts import project_store, scratch_store
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 from shared.errors import GamutError
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store

@@ -24,7 +24,8 @@ from services.trainer.preparing import Scored, prepare_evaluation, require_fit
 from services.trainer.progress import Progress
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import EvaluationRequest, EvaluationResult, RowLoss
+from shared.contracts.training.requests import EvaluationRequest
+from shared.contracts.training.results import EvaluationResult, RowLoss
 from shared.jobs.workspace import Workspace
 
 

@@ -15,7 +15,8 @@ from services.trainer.loss import row_losses
 from services.trainer.perplexity import corpus_loss
 from services.trainer.progress import Progress, go_on, ignore_progress
 from services.trainer.steps import split
-from shared.contracts.training import EvaluationSettings, RowLoss, TrainingSettings
+from shared.contracts.training.results import RowLoss
+from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
 
 def evaluate(

@@ -17,7 +17,7 @@ from torch._dynamo.exc import TorchDynamoException
 from services.trainer import attention, batches, loss
 from services.trainer.errors import NotCompiled, NotPackable
 from services.trainer.examples import Example
-from shared.contracts.training import Batching
+from shared.contracts.training.fields import Batching
 
 PACKED_LAYERS = {"full_attention", "sliding_attention"}
 """Of a config's `layer_types`; recurrences, convolutions and chunks would run on from row to row."""

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from services.trainer import memory, models
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import Precision
+from shared.contracts.training.fields import Precision
 from shared.store.base import ObjectNotFound, ObjectStore
 
 KEY = "trainer/machine.json"

@@ -22,7 +22,8 @@ from services.trainer.arguments import SCHEDULES
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss
 from services.trainer.examples import Example
 from services.trainer.steps import Step, plan_steps
-from shared.contracts.training import CurvePoint, TrainingSettings
+from shared.contracts.training.results import CurvePoint
+from shared.contracts.training.settings import TrainingSettings
 
 AdapterState = Mapping[str, Tensor]
 MOMENTS = ("gamut.exp_avg", "gamut.exp_avg_sq")

@@ -12,7 +12,7 @@ import torch
 from services.trainer.errors import OutOfMemory
 from services.trainer.examples import Example
 from services.trainer.steps import Step, computed_tokens
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 CGROUP = Path("/sys/fs/cgroup")
 ADVICE = "Lower micro_batch_tokens (the numbers stay the same), or take a smaller base."

@@ -23,7 +23,8 @@ from transformers import (
 
 from services.trainer import loss
 from services.trainer.errors import UnsuitableModel
-from shared.contracts.training import LoraSettings, Precision
+from shared.contracts.training.fields import Precision
+from shared.contracts.training.settings import LoraSettings
 
 _DROPOUTS = "gamut_dropouts"
 SAME_LOGITS, SAME_LOGITS_IN_HALF = 1e-5, 0.02

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.contracts.training import RowLoss, TrimmedPerplexity
+from shared.contracts.training.results import RowLoss, TrimmedPerplexity
 
 MAX_EXPONENT = math.log(sys.float_info.max)
 

@@ -25,7 +25,8 @@ from services.trainer.machine import Machine
 from services.trainer.rendering import Rendered
 from services.trainer.steps import computed_tokens, plan_steps
 from services.trainer.tracing import Trace, shape_model, trace_pass
-from shared.contracts.training import EvaluationSettings, Plan, Range, TrainingSettings
+from shared.contracts.training.plans import Plan, Range
+from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
 # Peak memory over what autograd keeps and over the logits (with their softmax and gradient); then low,
 # expected, high over the estimate. From runs of 1.5M to 53M parameters on the CPU: LoRA, full, checkpointed,

@@ -16,15 +16,10 @@ from services.trainer.machine import Machine, this_machine
 from services.trainer.rendering import Rendered, render
 from services.trainer.resolving import ModelFiles, Place, resolve
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import (
-    ContaminationResult,
-    EvaluationRequest,
-    EvaluationSettings,
-    Plan,
-    RenderingSettings,
-    TrainingRequest,
-    TrainingSettings,
-)
+from shared.contracts.training.plans import Plan
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.results import ContaminationResult
+from shared.contracts.training.settings import EvaluationSettings, RenderingSettings, TrainingSettings
 
 log = structlog.get_logger(__name__)
 Asked = TypeVar("Asked", TrainingSettings, EvaluationSettings)

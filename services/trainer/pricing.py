@@ -10,7 +10,8 @@ from services.trainer.machine import Machine
 from services.trainer.preparing import prepare, prepare_evaluation
 from services.trainer.resolving import Place, resolve
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import EvaluationRequest, Plan, TrainingRequest
+from shared.contracts.training.plans import Plan
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.store.base import ObjectStore
 
 

@@ -17,7 +17,8 @@ from jinja2 import TemplateError
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
 from services.trainer.examples import Example, Ids
 from services.trainer.windows import window_all
-from shared.contracts.training import RenderingCounts, RenderingSettings
+from shared.contracts.training.results import RenderingCounts
+from shared.contracts.training.settings import RenderingSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

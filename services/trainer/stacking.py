@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from services.trainer import models
 from services.trainer.errors import UnsuitableModel
 from services.trainer.members import AdapterState
-from shared.contracts.training import LoraSettings
+from shared.contracts.training.settings import LoraSettings
 
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 

@@ -14,7 +14,8 @@ from itertools import pairwise
 import torch
 
 from services.trainer.examples import Example
-from shared.contracts.training import Batching, TrainingSettings
+from shared.contracts.training.fields import Batching
+from shared.contracts.training.settings import TrainingSettings
 
 Indices = tuple[int, ...]
 

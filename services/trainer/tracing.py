@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from services.trainer import attention, batches, layouts, loss, models
 from services.trainer.examples import Example
-from shared.contracts.training import EvaluationSettings, TrainingSettings
+from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
 
 @dataclass(frozen=True)

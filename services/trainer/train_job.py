@@ -26,7 +26,8 @@ from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.train_jobs import TrainJobs
 from services.trainer.training import Trained, train
-from shared.contracts.training import TrainingRequest, TrainingResult
+from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingResult
 from shared.jobs.workspace import Workspace
 
 MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "text/plain"}

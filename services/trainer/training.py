@@ -40,7 +40,8 @@ from services.trainer.steps import (
     split,
     validation_steps,
 )
-from shared.contracts.training import CurvePoint, TrainingSettings
+from shared.contracts.training.results import CurvePoint
+from shared.contracts.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.train_job import make_training
 from shared.assembly import connect, make_worker
 from shared.contracts.base import JobRequest
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.jobs.running import Handler
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")

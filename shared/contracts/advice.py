@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator, model
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
 from shared.contracts.measurement import RunName, Seed
-from shared.contracts.training import ModelName, PresetName
+from shared.contracts.training.fields import ModelName, PresetName
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
 Pools = Annotated[dict[PoolName, ArtifactId], Field(min_length=1, max_length=32)]

@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.generation import LongText, Name, Seed, SourceRef, adapters_of
+from shared.contracts.generation.fields import LongText, Name, Seed
+from shared.contracts.generation.sources import SourceRef, adapters_of
 
 
 class Budget(Contract):
@@ -53,7 +54,13 @@ class ClusterAgentRequest(JobRequest):
     )
     min_runs: int = Field(default=200, ge=2, description="Clusterings before such a stop.")
     budget: Budget = Budget()
-    max_characters: int = Field(default=2_000, ge=100, le=100_000, description="Of each text that is shown.")
+    max_characters: int = Field(
+        default=2_000,
+        ge=100,
+        le=100_000,
+        description="Of each text that is shown: longer ones by their start, with a mark, and counted "
+        "(`texts_clipped`).",
+    )
     structured: bool = Field(default=True, description="Whether the server is held to the JSON schemas.")
     temperature: float = Field(default=1.0, ge=0, le=2)
     max_tokens: int = Field(default=2_048, ge=64, le=131_072)
@@ -86,6 +93,13 @@ class JudgeRequest(JobRequest):
     rows: int | None = Field(default=None, ge=1, description="A seeded sample of so many rows; null: all.")
     danger_from: int = Field(default=4, ge=1, le=5)
     tries: int = Field(default=1, ge=1, le=5, description="Calls for one rating before it counts as failed.")
+    max_characters: int = Field(
+        default=8_000,
+        ge=100,
+        le=1_000_000,
+        description="Of the prompt, and of the answer, that the judge is shown; longer ones are cut in the "
+        "middle, with a mark, and counted (`rows_clipped`).",
+    )
     budget: Budget = Budget()
     structured: bool = True
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -105,7 +119,7 @@ class SelfPreferenceRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "self_preference"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
 
@@ -121,7 +135,13 @@ class SelfPreferenceRequest(JobRequest):
     alternatives: int = Field(
         default=20, ge=2, le=100, description="Log-probabilities asked for at the token."
     )
-    max_characters: int = Field(default=8_000, ge=100, le=1_000_000)
+    max_characters: int = Field(
+        default=8_000,
+        ge=100,
+        le=1_000_000,
+        description="Of the prompt, and of each answer, that the judge is shown; longer ones are cut in the "
+        "middle, with a mark, and counted (`comparisons_clipped`).",
+    )
     budget: Budget = Budget()
     seed: Seed = 0
 

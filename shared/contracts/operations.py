@@ -6,7 +6,8 @@ from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
 from shared.contracts.measurement import (
     AgentScoreRequest,
@@ -23,7 +24,7 @@ from shared.contracts.mixture import (
 )
 from shared.contracts.report import ReportRequest
 from shared.contracts.trace import TraceRequest
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
     IngestRequest,

@@ -27,7 +27,8 @@ from services.trainer.examples import Example
 from services.trainer.machine import this_machine
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import Batching, LoraSettings, TrainingSettings
+from shared.contracts.training.fields import Batching
+from shared.contracts.training.settings import LoraSettings, TrainingSettings
 from tests.unit.services.trainer import tiny
 
 DEVICE = os.environ.get("GAMUT_TEST_DEVICE", "cuda")

@@ -26,7 +26,8 @@ from services.metrics.settings import MetricsSettings
 from services.trainer.resolving import Place, resolve
 from services.trainer.settings import TrainerSettings
 from shared.assembly import connect
-from shared.contracts.generation import SourceRef, TopicsRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from shared.contracts.operations import OPERATIONS
 from shared.errors import UnknownModel

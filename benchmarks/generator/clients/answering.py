@@ -15,15 +15,11 @@ from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Acceptance,
-    Format,
-    GenerationRequest,
-    LengthRule,
-    SourceRef,
-    Strategy,
-    Templates,
-)
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
+from shared.contracts.generation.prompts import Format, Templates
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import Strategy
 from shared.store.local import LocalStore
 
 

@@ -16,7 +16,9 @@ from services.generator.rows import Recipe, levels_of, stage_for
 from services.generator.session import Places, Session
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import Format, GenerationRequest, SourceRef
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore
 
 SOURCES = [SourceRef(name="bench")]

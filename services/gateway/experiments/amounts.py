@@ -8,7 +8,8 @@ from services.gateway.experiments.counting import rows_asked
 from shared.artifacts import find_manifest
 from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import GenerationRequest, Strategy
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.strategies import Strategy
 from shared.contracts.mixture import (
     DeduplicationRequest,
     FilterRequest,

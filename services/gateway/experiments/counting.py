@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 
 from shared.contracts.base import JobRequest
-from shared.contracts.generation import GenerationRequest, Strategy, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.strategies import Strategy
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
 from shared.identity import artifact_id
 

@@ -20,9 +20,9 @@ from pydantic import BaseModel
 from services.gateway.context import InGateway
 from services.gateway.projects import Project, asking, current_project
 from services.gateway.settings import GatewaySettings
-from shared.contracts.generation import GenerationPlan, Preview, PreviewRequest
+from shared.contracts.generation.previews import GenerationPlan, Preview, PreviewRequest
 from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsResponse
-from shared.contracts.training import Plan, PlannedJob, PlanRequest
+from shared.contracts.training.plans import Plan, PlannedJob, PlanRequest
 from shared.errors import ServiceUnavailable
 
 SECONDS = 300.0

@@ -12,6 +12,8 @@ from services.generator.engine.asking import Ask
 from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import Prompts, load_prompts
 
+CLIPPED = "[…]"
+
 
 @dataclass(frozen=True)
 class Interviewer:
@@ -51,4 +53,13 @@ def _prompts(template: str, variables: frozenset[str]) -> Prompts:
 
 def clipped(text: str, characters: int) -> str:
     """The start of a text that is too long to be shown whole, marked as such."""
-    return text if len(text) <= characters else text[:characters].rstrip() + " […]"
+    return text if len(text) <= characters else f"{text[:characters].rstrip()} {CLIPPED}"
+
+
+def clipped_inside(text: str, characters: int) -> str:
+    """The same for texts whose end counts as much as their start: a question follows its context, and a good
+    answer ends well."""
+    if len(text) <= characters:
+        return text
+    half = characters // 2
+    return f"{text[:half].rstrip()} {CLIPPED} {text[-half:].lstrip()}"

@@ -18,7 +18,8 @@ from services.generator.dial.search import Range
 from services.generator.engine.stage import Stage
 from services.generator.rows import Recipe, stage_for
 from services.generator.strategies.common import Target
-from shared.contracts.generation import DialMetric, DialTarget, Level, Strategy
+from shared.contracts.generation.dial import DialMetric, DialTarget
+from shared.contracts.generation.strategies import Level, Strategy
 from shared.errors import InvalidRequest
 
 THOUSAND = 1000

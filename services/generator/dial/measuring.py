@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from services.generator.chance import Chance
 from services.generator.dial.dialling import Reading
-from shared.contracts.generation import DialMetric, DialTarget
+from shared.contracts.generation.dial import DialMetric, DialTarget
 from shared.errors import InvalidRequest, ServiceUnavailable
 
 MOST_TEXTS = 20_000

@@ -16,7 +16,7 @@ from itertools import permutations
 from math import exp, log
 from typing import Any
 
-from services.generator.agent.asking import Interviewer, clipped
+from services.generator.agent.asking import Interviewer, clipped_inside
 from services.generator.agent.score import RunningMean
 from services.generator.budget import Spending
 from services.generator.calls import Call
@@ -94,7 +94,12 @@ class Preferences(PaidStage):
         answer = await ask(call)
         where = origin(call, answer)
         share = preference(answer.top_logprobs)
-        row: Row = {"key": compared.key, "first": compared.first, "second": compared.second}
+        row: Row = {
+            "key": compared.key,
+            "first": compared.first,
+            "second": compared.second,
+            "clipped": any(len(text) > self._max_characters for text in self._shown(compared).values()),
+        }
         if share is None:
             seen = sorted((answer.top_logprobs or {}).items(), key=lambda item: -item[1])[:5]
             detail = f"no A and B among the alternatives; the likeliest: {[token for token, _ in seen]}"
@@ -102,12 +107,16 @@ class Preferences(PaidStage):
         return [Draft({**row, "first_share": share}, "", where)]
 
     def _call(self, compared: Comparison) -> Call:
-        variables = {
-            "prompt": clipped(compared.prompt, self._max_characters),
-            "first": clipped(self._texts[compared.first, compared.key], self._max_characters),
-            "second": clipped(self._texts[compared.second, compared.key], self._max_characters),
-        }
+        shown = self._shown(compared).items()
+        variables = {name: clipped_inside(text, self._max_characters) for name, text in shown}
         return self._interviewer.call("preference", variables, None, "comparison")
+
+    def _shown(self, compared: Comparison) -> dict[str, str]:
+        return {
+            "prompt": compared.prompt,
+            "first": self._texts[compared.first, compared.key],
+            "second": self._texts[compared.second, compared.key],
+        }
 
     def accepted(self, draft: Draft) -> None:
         self.scores.add(draft.row)
@@ -128,12 +137,15 @@ class Scores:
 
     of: dict[str, RunningMean] = field(default_factory=dict)
     first_place: RunningMean = field(default_factory=RunningMean)
+    clipped: int = 0
+    """Comparisons in which a text was not shown whole."""
 
     def add(self, row: Mapping[str, Any]) -> None:
         share = row["first_share"]
         for name, value in ((row["first"], share), (row["second"], 1 - share)):
             self.of.setdefault(name, RunningMean()).add(value)
         self.first_place.add(share)
+        self.clipped += row.get("clipped", False)
 
     def summary(self, target: str | None, human: str | None) -> dict[str, Any]:
         """S of each candidate with its interval, SPB and PSB; null where a candidate for them is missing."""
@@ -149,6 +161,7 @@ class Scores:
         return {
             "self_preference_bias": spb,
             "pro_synthetic_bias": psb,
+            "comparisons_clipped": self.clipped,
             "first_place_share": self.first_place.mean if self.first_place.count else None,
             **{f"s_{name}": value for name, value in sorted(means.items())},
             **{f"s_{name}_low": low for name, (low, _) in sorted(intervals.items())},

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.generator.agent.asking import Interviewer
+from services.generator.agent.asking import Interviewer, clipped_inside
 from services.generator.agent.score import RunningMean
 from services.generator.budget import Spending
 from services.generator.engine.asking import Ask
@@ -57,6 +57,7 @@ class Ratings(PaidStage):
         interviewer: Interviewer,
         *,
         tries: int,
+        max_characters: int,
         spending: Spending,
     ) -> None:
         super().__init__(spending)
@@ -66,11 +67,12 @@ class Ratings(PaidStage):
         self._aspects = aspects
         self._interviewer = interviewer
         self._tries = tries
+        self._max_characters = max_characters
         self.tally = Tally()
 
     async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
         judged = self._judged[number]
-        row: Row = {"row": judged.id}
+        row: Row = {"row": judged.id, "clipped": self._is_clipped(judged)}
         rejects: list[Draft | Reject] = []
         for aspect in self._aspects:
             rating, failures = await self._rate(number, ask, aspect)
@@ -95,8 +97,15 @@ class Ratings(PaidStage):
 
     def _call(self, number: int, aspect: Aspect, attempt: int) -> Any:
         judged = self._judged[number]
-        variables = {"prompt": judged.prompt, "text": judged.text}
+        variables = {
+            "prompt": clipped_inside(judged.prompt, self._max_characters),
+            "text": clipped_inside(judged.text, self._max_characters),
+            "clipped": self._is_clipped(judged),
+        }
         return self._interviewer.call(f"judge_{aspect}", variables, schema_of(Rating), judged.id, attempt)
+
+    def _is_clipped(self, judged: Judged) -> bool:
+        return max(len(judged.prompt), len(judged.text)) > self._max_characters
 
     def accepted(self, draft: Draft) -> None:
         self.tally.add(draft.row)
@@ -122,8 +131,11 @@ class Tally:
     failed: dict[str, int] = field(default_factory=lambda: {str(a): 0 for a in Aspect})
     both: list[list[int]] = field(default_factory=lambda: [[0] * 6 for _ in range(6)])
     """Rows by (quality, harmfulness)."""
+    clipped: int = 0
+    """Rows that were not shown whole."""
 
     def add(self, row: Mapping[str, Any]) -> None:
+        self.clipped += row.get("clipped", False)
         for aspect in Aspect:
             if aspect.value in row:
                 score = row[aspect.value]
@@ -137,7 +149,7 @@ class Tally:
 
     def summary(self, aspects: Sequence[Aspect], danger_from: int) -> dict[str, Any]:
         """Flat headline values: means with their intervals, failures, the danger zone's share."""
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {"rows_clipped": self.clipped}
         for aspect in aspects:
             counts = self.scores[aspect]
             mean = RunningMean()

@@ -16,7 +16,7 @@ from services.generator.reading import read_inputs
 from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
 from services.generator.session import Session
 from services.generator.settings import GeneratorSettings
-from shared.contracts.generation import GenerationRequest
+from shared.contracts.generation.request import GenerationRequest
 from shared.datasets import CONTEXTS, REJECTS, ROWS
 from shared.jobs.workspace import Workspace
 

@@ -65,6 +65,7 @@ def measure_clusters(
             "runs": stage.mean.count,
             "deviation": stage.mean.deviation,
             "samples": min(request.samples, len(texts)),
+            "texts_clipped": sum(len(text) > request.max_characters for text in texts),
             "parse_failures": refused(made).get(Refusal.PARSE, 0),
             "stopped_by": stage.enough(runs.progress.decided) or result.short or "all runs made",
         }
@@ -127,7 +128,8 @@ def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorS
             "rows": record.progress.accepted,
             "stopped_by": spending.spent or "all rows rated",
         }
-        return _written(workspace, session, values, {"danger_from": request.danger_from})
+        details = {"danger_from": request.danger_from, "refused": refused([record])}
+        return _written(workspace, session, values, details)
 
     return dict(job.run(work))
 

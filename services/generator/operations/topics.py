@@ -9,7 +9,7 @@ from services.generator.pools import PoolPlan, make_pool
 from services.generator.reading import pool_examples
 from services.generator.session import Session
 from services.generator.settings import GeneratorSettings
-from shared.contracts.generation import TopicsRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.datasets import REJECTS
 from shared.jobs.workspace import Workspace
 

@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m services.generator.simulation", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
-    whole = ("slots", "cache_blocks", "context", "max_waiting", "vocabulary", "seed")
+    whole = ("slots", "cache_blocks", "context", "template_tokens", "max_waiting", "vocabulary", "seed")
     numeric = {field.name: field for field in fields(Behaviour) if field.name not in ("models", "key")}
     for name in numeric:
         kind = int if name in whole else float

@@ -43,6 +43,8 @@ class Behaviour:
     cut: float = 0.0
     context: int = 0
     """Prompt and answer together may have so many tokens; more are refused with 400 (0: any number)."""
+    template_tokens: int = 0
+    """What the chat template adds to a prompt's tokens."""
     max_waiting: int | None = None
     """More waiting requests than this are refused with 429 (vLLM waits; other servers refuse)."""
     dead_from: float = float("inf")
@@ -171,13 +173,14 @@ class SimulatedServer:
         try:
             asked = orjson.loads(body)
             prompt = _prompt(asked)
+            tokens_in = _tokens(prompt) + behaviour.template_tokens * ("messages" in asked)
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return self._refuse(400, "not a completion request")
         if asked["model"] not in behaviour.models:
             return self._refuse(404, f"The model `{asked['model']}` does not exist.")
         if asked.get("max_tokens", 1) < 1:
             return self._refuse(400, "max_tokens must be at least 1")
-        if behaviour.context and _tokens(prompt) + asked.get("max_tokens", 1) > behaviour.context:
+        if behaviour.context and tokens_in + asked.get("max_tokens", 1) > behaviour.context:
             return self._refuse(400, f"This model's maximum context length is {behaviour.context} tokens.")
         full = behaviour.max_waiting is not None and self.waiting > behaviour.max_waiting
         if full or fault < behaviour.refuse:
@@ -185,7 +188,7 @@ class SimulatedServer:
         if fault < behaviour.refuse + behaviour.fail:
             return self._refuse(500, "internal error")
         cut = fault < behaviour.refuse + behaviour.fail + behaviour.cut
-        return await self._answer(request, asked, prompt, cut=cut)
+        return await self._answer(request, asked, prompt, tokens_in, cut=cut)
 
     def _refuse(self, status: int, message: str) -> web.Response:
         self.counts.answered[str(status)] += 1
@@ -195,11 +198,10 @@ class SimulatedServer:
         return _json({"error": {"message": message, "code": status}}, status, headers)
 
     async def _answer(
-        self, request: web.Request, asked: dict[str, Any], prompt: str, *, cut: bool
+        self, request: web.Request, asked: dict[str, Any], prompt: str, tokens_in: int, *, cut: bool
     ) -> web.StreamResponse:
         text, finish, tokens_out, logprobs = _said(asked, prompt, self.behaviour.vocabulary)
         await self._work(prompt, tokens_out)
-        tokens_in = _tokens(prompt)
         usage = {
             "prompt_tokens": tokens_in,
             "completion_tokens": tokens_out,

@@ -16,7 +16,7 @@ import httpx
 from services.generator.errors import AdapterRefused
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.artifacts import Artifact
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 from shared.errors import SourceUnavailable
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")

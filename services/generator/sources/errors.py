@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 
@@ -88,6 +89,24 @@ class Refusing(Exception):
             f"{last.detail.rstrip('. ')}. Correct the request (or the server) and submit it again."
         )
         self.last = last
+
+
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|size|window)|maximum (?:model length|number of tokens)|max_new_tokens"
+    r"|prompt is too long",
+    re.IGNORECASE,
+)
+"""As vLLM, SGLang, TGI, llama.cpp, OpenAI, Google, Mistral and Anthropic put it."""
+FIT_THE_CONTEXT = (
+    "The prompt and max_tokens do not fit into the model's context: lower max_tokens or what a prompt shows "
+    "(max_characters and samples of a measurement, examples_per_prompt, the contexts themselves), or take a "
+    "source with a larger context."
+)
+
+
+def with_advice(said: str, code: str) -> str:
+    """A server's refusal of a call, and what to do where it says that the call is too long."""
+    return f"{said.rstrip('. ')}. {FIT_THE_CONTEXT}" if _TOO_LONG.search(f"{said} {code}") else said
 
 
 def reason_of_status(status: int, *, retry_after: bool) -> Reason:

@@ -18,7 +18,7 @@ import orjson
 from opentelemetry.trace import SpanKind
 
 from services.generator.calls import Answer, Call, Params
-from services.generator.sources.errors import Reason, SourceError, reason_of_status
+from services.generator.sources.errors import Reason, SourceError, reason_of_status, with_advice
 from services.generator.sources.gauges import Queue, read_queue
 from services.generator.sources.transport import Reply, Transport
 from shared import tracing
@@ -223,6 +223,8 @@ def _refused(reply: Reply, source: str) -> SourceError:
     reason = reason_of_status(reply.status, retry_after=wish is not None)
     if reason is Reason.RATE_LIMITED and code in NO_MONEY:
         reason, wish = Reason.DENIED, None
+    if reason is Reason.BAD_REQUEST:
+        message = with_advice(message, code)
     return SourceError(reason, f"HTTP {reply.status}: {message}", source=source, retry_after=wish)
 
 

@@ -20,7 +20,7 @@ from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client
 from services.generator.strategies.common import Target
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 
 
 class SourceSpec(BaseModel):

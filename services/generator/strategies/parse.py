@@ -5,18 +5,29 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
-_OPENING = r"[\"'“‘«(\[]*[A-Z0-9]"
+from services.generator.unspaced import RANGES
+
+_OPENING = rf"[\"'“‘«(\[]*[A-Z0-9{RANGES}]"
 _CLOSING = r"[\"'”’»)\]]"
-_END = re.compile(rf"(?:(?<=[.!?…])|(?<=[.!?…]{_CLOSING}))\s+(?={_OPENING})")
+_STOPS = "。！？｡។៕။"
+"""Ends of Chinese, Japanese, Khmer and Burmese sentences, with no space behind. Thai and Lao mark none."""
+_QUOTED_ENDS = "」』”’）》\"'"
+_END = re.compile(
+    rf"""(?:(?<=[.!?…])|(?<=[.!?…]{_CLOSING}))\s+(?={_OPENING})
+    |(?<=[!?])(?=[{RANGES}])
+    |(?:(?<=[{_STOPS}])|(?<=[{_STOPS}][{_QUOTED_ENDS}])(?!と))\s*+(?![\s{_STOPS}{_QUOTED_ENDS}，、；：,]|\Z)""",
+    re.VERBOSE,
+)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
 )
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
-_BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+[.)]\s+)")
+_BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+(?:[.)]\s+|[、．]\s*))")
 _QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
-_TERMINAL = ".!?…\"'”’»)"
+_TERMINAL = f".!?…\"'”’»){_STOPS}{_QUOTED_ENDS}"
 
 
 class Unparsable(ValueError):
@@ -26,19 +37,25 @@ class Unparsable(ValueError):
 def sentences(text: str) -> list[str]:
     """The sentences of a text, by punctuation. Titles and initials ("Mr.", "J.") do not end one, and what
     somebody says is part of the sentence that says so, however many sentences it has."""
-    found: list[str] = []
-    start = 0
+    starts = _starts(text)
+    pieces = (text[start:end].strip() for start, end in pairwise([*starts, len(text)]))
+    return [piece for piece in pieces if piece]
+
+
+def _starts(text: str) -> list[int]:
+    """Where the sentences begin."""
+    starts = [0]
     for end in _END.finditer(text):
-        piece = text[start : end.start()].strip()
+        piece = text[starts[-1] : end.start()].strip()
         if not _ABBREVIATION.search(piece) and not _in_quotation(piece):
-            found.append(piece)
-            start = end.end()
-    rest = text[start:].strip()
-    return [*found, rest] if rest else found
+            starts.append(end.end())
+    return starts
 
 
 def _in_quotation(piece: str) -> bool:
-    return piece.count('"') % 2 == 1 or piece.count("“") > piece.count("”")
+    return piece.count('"') % 2 == 1 or any(
+        piece.count(a) > piece.count(b) for a, b in ("“”", "「」", "『』")
+    )
 
 
 def text_row(text: str) -> dict[str, str]:
@@ -51,12 +68,13 @@ def text_row(text: str) -> dict[str, str]:
 
 def completion_row(text: str, count: int, last: int = 1) -> dict[str, str]:
     """Kind `completion`: a text of exactly `count` sentences, of which the `last` are the completion."""
-    pieces = sentences(" ".join(_LABEL.sub("", text.strip()).split()))
-    if len(pieces) != count:
-        raise Unparsable(f"{len(pieces)} sentences where {count} were asked for")
-    if pieces[-1][-1] not in _TERMINAL:
+    whole = " ".join(_LABEL.sub("", text.strip()).split())
+    starts = _starts(whole) if whole else []
+    if len(starts) != count:
+        raise Unparsable(f"{len(starts)} sentences where {count} were asked for")
+    if whole[-1] not in _TERMINAL:
         raise Unparsable("the last sentence does not end")
-    return {"context": " ".join(pieces[:-last]), "completion": " ".join(pieces[-last:])}
+    return {"context": whole[: starts[-last]].rstrip(), "completion": whole[starts[-last] :]}
 
 
 def usual_shape(rows: Iterable[Mapping[str, str]]) -> tuple[int, int]:
@@ -101,7 +119,7 @@ def list_items(text: str, *, continued: bool = False) -> list[str]:
     """The lines of a list, without bullets, numbers and quotation marks around the whole; blank ones are
     dropped, and what is said around the list ("Here are 20 topics:"): lines that end with a colon, and in a
     list with bullets those without. `continued`: the first line's bullet is in the prompt."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.rstrip().endswith(":")]
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.endswith((":", "："))]
     listed = [line for place, line in enumerate(lines) if _BULLET.match(line) or (continued and place == 0)]
     if any(map(_BULLET.match, lines)):
         lines = listed

@@ -24,7 +24,7 @@ from services.generator.strategies.json_answers import json_in
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.strategies.topic_turns import TopicTurns
-from shared.contracts.generation import StyleTemplate
+from shared.contracts.generation.strategies import StyleTemplate
 
 VARIABLES = frozenset({"task", "topics", "style", "persona", "fewest", "most", "schema"})
 

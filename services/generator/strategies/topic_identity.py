@@ -11,9 +11,11 @@ import math
 import re
 import unicodedata
 
+from services.generator.unspaced import MARKS
+
 _ARTICLE = re.compile(r"^(?:a|an|the)\s+")
 _PLURAL = re.compile(r"(?<=\w{3})(?<!s)s\b")
-_NOT_WORD = re.compile(r"[\W_]+")
+_NOT_WORD = re.compile(rf"(?:[^\w{MARKS}]|_)+")
 
 
 def normalised(topic: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from services.generator.calls import Call, Params
 from services.generator.chance import Chance
 from services.generator.engine.asking import Ask
+from services.generator.engine.filters.words import count_between_blanks
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
 from services.generator.strategies.common import Example, Target
 from services.generator.strategies.parse import list_items
@@ -111,7 +112,7 @@ class TopicPool(Stage):
         return [Sample(self._call(number, 0)[0], calls / count) for number in range(count)]
 
     def judge(self, draft: Draft) -> Reject | None:
-        words = len(draft.text.split())
+        words = count_between_blanks(draft.text)
         if words > self._settings.max_words:
             detail = f"{words} words; at most {self._settings.max_words} are a topic"
             return Reject(Refusal.LENGTH, detail, draft.text, draft.origin)

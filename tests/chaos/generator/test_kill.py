@@ -22,7 +22,9 @@ from shared.artifacts import Artifact, project_store
 from shared.assembly import Platform, connect
 from shared.contracts.base import Queue
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.queue import make_queue, send
 from tests.integration.generator.conftest import Simulated

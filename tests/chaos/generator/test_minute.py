@@ -20,7 +20,8 @@ from services.generator.simulation.clock import run_simulated
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore
 
 ROWS = 1500

@@ -9,7 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import Format, GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobRecord, JobState
 from tests.integration.generator.conftest import Service
 from tests.real_vllm import NAME, RealVllm

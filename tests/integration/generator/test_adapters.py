@@ -13,7 +13,10 @@ from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
 from shared.artifacts import project_store
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import AnswerRule, Format, GenerationRequest, SourceRef, Strategy
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import AnswerRule, Strategy
 from shared.contracts.jobs import JobState
 from tests.contract.sources.servers import Source, running_standin
 from tests.integration.generator.adapters import trained

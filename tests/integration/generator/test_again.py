@@ -9,7 +9,10 @@ import pytest
 
 from services.generator.simulation.server import MODEL, SimulatedServer
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, Level, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import Level
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, simulated_server
 

@@ -17,15 +17,11 @@ from services.generator.rows import Recipe
 from services.generator.session import Places, Session
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Acceptance,
-    DialTarget,
-    GenerationRequest,
-    LengthRule,
-    ParaphraseRule,
-    SourceRef,
-    Strategy,
-)
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
+from shared.contracts.generation.dial import DialTarget
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import ParaphraseRule, Strategy
 from tests.integration.generator.conftest import Simulated
 
 TOPICS = [

@@ -15,7 +15,9 @@ from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
 from shared.artifacts import Artifact, project_store
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
 

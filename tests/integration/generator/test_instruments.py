@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
+from services.generator.simulation.server import MODEL, Behaviour
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import SourceRef
+from shared.contracts.generation.sources import SourceRef
 from shared.contracts.instruments import (
     Aspect,
     Budget,
@@ -129,12 +129,14 @@ def test_a_budget_ends_it_with_what_there_is(worker: Service, texts: str) -> Non
     assert kept["surplus"] == 0, "every run that was paid for counts"
 
 
+@pytest.mark.parametrize("template_tokens", [0, 500])
 @pytest.mark.parametrize("budget", [{"calls": 301}, {"tokens": 150_000}, {"money": 0.15}])
 def test_no_budget_is_passed_by_the_calls_under_way(
-    worker: Service, texts: str, endpoint: Simulated, budget: dict[str, Any]
+    worker: Service, texts: str, endpoint: Simulated, budget: dict[str, Any], template_tokens: int
 ) -> None:
-    """256 at a time, of a source that counts for itself."""
+    """256 at a time, of a source that counts for itself, by a template that nobody has seen before."""
     endpoint.server.behaviour.latency = 0.02
+    endpoint.server.behaviour.template_tokens = template_tokens
     worker.sources["small"] |= {"concurrency": 256, "max_concurrency": 256}
     request = agent(texts, runs=5_000, max_tokens=400, budget=Budget(**budget))
     artifact = measured(worker, request)
@@ -147,6 +149,19 @@ def test_no_budget_is_passed_by_the_calls_under_way(
     for name, limit in budget.items():
         assert 0.9 * limit < used[name] <= limit
         assert f"the budget of {limit:g} {name}" in artifact.summary["stopped_by"]
+
+
+def test_first_calls_at_once_pass_no_budget(worker: Service, texts: str, endpoint: Simulated) -> None:
+    """Each brings a template of 500 tokens that is longer than its prompt."""
+    endpoint.server.behaviour = Behaviour(latency=0.05, template_tokens=500)
+    worker.sources["small"] |= {"concurrency": 256, "max_concurrency": 256}
+    other = upload(worker.store, DatasetKind.TEXT, [{**row, "text": "Otherwise."} for row in TEXTS])
+    candidates = {"a": texts, "b": other}
+    request = SelfPreferenceRequest(judge=SOURCE, candidates=candidates, budget=Budget(tokens=20_000))
+    artifact = measured(worker, request)
+    counts = endpoint.server.counts
+    assert 18_000 < counts.tokens_in + counts.tokens_out <= 20_000
+    assert "the budget of 20000 tokens" in artifact.summary["stopped_by"]
 
 
 def test_the_budget_holds_while_criteria_are_sought(worker: Service, texts: str) -> None:
@@ -163,6 +178,75 @@ def test_what_was_under_way_at_an_early_stop_is_no_parse_failure(worker: Service
     assert kept["surplus"] > 0
     assert artifact.summary["parse_failures"] == kept["parse"] == 0
     assert artifact.json("measurement.json")["refused"] == kept
+
+
+LONG = {"id": "long", "text": "A very long story. " * 2_000}
+
+
+def test_a_row_longer_than_the_judges_window_is_rated_by_its_ends(
+    worker: Service, endpoint: Simulated
+) -> None:
+    """Rows were sent whole, and a source with a small window refused each of the long ones."""
+    endpoint.server.behaviour.context = 4_096
+    rows = upload(worker.store, DatasetKind.TEXT, [*TEXTS, LONG])
+    artifact = measured(worker, JudgeRequest(dataset=rows, source=SOURCE))
+    assert endpoint.server.counts.answered == {"200": 2 * 41}
+    rated = list(artifact.rows("ratings.jsonl"))
+    assert [row["row"] for row in rated if row["clipped"]] == ["long"]
+    assert artifact.summary["rows_clipped"] == 1
+    assert artifact.summary["quality_parse_failures"] == 0
+
+
+def test_what_is_shown_of_a_row_can_be_set(worker: Service, texts: str, endpoint: Simulated) -> None:
+    short = upload(worker.store, DatasetKind.TEXT, [{**LONG, "text": "x" * 100}, {**LONG, "text": "x" * 101}])
+    artifact = measured(worker, JudgeRequest(dataset=short, source=SOURCE, max_characters=100))
+    assert artifact.summary["rows_clipped"] == 1
+    assert measured(worker, JudgeRequest(dataset=texts, source=SOURCE)).summary["rows_clipped"] == 0
+
+
+def test_a_question_about_a_long_context_reaches_the_judge(worker: Service, endpoint: Simulated) -> None:
+    endpoint.server.behaviour.context = 4_096
+    pair = {"id": "q", "context_id": "c", "question": "Did it rain?", "answer": "Yes."}
+    rows = upload(worker.store, DatasetKind.QA, [pair], {"c": LONG["text"]})
+    artifact = measured(worker, JudgeRequest(dataset=rows, source=SOURCE))
+    assert artifact.summary["rows_clipped"] == 1
+    assert artifact.summary["quality_parse_failures"] == 0
+
+
+def test_cluster_agents_and_comparisons_tell_what_was_not_shown_whole(
+    worker: Service, endpoint: Simulated
+) -> None:
+    rows = upload(worker.store, DatasetKind.TEXT, [*TEXTS, LONG])
+    assert measured(worker, agent(rows, criteria=["Their subject."])).summary["texts_clipped"] == 1
+    short = upload(worker.store, DatasetKind.TEXT, [*TEXTS, {**LONG, "text": "Short."}])
+    request = SelfPreferenceRequest(judge=SOURCE, candidates={"a": rows, "b": short}, prompts=None)
+    artifact = measured(worker, request)
+    assert artifact.summary["comparisons_clipped"] == 2
+    assert {row["key"] for row in artifact.rows("comparisons.jsonl") if row["clipped"]} == {"long"}
+
+
+def test_a_window_too_small_for_the_measurement_ends_it_with_what_to_do(
+    worker: Service, texts: str, endpoint: Simulated
+) -> None:
+    endpoint.server.behaviour.context = 500
+    ended = worker.run(JudgeRequest(dataset=texts, source=SOURCE))
+    assert (ended.state, ended.reason) == (JobState.FAILED, "source_refused")
+    assert ended.error is not None
+    assert "maximum context length is 500 tokens" in ended.error.detail
+    assert "lower max_tokens or what a prompt shows (max_characters" in ended.error.detail
+
+
+def test_criteria_that_do_not_fit_the_window_when_gathered_are_no_internal_error(
+    worker: Service, texts: str, endpoint: Simulated
+) -> None:
+    """Forty entries make a longer prompt than five texts do: no call could take its place."""
+    request = agent(texts, criteria_runs=15, max_tokens=400)
+    endpoint.server.behaviour.context = 1_000
+    ended = worker.run(request)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "source_refused")
+    assert ended.error is not None
+    assert "maximum context length is 1000 tokens" in ended.error.detail
+    assert endpoint.server.counts.answered["200"] >= 15, "all were asked for their criteria"
 
 
 def test_criteria_may_be_given(worker: Service, texts: str) -> None:

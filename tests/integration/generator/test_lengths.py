@@ -14,7 +14,9 @@ from aiohttp import web
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.tokens import counter
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, simulated_server, upload
 

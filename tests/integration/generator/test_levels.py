@@ -12,17 +12,11 @@ import pytest
 
 from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Acceptance,
-    GenerationRequest,
-    LengthRule,
-    Level,
-    ParaphraseRule,
-    SourceRef,
-    Strategy,
-    TopicsRequest,
-    w_levels,
-)
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import Level, ParaphraseRule, Strategy, w_levels
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
 

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import Acceptance, GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.acceptance import Acceptance
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated
 

@@ -27,7 +27,9 @@ from services.gateway.settings import GatewaySettings
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from shared.assembly import connect
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from shared.store.local import LocalStore
 from shared.telemetry import configure_logging

@@ -10,21 +10,19 @@ import pytest
 
 from services.generator.strategies.styles import bundled_personas
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Acceptance,
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
+from shared.contracts.generation.prompts import Format, Templates
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import (
     AnswerRule,
-    Format,
-    GenerationRequest,
-    LengthRule,
     ParaphraseRule,
-    SourceRef,
     Strategy,
     StyleRule,
     StyleTemplate,
-    Templates,
     TopicOrder,
-    TopicsRequest,
 )
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
 

@@ -23,7 +23,8 @@ from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
 from services.generator.tokens import counter
-from shared.contracts.generation import GenerationRequest, SourceRef
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore
 from tests.integration.generator.adapters import trained
 from tests.real_vllm import CONTEXT, MODEL, NAME, RealVllm

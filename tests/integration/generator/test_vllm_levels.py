@@ -18,15 +18,11 @@ import pytest
 
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import (
-    Format,
-    GenerationRequest,
-    Level,
-    SourceRef,
-    Strategy,
-    TopicsRequest,
-    w_levels,
-)
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import Level, Strategy, w_levels
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, upload
 from tests.integration.generator.test_levels import distinct

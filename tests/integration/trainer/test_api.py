@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from services.trainer.api import create_api
 from services.trainer.machine import Machine, announce
 from shared.assembly import Platform
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from shared.contracts.training import EvaluationRequest
+from shared.contracts.training.requests import EvaluationRequest
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
 

@@ -26,7 +26,7 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.train_jobs import TrainJobs, environment, manifest
 from shared.artifacts import Artifact, project_store, scratch_store
 from shared.contracts.jobs import JobState
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 from shared.errors import Reason
 from shared.identity import artifact_id
 from tests.integration.trainer.conftest import Trainer

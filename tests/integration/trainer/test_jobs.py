@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from services.trainer.train_job import make_training
 from shared.artifacts import Artifact
 from shared.contracts.jobs import JobState
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny

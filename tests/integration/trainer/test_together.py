@@ -13,7 +13,7 @@ from services.trainer.checkpoints import StoredStates
 from services.trainer.train_job import make_training
 from shared.artifacts import Artifact, project_store
 from shared.contracts.jobs import JobRecord, JobState
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer

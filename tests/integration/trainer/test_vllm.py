@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from services.trainer.settings import TrainerSettings
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 from shared.store.local import LocalStore
 from tests.integration.trainer.conftest import Trainer
 from tests.real_vllm import MODEL, NAME, RealVllm

@@ -13,7 +13,7 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.expansion import expand
 from shared.contracts.advice import AdviceRequest, ProposalRequest
 from shared.contracts.operations import OPERATIONS
-from shared.contracts.training import TrainingRequest
+from shared.contracts.training.requests import TrainingRequest
 
 
 def dataset(number: int) -> str:

@@ -18,7 +18,7 @@ from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.mixture import SampleRequest, SplitRequest
 from shared.contracts.operations import OPERATIONS
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
 from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite

@@ -13,7 +13,8 @@ from services.gateway.experiments.errors import InvalidRecipe
 from services.gateway.experiments.expansion import expand
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.generation import GenerationRequest, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.operations import OPERATIONS
 from tests.unit.services.gateway.conftest import URL
 from tests.unit.services.gateway.small_operations import REAL

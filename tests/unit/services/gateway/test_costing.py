@@ -15,9 +15,11 @@ from services.gateway.experiments.amounts import Amounts
 from shared.artifacts import find_manifest, project_store
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation import GenerationRequest, SourceRef, TopicsRequest
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.mixture import MixtureRequest, SampleRequest
-from shared.contracts.training import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.identity import artifact_id
 from shared.store.local import LocalStore
 from tests.unit.services.gateway.small_operations import REAL, TEST

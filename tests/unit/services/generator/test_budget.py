@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.generator.budget import Overspent, Spending
+from services.generator.budget import TEMPLATE_SLACK, UNSEEN_TEMPLATE_TOKENS, Overspent, Spending
 from services.generator.calls import Answer, Call, Model, Params
 from services.generator.engine.asking import Ask, Pay
 from services.generator.engine.stage import Draft, Reject, Sample
@@ -20,6 +20,7 @@ from services.generator.engine.stream import Stream
 from services.generator.ledger import Ledger, Price
 from services.generator.paid import PaidStage
 from services.generator.parts import MemoryParts
+from services.generator.sources.errors import Reason, SourceError
 from shared.contracts.instruments import Budget
 from tests.unit.services.generator.engine.test_stream import opening
 
@@ -30,18 +31,26 @@ MOST_OUT = 50
 class Source:
     """Answers when it likes, as long as it likes, and writes down what it is owed."""
 
-    def __init__(self, seed: int, template_tokens: int = 10) -> None:
+    def __init__(self, seed: int, template_tokens: int = 10, *, counts: bool = True) -> None:
         self.ledger = Ledger({"s": PRICE})
         self.rng = random.Random(seed)
         self.template_tokens = template_tokens
-        self.worst = Decimal(0)
+        self.counts = counts
+        self.owed = 0
+        self.under_way = self.most_under_way = 0
 
     async def issue(self, call: Call) -> Answer:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         for _ in range(self.rng.randrange(8)):
             await asyncio.sleep(0)
+        self.under_way -= 1
         assert isinstance(call.prompt, str)
         tokens_in = self.rng.randint(1, len(call.prompt)) + self.template_tokens
-        answer = Answer("x", "stop", tokens_in, self.rng.randint(1, MOST_OUT), "s")
+        tokens_out = self.rng.randint(1, MOST_OUT)
+        self.owed += tokens_in + tokens_out
+        usage = (tokens_in, tokens_out) if self.counts else (0, 0)
+        answer = Answer("x", "stop", *usage, "s")
         self.ledger.answered(answer)
         return answer
 
@@ -98,16 +107,30 @@ async def test_no_more_calls_than_allowed_and_none_in_vain(calls: int, concurren
     assert f"the budget of {calls:g} calls" in spent
 
 
-@settings(max_examples=50)
-@given(st.integers(1, 20_000), st.integers(1, 256), st.integers())
-async def test_no_more_tokens_than_allowed(tokens: int, concurrency: int, seed: int) -> None:
-    source = Source(seed)
+@settings(max_examples=100)
+@given(st.integers(1, 60_000), st.integers(1, 256), st.integers(0, 4_000), st.integers())
+async def test_no_more_tokens_than_allowed(tokens: int, concurrency: int, template: int, seed: int) -> None:
+    """Whatever the chat template adds, and however many calls could be the first."""
+    source = Source(seed, template)
     rows, spent = await run(source, concurrency, tokens=tokens)
-    assert source.tokens <= tokens
-    assert source.calls == 2 * rows
+    assert source.owed == source.tokens <= tokens
+    assert source.calls == 2 * rows or (source.calls, rows) == (1, 0), "the template alone was too dear"
     assert f"the budget of {tokens:g} tokens" in spent
-    one_pair = 2 * (len("second of 9999") + 64 + MOST_OUT)
-    assert source.tokens > tokens - one_pair, "what is left would not have paid for another"
+    prompt = len("second of 9999")
+    first_pair = 2 * (prompt + TEMPLATE_SLACK + MOST_OUT) + UNSEEN_TEMPLATE_TOKENS
+    one_pair = 2 * (2 * prompt + template + TEMPLATE_SLACK + MOST_OUT)
+    left = tokens - source.tokens
+    assert left < (one_pair if source.calls else first_pair), "what is left would not have paid for another"
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 20_000), st.integers(1, 256), st.integers(0, 4_000), st.integers())
+async def test_a_source_that_counts_nothing_passes_no_budget(
+    tokens: int, concurrency: int, template: int, seed: int
+) -> None:
+    source = Source(seed, template, counts=False)
+    await run(source, concurrency, tokens=tokens)
+    assert source.owed <= tokens
 
 
 @settings(max_examples=30)
@@ -132,19 +155,65 @@ async def test_what_earlier_attempts_spent_is_spent() -> None:
     assert rows == 5, "80 are answered, and 10 may have been"
 
 
-async def test_a_template_that_adds_much_is_learnt() -> None:
+async def test_a_template_is_learnt_from_the_first_answer() -> None:
     source = Source(1, template_tokens=500)
     spending = Spending(Budget(tokens=10_000), source.ledger, PRICE, len)
     call = Call(Model("m"), "Why?", Params(max_tokens=MOST_OUT), 1)
-    assert spending.most(call).tokens == 4 + 64 + MOST_OUT
+    size = spending.size(call)
+    assert spending.needed(size, 1).tokens == 4 + TEMPLATE_SLACK + UNSEEN_TEMPLATE_TOKENS + MOST_OUT
     await spending.singly(source.ask)(call)
-    assert spending.most(call).tokens >= 500 + MOST_OUT
+    assert 500 + MOST_OUT <= spending.needed(size, 1).tokens <= 4 + 4 + 500 + TEMPLATE_SLACK + MOST_OUT
+
+
+async def test_where_tokens_are_counted_a_long_first_prompt_hides_no_template() -> None:
+    source = Source(1, template_tokens=500)
+    long, short = (Call(Model("m"), text, Params(max_tokens=MOST_OUT), 1) for text in ("Why? " * 400, "?"))
+    for exact in (True, False):
+        spending = Spending(Budget(tokens=10_000), source.ledger, PRICE, len, exact=exact)
+        spending.learn(spending.size(long), Answer("x", "stop", 2_500, 1, "s"))
+        assert spending.needed(spending.size(short), 1).tokens >= 1 + 500 + MOST_OUT
+
+
+async def test_what_was_kept_tells_the_template_too() -> None:
+    spending = Spending(Budget(tokens=10_000), Ledger({"s": PRICE}), PRICE, len)
+
+    async def kept(call: Call, pay: Pay | None = None) -> Answer:
+        return Answer("x", "stop", 510, 1, "s")
+
+    await spending.singly(kept)(Call(Model("m"), "Why?", Params(max_tokens=MOST_OUT), 1))
+    assert spending.template_seen
+
+
+async def test_a_first_call_that_fails_lets_the_next_one_tell() -> None:
+    source = Source(1, template_tokens=500)
+    failures = iter([True, True, False])
+
+    async def ask(call: Call, pay: Pay | None = None) -> Answer:
+        assert pay is not None
+        return await pay(call, fails if next(failures, False) else source.issue)
+
+    async def fails(call: Call) -> Answer:
+        raise SourceError(Reason.BAD_REQUEST, "no")
+
+    spending = Spending(Budget(tokens=20_000), source.ledger, PRICE, len)
+    calls = [Call(Model("m"), f"Why {n}?", Params(max_tokens=MOST_OUT), n) for n in range(9)]
+    ended = await asyncio.gather(*map(spending.singly(ask), calls), return_exceptions=True)
+    assert [type(end) for end in ended] == [SourceError] * 2 + [Answer] * 7
+
+
+@pytest.mark.parametrize(("budget", "at_once"), [({"tokens": 10**6}, 16), ({"calls": 200}, 16)])
+async def test_only_the_first_call_goes_alone(budget: dict[str, Any], at_once: int) -> None:
+    source = Source(1)
+    await run(source, 16, wanted=100, **budget)
+    assert source.most_under_way >= at_once
 
 
 async def test_a_call_dearer_than_the_budget_is_refused_at_once() -> None:
     source = Source(1)
-    spending = Spending(Budget(tokens=100), source.ledger, PRICE, len)
+    spending = Spending(Budget(tokens=4_200), source.ledger, PRICE, len)
     call = Call(Model("m"), "Why?" * 20, Params(max_tokens=MOST_OUT), 1)
-    with pytest.raises(Overspent, match=r"the rest of the budget of 100 tokens \(0 are spent\)"):
+    with pytest.raises(
+        Overspent, match=r"the rest of the budget of 4200 tokens .*4,096 tokens are set aside"
+    ):
         await spending.singly(source.ask)(call)
     assert source.calls == 0

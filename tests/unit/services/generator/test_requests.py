@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.contracts.generation import GenerationRequest, StyleRule
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.strategies import StyleRule
 
 REQUEST = {"kind": "text", "topics": "topics-" + "0" * 32, "rows": 1}
 ADAPTER = "model-" + "0" * 32

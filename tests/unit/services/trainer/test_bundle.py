@@ -16,7 +16,7 @@ from services.trainer import bundle, members, models, stacking, training
 from services.trainer.errors import ForeignCheckpoint, UnsuitableModel
 from services.trainer.examples import Example
 from services.trainer.rendering import render
-from shared.contracts.training import RenderingSettings, TrainingSettings
+from shared.contracts.training.settings import RenderingSettings, TrainingSettings
 from tests.unit.services.trainer import tiny
 
 

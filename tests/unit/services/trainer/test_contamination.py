@@ -6,7 +6,7 @@ import pytest
 
 from services.trainer.contamination import check_contamination, ngrams, overlaps
 from services.trainer.errors import Contaminated
-from shared.contracts.training import ContaminationSettings
+from shared.contracts.training.settings import ContaminationSettings
 from tests.unit.services.trainer import tiny
 
 

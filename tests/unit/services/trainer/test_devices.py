@@ -19,7 +19,8 @@ from services.trainer.errors import NotCompiled
 from services.trainer.examples import Example
 from services.trainer.kernels import Kernel
 from services.trainer.segment_attention import SegmentAttention
-from shared.contracts.training import Batching, LoraSettings, LossOn
+from shared.contracts.training.fields import Batching, LossOn
+from shared.contracts.training.settings import LoraSettings
 from tests.unit.services.trainer import tiny
 
 LORA = LoraSettings(target_modules="all-linear")

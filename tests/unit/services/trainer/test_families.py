@@ -20,7 +20,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from services.trainer import batches, layouts, loss, models
 from services.trainer.errors import NotPackable, UnsuitableModel
 from services.trainer.examples import Example
-from shared.contracts.training import Batching, LoraSettings
+from shared.contracts.training.fields import Batching
+from shared.contracts.training.settings import LoraSettings
 
 SHAPE = {
     "vocab_size": 300,

@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from services.trainer import batches, layouts, loss, models
 from services.trainer.evaluation import evaluate
 from services.trainer.examples import Example
-from shared.contracts.training import Batching, EvaluationSettings, LoraSettings, LossOn
+from shared.contracts.training.fields import Batching, LossOn
+from shared.contracts.training.settings import EvaluationSettings, LoraSettings
 from tests.unit.services.trainer import tiny
 
 MAKE = {"llama": tiny.llama, "gpt2": tiny.gpt2}

@@ -12,7 +12,7 @@ from services.trainer.errors import OutOfMemory
 from services.trainer.examples import Example
 from services.trainer.memory import memory_advice, translated_memory_errors
 from services.trainer.steps import plan_steps, split
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 
 @pytest.mark.parametrize(

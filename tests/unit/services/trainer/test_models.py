@@ -11,7 +11,7 @@ from transformers import BertConfig, BertLMHeadModel, T5Config, T5ForConditional
 
 from services.trainer import models
 from services.trainer.errors import UnsuitableModel
-from shared.contracts.training import LoraSettings
+from shared.contracts.training.settings import LoraSettings
 from tests.unit.services.trainer import tiny
 
 

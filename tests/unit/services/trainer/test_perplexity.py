@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.trainer.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
-from shared.contracts.training import RowLoss
+from shared.contracts.training.results import RowLoss
 
 
 def rows(perplexities: list[float], tokens: int = 4) -> list[RowLoss]:

@@ -12,16 +12,10 @@ from services.trainer import planning
 from services.trainer.errors import UnsuitableModel
 from services.trainer.machine import Machine
 from services.trainer.rendering import Rendered, render
-from shared.contracts.training import (
-    EVALUATION_PRESETS,
-    PRESETS,
-    EvaluationRequest,
-    EvaluationSettings,
-    Plan,
-    RenderingSettings,
-    TrainingRequest,
-    TrainingSettings,
-)
+from shared.contracts.training.plans import Plan
+from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.settings import EvaluationSettings, RenderingSettings, TrainingSettings
 from shared.identity import artifact_id
 from tests.unit.services.trainer import tiny
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from services.trainer.errors import BadRow, OverLongRows, UnsuitableModel
 from services.trainer.examples import Example
 from services.trainer.rendering import Rendered, render
-from shared.contracts.training import RenderingSettings
+from shared.contracts.training.settings import RenderingSettings
 from tests.unit.services.trainer import tiny
 
 CHAT = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.trainer.examples import Example
 from services.trainer.steps import computed_tokens, plan_steps, split, validation_steps
-from shared.contracts.training import TrainingSettings
+from shared.contracts.training.settings import TrainingSettings
 
 
 def rows(sizes: list[int]) -> list[Example]:

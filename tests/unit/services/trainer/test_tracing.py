@@ -7,7 +7,8 @@ from transformers import GPT2Config
 
 from services.trainer.examples import Example
 from services.trainer.tracing import trace_pass
-from shared.contracts.training import EvaluationSettings, Method, TrainingSettings
+from shared.contracts.training.fields import Method
+from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
 EXAMPLES = [Example("a", (1, 2, 3), (4, 5)), Example("b", (1, 2), (6, 7, 8))]
 

@@ -24,7 +24,12 @@ from services.trainer.examples import Example
 from services.trainer.progress import Progress, Surroundings
 from services.trainer.rendering import render
 from services.trainer.steps import Step, plan_steps
-from shared.contracts.training import EarlyStopping, LoraSettings, RenderingSettings, TrainingSettings
+from shared.contracts.training.settings import (
+    EarlyStopping,
+    LoraSettings,
+    RenderingSettings,
+    TrainingSettings,
+)
 from tests.unit.services.trainer import tiny
 
 

@@ -11,7 +11,9 @@ from services.gateway.experiments.spending import exceeded
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.experiment import ExperimentBudget
-from shared.contracts.generation import GenerationRequest, SourceRef, Strategy
+from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.sources import SourceRef
+from shared.contracts.generation.strategies import Strategy
 from shared.contracts.instruments import (
     Aspect,
     Budget,

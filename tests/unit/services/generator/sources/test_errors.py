@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.generator.sources.errors import ACTION, Action, Reason, SourceError, reason_of_status
+from services.generator.sources.errors import (
+    ACTION,
+    Action,
+    Reason,
+    SourceError,
+    reason_of_status,
+    with_advice,
+)
 from services.generator.sources.openai import retry_after_seconds
 
 
@@ -36,6 +43,30 @@ def test_statuses(status: int, retry_after: bool, reason: Reason, action: Action
 
 def test_every_reason_has_an_action() -> None:
     assert set(ACTION) == set(Reason)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("This model's maximum context length is 512 tokens. However, you requested 612 tokens", "400"),
+        ("The decoder prompt (length 700) is longer than the maximum model length of 512.", ""),
+        ("The input (700 tokens) is longer than the model's context length (512 tokens).", ""),
+        ("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048. Given: 2100", ""),
+        ("the request exceeds the available context size", "exceed_context_size_error"),
+        ("Please reduce the length of the messages or completion.", "context_length_exceeded"),
+        ("The input token count (9) exceeds the maximum number of tokens allowed (8).", ""),
+        ("Prompt contains 40000 tokens, too large for model with 32768 maximum context length", ""),
+        ("prompt is too long: 207310 tokens > 200000 maximum", "invalid_request_error"),
+    ],
+)
+def test_a_call_beyond_the_context_is_told_what_to_do(said: str, code: str) -> None:
+    told = with_advice(said, code)
+    assert told.startswith(said.rstrip("."))
+    assert "lower max_tokens or what a prompt shows (max_characters" in told
+
+
+def test_another_refusal_is_the_servers_words_alone() -> None:
+    assert with_advice("temperature must be at most 2", "400") == "temperature must be at most 2"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,13 @@ STORY = "The fox was hungry. He saw a goose! Was she alone? She was not. He went
         ("It cost 3.50 and was gone.", 1),
         ("One… Two?! Three.", 3),
         ("", 0),
+        ("小狐狸很饿。它看见了一只鹅！鹅是一个人吗？不是的。它回家了。", 5),
+        ("妈妈说：“快走。不要回头！”小明跑了。", 2),
+        ("真的吗?他走了。 天黑了。", 3),
+        ("キツネはお腹が空いていた。「行こう。」と彼は言った。『はい。』彼女は立った。", 4),
+        ("មនុស្សកើតមក។ គាត់ទៅផ្ទះ។", 2),
+        ("သူ အိမ်ပြန်သွားသည်။ မိုးရွာသည်။", 2),
+        ("他买了3.5公斤（两袋。）然后回家。", 2),
     ],
 )
 def test_sentences(text: str, count: int) -> None:
@@ -46,6 +53,15 @@ def test_a_story_is_split_before_its_last_sentence() -> None:
     row = completion_row(f"Story: {STORY}\n", 5)
     assert row["completion"] == "He went home."
     assert f"{row['context']} {row['completion']}" == STORY
+
+
+def test_a_story_without_spaces_is_split_as_it_is_written() -> None:
+    story = "小狐狸很饿。它看见了一只鹅！鹅是一个人吗？不是的。它回家了。"
+    assert completion_row(story, 5) == {"context": story[:-5], "completion": "它回家了。"}
+    assert completion_row(f"{story[:6]}\n{story[6:]}", 5, 2) == {
+        "context": "小狐狸很饿。 它看见了一只鹅！鹅是一个人吗？",
+        "completion": "不是的。它回家了。",
+    }
 
 
 @pytest.mark.parametrize("text", [STORY + " And slept.", "The fox was hungry.", STORY[:-1], ""])
@@ -103,6 +119,14 @@ def test_what_is_said_around_a_list_is_no_item() -> None:
     chatty = "Sure! Here are 3 topics:\n\n1. **a dog**\n2. *a cat*\n3. a cow\n\nLet me know if you want more!"
     assert list_items(chatty) == ["a dog", "a cat", "a cow"]
     assert list_items("Here you are:") == []
+
+
+def test_lists_have_their_marks_in_other_scripts_too() -> None:
+    assert list_items("以下是三个主题：\n1、雪中的狐狸\n2．海边的鹅\n3. 月亮") == [
+        "雪中的狐狸",
+        "海边的鹅",
+        "月亮",
+    ]
 
 
 def test_the_first_line_may_have_its_bullet_in_the_prompt() -> None:

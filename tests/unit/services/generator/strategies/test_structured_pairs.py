@@ -16,7 +16,7 @@ from services.generator.strategies.structured_pairs import (
     structured_pair,
     structured_question,
 )
-from shared.contracts.generation import GenerationRequest
+from shared.contracts.generation.request import GenerationRequest
 
 EXAMPLES = [
     {"question": "Who sold three geese to the tall man with the red hat at the market?", "answer": "The fox"},

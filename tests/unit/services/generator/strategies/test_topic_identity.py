@@ -42,6 +42,10 @@ def test_the_prefix_filter_misses_nothing(listed: list[str], threshold: float) -
         ("Straße im Schnee", "STRASSE IM SCHNEE", True),
         ("snow\u00adball fight\u200b", "snowball fight", True),
         ("a lost dog", "a lost key", False),
+        ("雪中的狐狸", "雪中的狐狸。", True),
+        ("雪中的狐狸", "海边的白鹅", False),
+        ("ที่นี่", "ทุนนำ", False),
+        ("น้ำ", "น้ำ!", True),
         ("the first day at school", "the last day at school", False),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.generator.engine.filters.contamination import Contamination
 from services.generator.engine.stage import Draft
+from tests.unit.services.generator.writing import UNSPACED
 
 word = st.sampled_from(
     ["the", "fox", "met", "a", "goose", "in", "snow", "and", "took", "it", "home", "again"]
@@ -31,3 +33,25 @@ def test_it_refuses_exactly_what_shares_a_sequence(held_out: list[str], text: st
 def test_case_and_punctuation_do_not_hide_it() -> None:
     judge = Contamination(["The fox met a goose, in the snow."], 5)
     assert judge.judge(Draft({}, "Well: THE FOX — met a Goose! Yes.", {})) is not None
+
+
+@pytest.mark.parametrize("language", UNSPACED)
+def test_a_passage_is_found_where_no_spaces_are_written(language: str) -> None:
+    """A Chinese clause was one word: no row shared eight in a row."""
+    article = UNSPACED[language]
+    passage = article[len(article) // 3 : len(article) // 3 + 100]
+    judge = Contamination([article], 8)
+    assert judge.judge(Draft({}, f"{article[:5]}{passage}{article[-4:]}", {})) is not None
+    short = article[: len(article) // 10]
+    assert (
+        judge.judge(Draft({}, f"{short}{UNSPACED['Chinese' if language != 'Chinese' else 'Thai']}", {}))
+        is None
+    )
+
+
+def test_what_is_shared_is_told_as_it_is_written() -> None:
+    refused = Contamination(["狐狸在雪地里遇见了一只鹅，然后回家了。"], 5).judge(
+        Draft({}, "昨天狐狸在雪地里遇见了一只猫。", {})
+    )
+    assert refused is not None
+    assert "“狐狸在雪地里遇见了一”" in refused.detail

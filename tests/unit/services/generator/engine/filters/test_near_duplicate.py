@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.generator.engine.filters.near_duplicate import NearDuplicates, signature, similarity
 from services.generator.engine.filters.words import words
 from services.generator.engine.stage import Draft, Refusal
+from tests.unit.services.generator.writing import UNSPACED
 
 RNG = random.Random(5)
 VOCABULARY = [f"w{i}" for i in range(3000)]
@@ -29,7 +30,7 @@ def edited(source: str, changes: int) -> str:
 
 
 def jaccard(a: str, b: str) -> float:
-    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (words(a), words(b)))
+    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (words(a).tokens, words(b).tokens))
     return len(x & y) / len(x | y)
 
 
@@ -96,3 +97,13 @@ def test_state_survives_a_restart(commit_every: int) -> None:
     assert not any(judge(again, candidate) for candidate in texts)
     assert judge(again, text())
     assert len(again.take_state()) == 64 * 4, "only what is new"
+
+
+@pytest.mark.parametrize("language", UNSPACED)
+def test_texts_without_spaces_are_compared_by_more_than_their_clauses(language: str) -> None:
+    """A clause was one word: of a Chinese row with a letter changed nothing was left."""
+    article = UNSPACED[language]
+    changed = article[:10] + article[11:]
+    assert similarity(signature(article), signature(changed)) > 0.6
+    other = "今天早上一只狐狸在雪地里遇见了一只鹅，它们一起走回了家。"
+    assert similarity(signature(article), signature(other)) < 0.2

@@ -1,0 +1,135 @@
+"""The requests for a training and for an evaluation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, JsonValue, model_validator
+
+from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
+from shared.contracts.training.fields import ModelName, PresetName, Seed, TaskName
+from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
+from shared.contracts.training.settings import ContaminationSettings, EvaluationSettings, TrainingSettings
+
+
+class TrainingRequest(JobRequest):
+    """Fine-tune (or pre-train) a causal language model on a dataset.
+
+    `settings` may be partial: what it leaves out comes from `preset`. The request is kept and digested with
+    every setting written out, so a preset and its settings spelled out are the same training.
+    """
+
+    operation: ClassVar[str] = "train"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
+    queue: ClassVar[Queue] = Queue.TRAIN
+
+    dataset: ArtifactId = Field(description="The rows to train on.")
+    base: ModelName | None = Field(
+        default=None, description="A model on the trainer's allow-list, by its name there."
+    )
+    base_model: ArtifactId | None = Field(
+        default=None, description="Or a model artifact: a whole model, or an adapter whose training goes on."
+    )
+    architecture: dict[str, JsonValue] | None = Field(
+        default=None,
+        max_length=64,
+        description="`method: pretrain` only: the config of the new model ({model_type, …}). `base` then "
+        "names the "
+        "model whose tokenizer is used.",
+    )
+    preset: PresetName = Field(default="W", description="The paper whose settings are the starting point.")
+    settings: TrainingSettings = TrainingSettings()
+    validation: ArtifactId | None = Field(
+        default=None, description="Rows for early stopping; never the test set."
+    )
+    test: ArtifactId | None = Field(
+        default=None, description="The test set, only to check that it was not copied."
+    )
+    contamination: ContaminationSettings = ContaminationSettings()
+    seed: Seed = Field(
+        default=0, description="Of the adapter's initial weights, the order of the rows and dropout."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_start_from_the_preset(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or isinstance(data.get("settings"), TrainingSettings):
+            return data
+        return on_its_preset(data, PRESETS)
+
+    @model_validator(mode="after")
+    def _one_base(self) -> TrainingRequest:
+        if (self.base is None) == (self.base_model is None):
+            raise ValueError("name exactly one of base and base_model")
+        if (self.settings.method == "pretrain") != (self.architecture is not None):
+            raise ValueError("method 'pretrain' needs an architecture, and the other methods take none")
+        if self.settings.early_stopping is not None and self.validation is None:
+            raise ValueError("early stopping needs validation rows: it is never done on the test set")
+        if self.validation is not None and self.validation == self.test:
+            raise ValueError(
+                "validation and test are the same rows: a test set that stops the training tests nothing"
+            )
+        return self
+
+    def inputs(self) -> dict[str, str]:
+        roles = ("dataset", "base_model", "validation", "test")
+        return {role: value for role in roles if (value := getattr(self, role)) is not None}
+
+    def canonical(self) -> dict[str, Any]:
+        """Without the preset's name: its settings are written out, and they are what counts."""
+        return self.model_dump(mode="json", exclude={"preset"})
+
+
+class EvaluationRequest(JobRequest):
+    """Test loss and perplexity of a model on a dataset. Name a base, a trained model, or both (they must
+    agree).
+    """
+
+    operation: ClassVar[str] = "evaluate"
+    version: ClassVar[int] = 1
+    produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
+    queue: ClassVar[Queue] = Queue.TRAIN
+
+    dataset: ArtifactId = Field(description="The rows to score, e.g. the held-out real test set.")
+    base: ModelName | None = Field(default=None, description="A model on the trainer's allow-list, untuned.")
+    model: ArtifactId | None = Field(
+        default=None, description="A trained model; an adapter brings its base along."
+    )
+    compare: ModelName | ArtifactId | None = Field(
+        default=None, description="A second model for the perplexity gap |PPL₁ - PPL₂| on the same rows."
+    )
+    benchmarks: tuple[TaskName, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Zero-shot tasks of lm-evaluation-harness, by their names in the trainer's task folder.",
+    )
+    preset: PresetName = Field(
+        default="W",
+        description="The paper whose settings are the starting point; a model trained with a preset is "
+        "tested with the same.",
+    )
+    settings: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_start_from_the_preset(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or isinstance(data.get("settings"), EvaluationSettings):
+            return data
+        return on_its_preset(data, EVALUATION_PRESETS)
+
+    @model_validator(mode="after")
+    def _a_model(self) -> EvaluationRequest:
+        if self.base is None and self.model is None:
+            raise ValueError("name a base, a trained model, or both")
+        return self
+
+    def canonical(self) -> dict[str, Any]:
+        """Without the preset's name: its settings are written out, and they are what counts."""
+        return self.model_dump(mode="json", exclude={"preset"})
+
+    def inputs(self) -> dict[str, str]:
+        found = {role: value for role in ("dataset", "model") if (value := getattr(self, role)) is not None}
+        if self.compare is not None and self.compare.startswith("model-"):
+            found["compare"] = self.compare
+        return found
