@@ -43,14 +43,28 @@ def use_batching(model: nn.Module, batching: Batching) -> None:
     base.set_attn_implementation(attention.NAME)
 
 
-def require_window(config: Any, longest: int) -> None:
-    """Raises NotPackable when rows of so many tokens exceed a window that the model keeps to itself."""
-    text = config.get_text_config()
+def require_length(config: Any, longest: int) -> None:
+    """Raises NotPackable when rows of so many tokens would not come out as alone: they exceed a window that
+    the model keeps to itself, or the longest row of a pass bends the positions of the others.
+    """
+    text, name = config.get_text_config(), config.model_type
     window = getattr(text, "sliding_window", None)
-    if config.model_type in TELLS_NO_WINDOW and window and longest > window:
-        raise NotPackable(
-            config.model_type, f"has a sliding window of {window}, and rows of {longest} tokens"
-        )
+    if name in TELLS_NO_WINDOW and window and longest > window:
+        raise NotPackable(name, f"has a sliding window of {window}, and rows of {longest} tokens")
+    for kind, limit in _bent_beyond(text):
+        if longest > limit:
+            raise NotPackable(
+                name, f"has {kind} positions beyond {limit} tokens, and rows of {longest} tokens"
+            )
+
+
+def _bent_beyond(text: Any) -> Iterator[tuple[str, int]]:
+    """Rotary positions that are those of the longest row of a pass, and from how many tokens on."""
+    given = getattr(text, "rope_parameters", None) or {}
+    for rope in (given, *(value for value in given.values() if isinstance(value, dict))):
+        if rope.get("rope_type") in ("dynamic", "longrope"):
+            known = rope.get("original_max_position_embeddings") or text.max_position_embeddings
+            yield rope["rope_type"], int(known)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def _planned(
     """
     try:
         if asked.batching != "padded":
-            layouts.require_window(config, longest)
+            layouts.require_length(config, longest)
         return asked, planning.plan(config, rendered, asked, machine=machine, seed=seed)
     except NotPackable as error:
         if asked.batching != "packed":  # sharing also says which rows meet in a step

@@ -21,8 +21,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
 
-from services.trainer import batches, bundle, layouts, loss, members, models, stacking, training
+from services.trainer import attention, batches, bundle, layouts, loss, members, models, stacking, training
+from services.trainer.batches import Segment
 from services.trainer.examples import Example
 from services.trainer.machine import this_machine
 from services.trainer.progress import Progress, Surroundings
@@ -41,7 +43,15 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "llama": lambda: tiny.llama(width=128, heads=4, key_heads=2, context=1024),
     "gpt2": lambda: tiny.gpt2(width=128, heads=4, context=1024),
     "llama with heads of 8": lambda: tiny.llama(context=1024),
+    "mistral with a window": lambda: windowed(100),
 }
+
+
+def windowed(window: int) -> Any:
+    shape = tiny.llama(width=128, heads=4, key_heads=2, context=1024).config.to_dict()
+    config = AutoConfig.for_model("mistral", **{**shape, "model_type": "mistral", "sliding_window": window})
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(config)
 
 
 def base(shape: str, dtype: torch.dtype = torch.float32) -> Any:
@@ -102,6 +112,31 @@ def test_sharing_and_packing_are_exact(
     together = gradients(model, [rows()], batching)
     assert together[0] == pytest.approx(separate[0], rel=allowed)
     assert float((together[1] - separate[1]).norm() / separate[1].norm()) <= allowed
+
+
+@pytest.mark.parametrize("window", [None, 100])
+@pytest.mark.parametrize("with_sinks", [False, True])
+def test_windows_and_sinks_are_those_of_the_cpu(window: int | None, with_sinks: bool) -> None:
+    segments = [Segment(0, 300), Segment(300, 420, (0, 300)), Segment(420, 451, (0, 300)), Segment(451, 700)]
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((1, 4, 700, 32), (1, 2, 700, 32), (1, 2, 700, 32), (4,))
+    given = [torch.randn(shape, generator=generator) for shape in shapes]
+
+    def attended(device: str) -> list[torch.Tensor]:
+        *qkv, sinks = [x.to(device).requires_grad_() for x in given]
+        out, _ = attention.segment_attention_forward(
+            nn.Identity(),
+            *qkv,
+            None,
+            gamut_kernel=attention.kernel(segments, torch.device(device), 700),
+            sliding_window=window,
+            s_aux=sinks if with_sinks else None,
+        )
+        (out * torch.linspace(-1, 1, out.numel(), device=device).view_as(out)).sum().backward()
+        return [out.detach().cpu(), *(x.grad.cpu() for x in (*qkv, sinks) if x.grad is not None)]
+
+    for found, expected in zip(attended(DEVICE), attended("cpu"), strict=True):
+        assert float((found - expected).norm() / expected.norm()) <= 1e-4
 
 
 def test_flex_attention_is_compiled_once_for_lines_of_any_length() -> None:

@@ -184,10 +184,27 @@ def test_a_window_that_the_model_keeps_to_itself_is_refused() -> None:
 def test_the_plan_knows_the_longest_row() -> None:
     """The pass it traces is the largest, which need not hold the longest row: that failed in mid-training."""
     config = AutoConfig.for_model("qwen2_moe", **{**SHAPE, **FAMILIES["qwen2_moe"]})
-    layouts.require_window(config, 40)
+    layouts.require_length(config, 40)
     with pytest.raises(NotPackable, match="window of 40, and rows of 41 tokens"):
-        layouts.require_window(config, 41)
-    layouts.require_window(AutoConfig.for_model("mistral", **{**SHAPE, **WINDOWED}), 41)
+        layouts.require_length(config, 41)
+    layouts.require_length(AutoConfig.for_model("mistral", **{**SHAPE, **WINDOWED}), 41)
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        {"rope_type": "dynamic", "factor": 4.0},
+        {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [3.0] * 4, "factor": 4.0},
+    ],
+)
+def test_positions_that_follow_the_longest_row_are_refused_beyond_their_length(rope: dict[str, Any]) -> None:
+    parameters = {**rope, "rope_theta": 1e4, "original_max_position_embeddings": 40}
+    model = made("llama", rope_parameters=parameters)
+    require_equal(ours(model, rows(), "packed"), transformers_own(model, rows()))
+    config = model.get_base_model().config
+    layouts.require_length(config, 40)
+    with pytest.raises(NotPackable, match=f"{rope['rope_type']} positions beyond 40 tokens.*'padded'"):
+        layouts.require_length(config, 41)
 
 
 def test_who_keeps_a_window_to_itself_is_known() -> None:
