@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import MistralConfig, MistralForCausalLM
 
 from services.trainer import attention, batches, bundle, layouts, loss, members, models, stacking, training
 from services.trainer.batches import Segment
@@ -49,9 +49,9 @@ SHAPES: dict[str, Callable[[], Any]] = {
 
 def windowed(window: int) -> Any:
     shape = tiny.llama(width=128, heads=4, key_heads=2, context=1024).config.to_dict()
-    config = AutoConfig.for_model("mistral", **{**shape, "model_type": "mistral", "sliding_window": window})
+    config = MistralConfig(**{**shape, "sliding_window": window})
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(config)
+    return MistralForCausalLM(config)
 
 
 def base(shape: str, dtype: torch.dtype = torch.float32) -> Any:
@@ -102,7 +102,7 @@ def gradients(
 
 
 @pytest.mark.parametrize("batching", ["packed", "shared_prefix"])
-@pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-4), (torch.bfloat16, 3e-2)])
+@pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-4), (torch.bfloat16, 5e-2)])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sharing_and_packing_are_exact(
     shape: str, dtype: torch.dtype, allowed: float, batching: Batching
