@@ -105,7 +105,8 @@ class StopIf(Contract):
 
 
 class ExperimentBudget(Contract):
-    """What an experiment's own jobs may spend together; artifacts that existed before cost nothing.
+    """What an experiment's own jobs may spend together, those that fail too. Artifacts that existed before, and
+    what had been spent on others before, cost nothing.
 
     When it is spent, the experiment pauses: nothing new starts, nothing is lost, and
     `POST /v1/experiments/{id}/resume` goes on. Jobs under way end first, so the last of them may go beyond.
