@@ -7,12 +7,12 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 GAMUT := $(RUN) -m embedded
 
-# The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, SOURCE is an
-# OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the model to fine-tune: a folder or a
-# hub's name.
+# The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, ROWS how many of each
+# kind are compared, SOURCE is an OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the
+# model to fine-tune: a folder or a hub's name.
 DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(MODEL),--model $(MODEL)) $(if $(BASE),--base $(BASE)) $(if $(TASK),--task "$(TASK)") \
-	$(if $(RECIPE),--recipe $(RECIPE))
+	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
 .PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
 	bench-generator bench-trainer openapi clients backup restore collect clean
@@ -32,7 +32,7 @@ $(READY): pyproject.toml constraints.txt
 		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
 	touch $(READY)
 
-demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= TASK= SOURCE= MODEL= BASE= for your own)
+demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= TASK= ROWS= SOURCE= MODEL= BASE= for your own)
 	@$(GAMUT) demo $(DEMO_OPTIONS)
 
 up: $(READY) ## Start the whole suite on this machine and leave it running

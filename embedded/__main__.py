@@ -85,6 +85,9 @@ def demo(
     task: Annotated[
         str | None, typer.Option(help="What the rows are, for the prompts: `questions of customers` …")
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Rows of each kind, real and generated; 400 if unset.")
+    ] = None,
     source: SourceOption = None,
     model: ModelOption = None,
     base: BaseOption = None,
@@ -105,7 +108,9 @@ def demo(
                     recipe,
                     suite.data_dir / "demo",
                     told,
-                    main_job.parameters_of(suite.source, suite.base, task, own_rows=data != main_job.DATA),
+                    main_job.parameters_of(
+                        suite.source, suite.base, task, rows, own_rows=data != main_job.DATA
+                    ),
                 )
             display.show(console, outcome)
         finally:

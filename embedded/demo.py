@@ -51,7 +51,8 @@ def run(
 ) -> Outcome:
     """`told` hears every event of the experiment. Raises `Refused` with what the suite says is wrong.
 
-    Without a test file a fifth of the rows is held out. `parameters` are for those that the recipe has.
+    Without a test file a fifth of the rows is held out. `parameters` are for those that the recipe has; the
+    bundled one is asked for no more `rows` of each kind than there are real ones.
     """
     kind = kind_of(data)
     inputs = {}
@@ -61,14 +62,9 @@ def run(
             inputs[name] = gateway.upload(path, kind, {})
     if test is None:
         inputs = _held_out(gateway, inputs["real"])
-    document: Json = yaml.safe_load(recipe.read_text())
-    document["inputs"] = inputs
-    own = document.get("parameters", {})
+    there = gateway.get(f"/v1/artifacts/{inputs['real']}")["summary"]["rows"]
     wanted = {"kind": kind, **(parameters or {})}
-    if wanted.get("format") == "instruct":
-        wanted["topics_from"] = inputs["real"]
-    own |= {name: value for name, value in wanted.items() if name in own}
-    job = gateway.post("/v1/experiments", document)
+    job = gateway.post("/v1/experiments", filled(recipe, inputs, wanted, there))
     reused = job["state"] == "succeeded"
     while job["state"] not in {*ENDED, "paused"}:
         for event, content in gateway.events(job["id"]):
@@ -88,9 +84,26 @@ def run(
     return Outcome(job, reused, report, page, failures)
 
 
-def parameters_of(source: Source, base: Base | None, task: str | None, *, own_rows: bool) -> Json:
+def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: int) -> Json:
+    """The recipe with its inputs and those of the parameters that it has."""
+    document: Json = yaml.safe_load(recipe.read_text())
+    document["inputs"] = inputs
+    own = document.get("parameters", {})
+    if parameters.get("format") == "instruct":
+        parameters = {**parameters, "topics_from": inputs["real"]}
+    own |= {name: value for name, value in parameters.items() if name in own}
+    if recipe == RECIPE:
+        own["rows"] = min(own["rows"], real_rows)
+    return document
+
+
+def parameters_of(
+    source: Source, base: Base | None, task: str | None, rows: int | None = None, *, own_rows: bool
+) -> Json:
     """How the recipe's parameters follow from what a person named."""
     found: Json = dict(INSTRUCTED) if source.api == "chat" else {}
+    if rows is not None:
+        found["rows"] = rows
     if task or own_rows:
         found["task"] = task or "texts like these examples"
     if base:

@@ -15,8 +15,9 @@ import structlog
 from services.gateway.cancellation import Cancellation
 from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.expansion import expand
+from services.gateway.experiments.spending import charges
 from services.gateway.experiments.standing import Standing
-from services.gateway.look import PAYING, READ_SECONDS, Look, Memory
+from services.gateway.look import READ_SECONDS, Look, Memory
 from shared.assembly import Platform
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState
@@ -90,12 +91,9 @@ class Coordinator:
         memory = self._memories.get(record.id)
         if memory is None or memory.run != record.resubmissions:
             memory = Memory(record.resubmissions, Standing(expand(request, self._catalogue)))
-            memory.paid.update(found.key.removeprefix(PAYING) for found in workspace.scratch.list(PAYING))
-            for found in workspace.scratch.list("submitted/"):
-                kept = json.loads(workspace.scratch.get(found.key))
-                memory.paid.update(kept["paid"])
-                if found.key.startswith(f"submitted/{memory.run}/"):
-                    memory.submitted.update(kept["submitted"])
+            memory.charges.update(charges(workspace.scratch))
+            for found in workspace.scratch.list(f"submitted/{memory.run}/"):
+                memory.submitted.update(json.loads(workspace.scratch.get(found.key))["submitted"])
         self._memories[record.id] = memory
         self._memories.move_to_end(record.id)
         while len(self._memories) > REMEMBERED:

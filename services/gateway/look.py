@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.experiments.plan import Node, Stopped
-from services.gateway.experiments.spending import allowance, cost_of, exceeded, may_exceed, total
+from services.gateway.experiments.spending import (
+    Charge,
+    allowance,
+    charge,
+    exceeded,
+    may_exceed,
+    taken,
+    total,
+)
 from services.gateway.experiments.standing import BudgetSpent, DependencyFailed, NodeState, Standing
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest
@@ -20,13 +28,12 @@ from shared.identity import artifact_id, job_id
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
 from shared.jobs.running import Ended, Paused, Waiting
+from shared.jobs.spending import larger
 from shared.jobs.submission import Submission
 from shared.jobs.workspace import Workspace
 
 READ_SECONDS = 4.0
 """After so long every job under way is read, in case the wake-up of one was lost."""
-PAYING = "paying/"
-"""In the experiment's scratch, an object for each job that its budget is charged with."""
 NODES_TOLD = 300
 """A larger experiment tells its progress by step only."""
 
@@ -44,10 +51,10 @@ class Memory:
     """Those of them that have not ended."""
     submitted: set[str] = field(default_factory=set)
     """Jobs submitted in this run: one of these that failed is not tried again."""
-    paid: set[str] = field(default_factory=set)
-    """Jobs of any run that had something to do: what they took is the experiment's cost."""
+    charges: dict[str, Charge] = field(default_factory=dict)
+    """Under a budget, the jobs of any run that had something to do: what they take is its cost."""
     costs: dict[str, dict[str, float]] = field(default_factory=dict)
-    """What each artifact of those took, as far as they were read."""
+    """What each of those took, as far as they have ended and were read."""
     read_at: float = 0.0
     told: Any = None
 
@@ -116,26 +123,26 @@ class Look:
         """Whether it has to wait until it is known what the jobs under way leave of the budget."""
         memory = self.memory
         usual: dict[str, dict[str, float]] = {}
-        for key, artifact in memory.standing.made.items():
-            cost = memory.costs.get(artifact) if isinstance(artifact, str) else None
-            if cost is not None:
-                of = usual.setdefault(memory.standing.requests[key].operation, {})
-                for name, amount in cost.items():
-                    of[name] = max(of.get(name, 0.0), amount)
-        return may_exceed(budget, total(memory.costs.values()), self._under_way(), following, usual)
+        made = memory.standing.made
+        for key in sorted(made, key=lambda key: made[key] is None):
+            cost = memory.costs.get(memory.jobs.get(key, ""))
+            if cost is None:
+                continue
+            operation = memory.standing.requests[key].operation
+            if made[key] is not None or operation in usual:  # a failed one tells how much, not how little
+                usual[operation] = larger(usual.get(operation, {}), cost)
+        return may_exceed(budget, self._spent(), self._under_way(), following, usual)
 
     def _exceeded(self, budget: ExperimentBudget, following: JobRequest) -> str | None:
         """Why the budget keeps this job from starting."""
+        return exceeded(budget, self._spent(), self._under_way(), following, self._rows)
+
+    def _spent(self) -> dict[str, float]:
+        """By all jobs that it pays for and that are not under way, however they ended."""
         memory = self.memory
-        for key, artifact in memory.standing.made.items():
-            if (
-                isinstance(artifact, str)
-                and artifact not in memory.costs
-                and memory.jobs.get(key) in memory.paid
-            ):
-                manifest = find_manifest(self.workspace.store, artifact)
-                memory.costs[artifact] = cost_of(manifest) if manifest else {}
-        return exceeded(budget, total(memory.costs.values()), self._under_way(), following, self._rows)
+        for job in memory.charges.keys() - memory.costs.keys() - set(memory.under_way.values()):
+            memory.costs[job] = taken(self.workspace.store, memory.charges[job].artifact)
+        return total(memory.charges[job].part_of(cost) for job, cost in memory.costs.items())
 
     def _rows(self, dataset: str) -> int | None:
         manifest = find_manifest(self.workspace.store, dataset)
@@ -171,26 +178,27 @@ class Look:
             standing.failed(node.key, error.detail)
             return
         self.memory.submitted.add(job)
-        if not record.state.ended:
-            self.memory.paid.add(job)
         self._settle(node.key, record)
 
     def _will_pay(self, job: str, request: JobRequest) -> None:
         """Under a budget, noted before the job is sent: this process may die right after, and the job end
         before another looks. What such a job takes is charged all the same."""
-        if self.budget is None or job in self.memory.paid:
+        if self.budget is None or job in self.memory.charges:
             return
         known = self.records.find(job)
-        if known is None and find_manifest(self.workspace.store, artifact_id(request)) is not None:
+        artifact = artifact_id(request)
+        if known is None and find_manifest(self.workspace.store, artifact) is not None:
             return
         if known is not None and known.state is JobState.SUCCEEDED:
             return
-        self.workspace.scratch.put(f"{PAYING}{job}", b"", "application/octet-stream")
-        self.memory.paid.add(job)
+        found = Charge(artifact, taken(self.workspace.store, artifact))
+        charge(self.workspace.scratch, job, found)
+        self.memory.charges[job] = found
 
     def _settle(self, key: str, record: JobRecord) -> None:
         standing = self.memory.standing
         self.memory.jobs[key] = record.id
+        self.memory.costs.pop(record.id, None)
         if not record.state.ended:
             self.memory.under_way[key] = record.id
             standing.running(key)
@@ -207,8 +215,8 @@ class Look:
         """Written after the jobs: one that is missing here is tried once more, never once too little."""
         if jobs:
             name = f"submitted/{self.memory.run}/{secrets.token_hex(8)}.json"
-            kept = {"submitted": sorted(jobs), "paid": sorted(jobs & self.memory.paid)}
-            self.workspace.scratch.put(name, json.dumps(kept).encode(), "application/json")
+            kept = json.dumps({"submitted": sorted(jobs)}).encode()
+            self.workspace.scratch.put(name, kept, "application/json")
 
     def _tell(self, spent: str | None) -> None:
         standing = self.memory.standing

@@ -87,8 +87,11 @@ class GenerationJob:
             tick=self._tell,
             patience=self._settings.source_patience_seconds,
         )
-        async with session:
-            return await work(session)
+        try:
+            async with session:
+                return await work(session)
+        finally:
+            self.workspace.spending.note(session.ledger.spent())
 
     def spending(self, budget: Budget, ledger: Ledger) -> Spending:
         """The budget of a job with one source."""
@@ -131,6 +134,7 @@ class GenerationJob:
         refused = sum(record.progress.refused.total() for record in records)
         tokens = session.ledger.tokens_out()
         wanted = sum(session.status.wanted.values())
+        self.workspace.spending.note(session.ledger.spent())
         note = f"paused: {session.status.paused}" if session.status.paused else session.status.note
         self.workspace.progress(
             accepted,

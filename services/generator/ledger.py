@@ -118,6 +118,15 @@ class Ledger:
     def tokens_out(self) -> int:
         return sum(account.tokens_out for account in self.totals().values())
 
+    def spent(self) -> dict[str, float]:
+        """All runs together, by the names of an experiment's budget."""
+        accounts = self.totals().values()
+        return {
+            "calls": sum(account.issued for account in accounts),
+            "tokens": sum(account.tokens_in + account.tokens_out for account in accounts),
+            "money": float(sum(self.money().values())),
+        }
+
     def report(self) -> dict[str, Any]:
         """The ledger as it is written into the artifact's manifest."""
         return {

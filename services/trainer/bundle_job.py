@@ -25,7 +25,7 @@ from services.trainer.machine import this_machine
 from services.trainer.members import Member, MemberState, member
 from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
-from services.trainer.progress import Progress, Surroundings
+from services.trainer.progress import SPENT, Progress, Surroundings
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
 from services.trainer.training import Trained
@@ -203,9 +203,11 @@ def _teller(
 ) -> Callable[[Progress], None]:
     """Tells every job its own progress: the leader at each step, the others now and then."""
     last = 0.0
+    workspace.spending.note_time(SPENT)
 
     def tell(progress: Progress) -> None:
         nonlocal last
+        workspace.spending.note_time(SPENT)
         first = members[0]
         note = "training" if len(members) == 1 else f"training {len(members)} adapters together"
         workspace.progress(

@@ -15,6 +15,8 @@ from pathlib import Path
 from services.trainer.errors import ForeignCheckpoint
 
 REQUEST_FILE = "gamut.json"
+SPENT = "training_seconds"
+"""What a training takes, as an experiment's budget calls it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import structlog
 from services.trainer.building import Finished
 from services.trainer.distributed import ERROR, PROGRESS, REQUEST, read_result
 from services.trainer.preparing import Prepared
+from services.trainer.progress import SPENT
 from services.trainer.settings import TrainerSettings
 from shared.contracts.problems import Problem
 from shared.errors import GamutError, Reason
@@ -105,6 +106,7 @@ def _relay(scratch: ObjectStore, workspace: Workspace) -> None:
     except ObjectNotFound:
         workspace.progress(0, note="starting processes")
         return
+    workspace.spending.note_time(SPENT)
     workspace.progress(
         told["step"],
         told["steps"],

@@ -20,7 +20,7 @@ from services.trainer.companions import Companions
 from services.trainer.curves import curve_csv, curve_png
 from services.trainer.memory import translated_memory_errors
 from services.trainer.preparing import Prepared, prepare, require_fit
-from services.trainer.progress import Progress, Surroundings
+from services.trainer.progress import SPENT, Progress, Surroundings
 from services.trainer.remote import Processes, Torchrun, train_elsewhere
 from services.trainer.resolving import Place
 from services.trainer.settings import TrainerSettings
@@ -103,8 +103,10 @@ def _train_alone(
 
 def _surroundings(workspace: Workspace) -> Surroundings:
     stored = StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder)
+    workspace.spending.note_time(SPENT)
 
     def report(progress: Progress) -> None:
+        workspace.spending.note_time(SPENT)
         workspace.progress(
             progress.step,
             progress.steps,

@@ -24,17 +24,20 @@ MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")
 MAX_VALUES = 200
 MAX_LABEL = 60
 _SCALAR = (str, int, float, bool)
+_PLAIN: Any = {"type": ["string", "number", "boolean"]}
 
 
 def axis_values(axis: Any) -> dict[str, Any]:
-    """An axis as label → value. A list of plain values is labelled by the values themselves.
+    """An axis as label → value. A list of plain values is labelled by the values themselves, and lists of
+    those by what they hold: `q_proj+v_proj`.
 
     Raises ValueError when it is no axis: empty, too long, a value twice, a list of what has no plain label.
     """
     if isinstance(axis, list):
-        if not all(isinstance(value, _SCALAR) for value in axis):
-            raise ValueError("a list holds plain values; for others write {label: value, …}")
-        labelled = {_label(value): value for value in axis}
+        held = [value if isinstance(value, list) and value else [value] for value in axis]
+        if not all(isinstance(item, _SCALAR) for items in held for item in items):
+            raise ValueError("a list holds plain values or lists of them; for others write {label: value, …}")
+        labelled = {"+".join(map(_label, items)): value for items, value in zip(held, axis, strict=True)}
         if len(labelled) < len(axis):
             raise ValueError("a value stands here twice")
     elif isinstance(axis, dict):
@@ -44,7 +47,7 @@ def axis_values(axis: Any) -> dict[str, Any]:
     if not 1 <= len(labelled) <= MAX_VALUES:
         raise ValueError(f"an axis has 1 to {MAX_VALUES} values")
     if any(not 1 <= len(label) <= MAX_LABEL for label in labelled):
-        raise ValueError(f"a label has 1 to {MAX_LABEL} characters")
+        raise ValueError(f"a label has 1 to {MAX_LABEL} characters; for longer values write {{label: value}}")
     return labelled
 
 
@@ -62,11 +65,12 @@ Axis = Annotated[
     AfterValidator(_check_axis),
     WithJsonSchema(
         {
-            "description": "The values the axis takes: a list of plain values, or {label: value}.",
+            "description": "The values the axis takes: a list of plain values, or of lists of them, or "
+            "{label: value}.",
             "anyOf": [
                 {
                     "type": "array",
-                    "items": {"type": ["string", "number", "boolean"]},
+                    "items": {"anyOf": [_PLAIN, {"type": "array", "items": _PLAIN, "minItems": 1}]},
                     "minItems": 1,
                     "maxItems": MAX_VALUES,
                     "uniqueItems": True,
@@ -105,7 +109,8 @@ class StopIf(Contract):
 
 
 class ExperimentBudget(Contract):
-    """What an experiment's own jobs may spend together; artifacts that existed before cost nothing.
+    """What an experiment's own jobs may spend together, those that fail too. Artifacts that existed before,
+    and what had been spent on others before, cost nothing.
 
     When it is spent, the experiment pauses: nothing new starts, nothing is lost, and
     `POST /v1/experiments/{id}/resume` goes on. Jobs under way end first, so the last of them may go beyond.

@@ -1,8 +1,9 @@
-"""Keeps a running job's lease, and tells its handler when to stop."""
+"""Keeps a running job's lease and its account, and tells its handler when to stop."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 import structlog
@@ -33,6 +34,8 @@ class Heartbeat:
         self._records = records
         self._signals = signals
         self._seconds = seconds
+        self.also: Callable[[], None] = lambda: None
+        """Done at every beat too."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat {record.id}", daemon=True)
 
@@ -47,10 +50,11 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._stop.wait(self._seconds):
-            try:
-                self._once()
-            except Exception as error:  # Redis or the store is away: the attempt goes on without them
-                log.warning("job.heartbeat_missed", job=self._record.id, error=type(error).__name__)
+            for beat in (self._once, self.also):
+                try:
+                    beat()
+                except Exception as error:  # Redis or the store is away: the attempt goes on without them
+                    log.warning("job.heartbeat_missed", job=self._record.id, error=type(error).__name__)
 
     def _once(self) -> None:
         if not self._live.renew(self._record.id, self._holder):

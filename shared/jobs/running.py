@@ -140,18 +140,20 @@ class JobRunner:
         self._live.clear_sent(job_id)
         self._live.take_again(job_id)
         signals = Signals(self.draining)
-        with Heartbeat(record, holder, self._live, self._records, signals, self._beat_seconds):
-            self._attempt(record, signals)
+        heartbeat = Heartbeat(record, holder, self._live, self._records, signals, self._beat_seconds)
+        with heartbeat:
+            self._attempt(record, signals, heartbeat)
 
-    def _attempt(self, record: JobRecord, signals: Signals) -> None:
+    def _attempt(self, record: JobRecord, signals: Signals, heartbeat: Heartbeat) -> None:
         try:
             kind, handler = self._handlers[record.operation]
             request = kind.model_validate(record.request)
             with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
+                heartbeat.also = workspace.spending.keep
                 used = charged(self._store, self._live, record, workspace)
-                with used, self._live.counts.timed(record.operation):
+                with used, workspace.spending.kept(), self._live.counts.timed(record.operation):
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return

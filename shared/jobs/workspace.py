@@ -12,6 +12,7 @@ import structlog
 from shared.artifacts import Artifact, ArtifactWriter, scratch_store
 from shared.contracts.jobs import JobRecord, Progress
 from shared.jobs.live import LiveJobs
+from shared.jobs.spending import Spending
 from shared.store.base import ObjectStore
 
 PUBLISH_SECONDS = 0.5
@@ -55,6 +56,7 @@ class Workspace:
 
     `store` is the project's corner of the object store; `scratch` holds what attempts hand on to each
     other (journals, checkpoints) and survives them; `folder` is a temporary directory that does not.
+    `spending` is what the attempt tells of what it takes.
     `token` numbers the attempt: a later one has a higher number, also where `attempts` starts again (a job
     taken up again) or does not count (a drained worker, an outage of the store).
     """
@@ -77,6 +79,7 @@ class Workspace:
         self.store = store
         self.folder = folder
         self.scratch: ObjectStore = scratch_store(store, artifact_id)
+        self.spending = Spending(store, artifact_id, self.token)
         self.output = ArtifactWriter(store, artifact_id, self.token, folder)
         self.log = structlog.get_logger("job")
         self._live = live

@@ -107,5 +107,5 @@ def shrunk(path: Path, seed: int) -> Json:
     steps = recipe["steps"]
     steps["pool"]["request"]["count"] = 20
     steps["pool"]["request"]["seed"] = seed
-    steps["generated"]["request"]["rows"] = 48
+    recipe["parameters"]["rows"] = 48
     return recipe

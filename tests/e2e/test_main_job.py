@@ -47,7 +47,14 @@ def test_more_topics_give_more_diverse_text(gateway: Gateway, experiment: Json, 
         gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
     )
     distinct = {row["run"]["value"]: row["distinct_5"]["value"] for row in report["table"]}
-    assert distinct["2"] < distinct["20"]
+    assert distinct["topics=2"] < distinct["topics=20"]
+    rows = {row["run"]["value"]: row["rows"]["value"] for row in report["table"]}
+    assert rows == {
+        "real": 48,
+        "topics=2": 48,
+        "topics=20": 48,
+        "untuned": None,
+    }
 
 
 def test_posted_again_it_answers_at_once_and_runs_nothing(

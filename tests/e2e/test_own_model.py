@@ -79,7 +79,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = shrunk(RECIPE, seed=1)
     document["sweep"] = {"topics": {"few": 2, "many": 10}, "seed": [1]}
     document["steps"]["pool"]["request"]["count"] = 10
-    document["steps"]["generated"]["request"]["rows"] = 8
+    document["parameters"]["rows"] = 8
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(document))
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,27 @@ STORIES = {
     "pool_tokens": 200, "rows": 40, "training": LORA,
 }  # fmt: skip
 SEEDS = [1, 2]
+PAIRS = {
+    "source": {"name": "simulated"}, "per_context": 4, "paraphrases": 2, "length": {"match": "off"},
+    "training": {**LORA, "batching": "shared_prefix"},
+}  # fmt: skip
 
 CALLS: dict[str, Json] = {
     "paraphrase-ladder": {
-        "parameters": {
-            "source": {"name": "simulated"}, "per_context": 4, "paraphrases": 2, "length": {"match": "off"},
-            "training": {**LORA, "batching": "shared_prefix"},
-        },
+        "parameters": PAIRS,
         "sweep": {"replaced": {"D0": 4, "D3": 2, "D6": 0}, "seed": SEEDS},
+    },
+    "paraphrase-mixing-fixed": {
+        "parameters": {**PAIRS, "size": 12},
+        "sweep": {"replaced": {"D6": 0}, "rho": [0.5, 1.0], "seed": [1]},
+    },
+    "paraphrase-mixing-additive": {
+        "parameters": {**PAIRS, "size": 6},
+        "sweep": {"replaced": {"D1": 4, "D5": 0}, "rho": [0.5], "seed": [1]},
+    },
+    "paraphrase-size": {
+        "parameters": PAIRS,
+        "sweep": {"replaced": {"D6": 0}, "pairs": {"1": {"share": 0.25}, "3": {"share": 0.75}}, "seed": [1]},
     },
     "mixing-fixed": {
         "parameters": {**STORIES, "size": 40},
@@ -81,7 +95,7 @@ CALLS: dict[str, Json] = {
 FAIRY_TALES = (
     Path(os.environ.get("GAMUT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "fairytale_completion"
 )
-KINDS = {"generation-factors": "text", "paraphrase-ladder": "qa"}
+KINDS = {"generation-factors": "text"} | {name: "qa" for name in CALLS if name.startswith("paraphrase-")}
 
 
 def head(path: Path, rows: int, target: Path, text: bool = False) -> Path:
@@ -185,6 +199,26 @@ def test_a_study_ends_with_an_answer(
         assert answer["recommended"]["name"] == min(losses, key=lambda key: losses[key])
         assert len(losses) >= 2
         assert all(dose["outcome"]["low"] is not None for dose in answer["doses"])
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("paraphrase-mixing-fixed", {"real": 12, "mixed (rho=0.5)": 12, "mixed (rho=1.0)": 12}),
+        ("paraphrase-mixing-additive", {"real": 6, "mixed (replaced=D1)": 12, "mixed (replaced=D5)": 12}),
+        ("paraphrase-size", {"real": 12, "D6 (pairs=1)": 6, "D6 (pairs=3)": 18}),
+    ],
+)
+def test_pairs_are_taken_of_every_context_alike(
+    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str, rows: dict[str, int]
+) -> None:
+    report = report_of(gateway, run(gateway, name, small_inputs["qa"], CALLS[name]), tmp_path)
+    [answer] = report["answers"]
+    assert {dose["name"]: dose["rows"] for dose in answer["doses"]} == rows
+    for dose in answer["doses"]:
+        made = gateway.download(dose["dataset"], "rows.jsonl", tmp_path / "rows.jsonl").read_text()
+        contexts = Counter(json.loads(line)["context_id"] for line in made.splitlines())
+        assert set(contexts.values()) == {rows[dose["name"]] // 6}, dose["name"]
 
 
 def test_the_gateway_lists_every_study(gateway: Gateway) -> None:

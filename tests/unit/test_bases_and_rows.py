@@ -9,7 +9,7 @@ import pytest
 
 from embedded.bases import base_of
 from embedded.client import Refused
-from embedded.demo import INSTRUCTED, W_TRAINING, parameters_of
+from embedded.demo import INSTRUCTED, RECIPE, W_TRAINING, filled, parameters_of
 from embedded.processes import REPOSITORY, Base, Ports, Source, settings
 from embedded.rows import kind_of
 from embedded.suite import SuiteError
@@ -92,3 +92,20 @@ def test_parameters_follow_from_what_was_named() -> None:
     found = parameters_of(CHAT, Base("mine", "/m"), "letters", own_rows=True)
     assert found == {**INSTRUCTED, "task": "letters", "base": "mine", **W_TRAINING}
     assert "examples" in parameters_of(CHAT, None, None, own_rows=True)["task"]
+    assert parameters_of(COMPLETIONS, None, None, 900, own_rows=False) == {"rows": 900}
+
+
+@pytest.mark.parametrize(("asked", "there", "rows"), [(None, 600, 400), (None, 60, 60), (900, 600, 600)])
+def test_as_many_rows_are_generated_as_real_ones_are_compared_with(
+    asked: int | None, there: int, rows: int
+) -> None:
+    wanted = {"rows": asked, "nothing": 1} if asked else {}
+    document = filled(RECIPE, {"real": "dataset-r", "test": "dataset-t"}, wanted, there)
+    assert document["parameters"]["rows"] == rows
+    assert "nothing" not in document["parameters"]
+    steps = document["steps"]
+    assert (
+        steps["generated"]["request"]["rows"]
+        == steps["only_real"]["request"]["size"]
+        == {"parameter": "rows"}
+    )

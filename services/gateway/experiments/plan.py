@@ -187,6 +187,9 @@ def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict
         run["label"] = "run"
     whole = absent = 0
     for name, item in template.items():
+        if name == "name" and isinstance(item, LabelRef):
+            run["name"] = _told(graph, item.name, at[item.name])
+            continue
         needs = bool(needed_steps(item))
         if name == "axes":
             run["axes"] |= item
@@ -199,6 +202,12 @@ def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict
             if lost.why is not None:
                 run["stopped"] = lost.why
     return None if absent and not whole else run
+
+
+def _told(graph: Graph, axis: str, label: str) -> str:
+    """A label that names a run by itself: a number that nobody gave a label is told with its axis."""
+    unnamed = isinstance(graph.recipe.sweep[axis], list) and not isinstance(graph.values[axis][label], str)
+    return describe({axis: label}) if unnamed else label
 
 
 def _plain(graph: Graph, labels: Labels) -> dict[str, Any]:

@@ -1,27 +1,67 @@
 """What an experiment's jobs have spent, and what it may: its budget, or what a person allowed since.
 
-What was spent is read from the manifests of what was made; a person's allowance lies in the experiment's
-scratch, one object for each time somebody resumed it.
+What was spent on an artifact is known, made or not (`shared/jobs/spending.py`). The experiment's
+scratch says which jobs it pays for, and what had been spent on each before; and what a person allowed, one
+object for each time somebody resumed it.
+
+    charged/<job>/<artifact>    what was spent before, or nothing
+    allowed/<number>.json
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from services.gateway.experiments.counting import Rows, fewest_calls
+from shared.artifacts import find_manifest
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
+from shared.jobs.spending import larger, spent
 from shared.store.base import ObjectStore
 
+_CHARGED = "charged/"
 _ALLOWED = "allowed/"
 
 
+@dataclass(frozen=True)
+class Charge:
+    """An artifact that an experiment pays for, and what had been spent on it before it did."""
+
+    artifact: str
+    before: Mapping[str, float]
+
+    def part_of(self, taken: Mapping[str, float]) -> dict[str, float]:
+        """The experiment's part of all that was spent on the artifact."""
+        return {name: max(amount - self.before.get(name, 0.0), 0.0) for name, amount in taken.items()}
+
+
+def charges(scratch: ObjectStore) -> Iterator[tuple[str, Charge]]:
+    """By job, those of every run."""
+    for found in scratch.list(_CHARGED):
+        job, _, artifact = found.key.removeprefix(_CHARGED).partition("/")
+        yield job, Charge(artifact, json.loads(scratch.get(found.key)) if found.bytes else {})
+
+
+def charge(scratch: ObjectStore, job: str, found: Charge) -> None:
+    """Written before the job is sent; the first one stands, of whatever process."""
+    before = json.dumps(found.before).encode() if found.before else b""
+    scratch.put_if_absent(f"{_CHARGED}{job}/{found.artifact}", before)
+
+
+def taken(store: ObjectStore, artifact: str) -> dict[str, float]:
+    """All that was spent on an artifact, in every attempt. Its manifest, where there is one, says so too, but
+    of a training only the last attempt's seconds."""
+    manifest = find_manifest(store, artifact)
+    return larger(cost_of(manifest) if manifest else {}, spent(store, artifact))
+
+
 def cost_of(manifest: Manifest) -> dict[str, float]:
-    """What its job took, by the names of `ExperimentBudget`'s fields."""
+    """What it says it took, by the names of `ExperimentBudget`'s fields."""
     found: Counter[str] = Counter()
     ledger: Mapping[str, Any] = manifest.summary.get("ledger") or {}
     for account in ledger.get("sources", {}).values():

@@ -9,8 +9,8 @@
 | `idempotency/…`                | young                                                            |
 | `audit/…`                      | young                                                            |
 
-Everything else (`calls/…`: answers that were paid for) is kept. "Young" is by the store's own clock; what has
-no known age is young.
+Everything else (`calls/…`: answers that were paid for, `spent/…`: what was) is kept. "Young" is by the
+store's own clock; what has no known age is young.
 """
 
 from __future__ import annotations

@@ -89,14 +89,14 @@ class Line:
         progress = self.record.progress
         while not (finished := self._is_finished()) and progress.decided in self.ready:
             number = progress.decided
-            for outcome in self.ready.pop(number):
-                self._judge(outcome, number)
+            for part, outcome in enumerate(self.ready.pop(number)):
+                self._judge(outcome, number, part)
             progress.decided += 1
             if self.stage.lookback:
                 progress.history = [*progress.history[-(self.stage.lookback - 1) :], progress.accepted]
         self.finished = finished
 
-    def _judge(self, outcome: Draft | Reject, number: int) -> None:
+    def _judge(self, outcome: Draft | Reject, number: int, part: int) -> None:
         if isinstance(outcome, Reject):
             if outcome.reason is Refusal.SOURCE_REFUSED:
                 self._server_said = outcome.detail
@@ -109,13 +109,13 @@ class Line:
             self.record.reject(refused, number)
             return
         self.stage.accepted(outcome)
-        self.record.accept(outcome, number)
+        self.record.accept(outcome, number, part)
 
     def keep_surplus(self) -> None:
         """Candidates that were under way when the last row came: paid for, so kept, as rejects."""
         for number in sorted(self.ready):
-            for outcome in self.ready.pop(number):
-                self._judge(outcome, number)
+            for part, outcome in enumerate(self.ready.pop(number)):
+                self._judge(outcome, number, part)
 
     def result(self) -> Result:
         progress, stage = self.record.progress, self.stage

@@ -62,8 +62,11 @@ class Record:
         if self._stage.needs_rows:
             self._stage.restore([row async for row in self.rows()])
 
-    def accept(self, draft: Draft, candidate: int) -> None:
-        row = {"id": f"{self._stage.name}-{candidate:07d}", **draft.row, "origin": draft.origin}
+    def accept(self, draft: Draft, candidate: int, part: int = 0) -> None:
+        """`part` tells a candidate's rows apart, where a candidate brings several."""
+        name = f"{self._stage.name}-{candidate:07d}"
+        name = f"{name}-{part:03d}" if self._stage.rows_each > 1 else name
+        row = {"id": name, **draft.row, "origin": draft.origin}
         self._rows.append(orjson.dumps(row))
         self.progress.accepted += 1
 

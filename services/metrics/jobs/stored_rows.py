@@ -12,6 +12,7 @@ from services.metrics.rows.side import Side, Unit
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
 from shared.datasets import ROWS, Row, contexts, dataset_kind, row_text
+from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
 
 CHUNK = 4096
@@ -19,7 +20,10 @@ Field = Callable[[Row], Any]
 
 
 class StoredRows:
-    """The rows of one dataset. Memory holds each row's id and its place in the file, 8 bytes."""
+    """The rows of one dataset. Memory holds each row's id and its place in the file, 8 bytes.
+
+    Raises InvalidData for two rows of one id.
+    """
 
     def __init__(self, workspace: Workspace, artifact_id: str) -> None:
         self._workspace = workspace
@@ -30,7 +34,10 @@ class StoredRows:
         place = 0
         with self._path.open("rb") as file:
             for line in file:
-                self._place[orjson.loads(line)["id"]] = place
+                name = orjson.loads(line)["id"]
+                if name in self._place:  # one of the two would be lost without a word
+                    raise InvalidData(f"dataset {artifact_id} has two rows {name!r}: an id names one row")
+                self._place[name] = place
                 place += len(line)
                 if len(self._place) % CHUNK == 0:
                     workspace.check()

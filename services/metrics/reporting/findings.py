@@ -142,7 +142,10 @@ def _verdict(answer: Answer, title: str) -> str:
 
 def _dose(dose: Dose) -> str:
     rows = dose.condition.mean("rows")
-    axes = ", ".join(f"{axis} {value}" for axis, value in dose.condition.axes.items())
+    untold = [
+        (axis, value) for axis, value in dose.condition.axes.items() if f"{axis}={value}" not in dose.name
+    ]
+    axes = ", ".join(f"{axis} {value}" for axis, value in untold)
     size = f"{rows:,.0f} rows" if rows else ""
     inside = "; ".join(part for part in (size, axes if axes not in dose.name else "") if part)
     return f"{dose.name} ({inside})" if inside else dose.name

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobRecord, JobState
+from shared.identity import artifact_id
+from shared.jobs.spending import spent
 from shared.queue import make_queue, send
 from tests.integration.generator.conftest import Simulated
 from tests.waiting import until
@@ -111,6 +114,41 @@ def test_a_killed_worker_costs_at_most_what_was_in_flight(
     assert ledger["sources"]["small"]["reused"] + ledger["sources"]["small"]["answered"] >= ROWS
     undisturbed = [row["id"] for row in rows]
     assert undisturbed == sorted(undisturbed)
+
+
+def test_what_a_killed_worker_spent_is_known_though_nobody_goes_on(
+    environment: dict[str, str], platform: Platform
+) -> None:
+    """Killed once with no attempt left: what it spent up to its last heartbeat. Taken up again: all of it."""
+    source = SourceRef(name="small")
+    url = orjson.loads(environment["GAMUT_SOURCES"])["small"]["base_url"]
+    request = TopicsRequest(source=source, count=2000, per_call=5)
+    store, artifact = project_store(platform.store, "p"), artifact_id(request)
+    job = platform.submission.submit("p", request)
+    with worker(environment) as first:
+        until(lambda: spent(store, artifact).get("tokens", 0) > 0, "a heartbeat")
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    reconciler = replace(platform.reconciler(), max_attempts=1)
+
+    def failed() -> bool:
+        reconciler.once()
+        return platform.records.get(job.id).state is JobState.FAILED
+
+    until(failed, "the job to be given up")
+    known = spent(store, artifact)
+    answered = counts(url)
+    assert 0 < known["tokens"] <= answered["tokens_in"] + answered["tokens_out"]
+    platform.submission.submit("p", request)
+    with worker(environment):
+        ledger = run_to_end(platform, job).summary["ledger"]
+    whole = spent(store, artifact)
+    account = ledger["sources"]["small"]
+    assert (whole["calls"], whole["tokens"]) == (
+        account["issued"],
+        account["tokens_in"] + account["tokens_out"],
+    )
+    assert whole["tokens"] > known["tokens"]
 
 
 def test_two_workers_given_the_same_job_at_once_pay_for_it_once(

@@ -116,7 +116,7 @@ def test_both_readings_of_the_paraphrased_pair(worker: Service, of: str) -> None
     ended = worker.run(request)
     assert ended.state is JobState.SUCCEEDED, ended.error
     rows = list(worker.artifact(ended).rows())
-    assert len(rows) == 12
+    assert len({row["id"] for row in rows}) == len(rows) == 12
     written = [row["answer"] for row in rows if "paraphrase_of" in row]
     assert len(written) == 8
     assert all(answer.startswith("real answer") == (of == "real") for answer in written)

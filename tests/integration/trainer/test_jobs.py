@@ -11,10 +11,12 @@ from peft import PeftModel
 from safetensors.torch import load
 from transformers import AutoModelForCausalLM
 
+from services.trainer.progress import SPENT
 from services.trainer.train_job import make_training
-from shared.artifacts import Artifact
+from shared.artifacts import Artifact, project_store
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.jobs.spending import spent
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
@@ -82,8 +84,10 @@ def test_a_killed_training_goes_on_and_ends_the_same(trainer: Trainer) -> None:
     runner = trainer.runner({TrainingRequest: dies_at_step_five})
     with pytest.raises(KeyboardInterrupt):
         runner.run(job.id)
+    lost = spent(project_store(trainer.store, "q"), undisturbed.id)[SPENT]
     runner.run(job.id)
     ended = trainer.records.get(job.id)
+    assert 0 < lost < spent(project_store(trainer.store, "q"), undisturbed.id)[SPENT]
     assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
     assert [step for step in steps if step] == [1, 2, 3, 4, 5, 5, 6, 7, 8]
     resumed = trainer.artifact(ended)

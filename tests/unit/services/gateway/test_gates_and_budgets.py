@@ -16,7 +16,9 @@ from shared.artifacts import Artifact, project_store
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentBudget
 from shared.contracts.jobs import JobRecord, JobState
-from shared.errors import Conflict
+from shared.errors import Conflict, GamutError, InvalidData, SourceUnavailable
+from shared.jobs.spending import spent
+from shared.jobs.workspace import Cancelled, Workspace
 from tests.unit.services.gateway.small_operations import CATALOGUE, Generate, Measure, ladder, recipe
 from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
 
@@ -155,15 +157,100 @@ def test_what_was_spent_is_known_to_another_coordinator(suite: SmallSuite) -> No
     assert Counter(r.operation for r in suite.records.all())["generate"] < 3 + 1
 
 
+def generating(suite: SmallSuite, *attempts: tuple[int, type[GamutError] | None]) -> None:
+    """What each attempt at a generation spends, and how it fails; those after the last are like the last."""
+    counted: Counter[str] = Counter()
+
+    def behave(request: JobRequest, workspace: Workspace) -> None:
+        store = workspace.store
+        tokens, error = attempts[min(counted[workspace.job], len(attempts) - 1)]
+        counted[workspace.job] += 1
+        workspace.spending.note({"tokens": spent(store, workspace.artifact_id).get("tokens", 0) + tokens})
+        if error is not None:
+            raise error
+
+    suite.behaviour["generate"] = behave
+
+
+def test_a_budget_is_not_overspent_by_failing(suite: SmallSuite) -> None:
+    """Twenty generations, each takes 100 tokens and fails: two fit into 150, and the third is never asked."""
+    generating(suite, (100, InvalidData))
+    paused = suite.run(recipe(ladder(topics=tuple(range(1, 21)), seeds=(1,)) | {"budget": {"tokens": 150}}))
+    assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
+    assert paused.error is not None
+    assert "tokens: 200 spent of 150" in paused.error.detail
+    assert Counter(r.operation for r in suite.records.all())["generate"] == 2
+
+
+def test_what_a_cancelled_job_took_is_charged(suite: SmallSuite) -> None:
+    def cancel(request: JobRequest, workspace: Workspace) -> None:
+        workspace.spending.note({"tokens": 100})
+        raise Cancelled
+
+    suite.behaviour["generate"] = cancel
+    paused = suite.run(budgeted(tokens=150))
+    assert paused.error is not None
+    assert "tokens: 200 spent of 150" in paused.error.detail
+
+
+def test_an_attempt_that_is_tried_again_is_charged_with_the_one_that_succeeds(suite: SmallSuite) -> None:
+    generating(suite, (100, SourceUnavailable), (10, None))
+    job = suite.post(budgeted(tokens=250))
+    while (paused := suite.records.get(job.id)).state is JobState.RUNNING or suite.wire:
+        suite.drain()
+        for record in suite.records.all():
+            if record.not_before is not None and record.state is JobState.QUEUED:
+                due = suite.records.append(record, state=JobState.RUNNING, not_before=None)
+                suite.sender.send(due)
+    assert paused.error is not None
+    assert "tokens: 330 spent of 250" in paused.error.detail
+
+
+@pytest.mark.parametrize(("tokens", "state"), [(331, JobState.SUCCEEDED), (330, JobState.PAUSED)])
+def test_a_job_that_goes_on_with_what_it_paid_for_is_charged_once(
+    suite: SmallSuite, tokens: int, state: JobState
+) -> None:
+    """Three generations fail after 100 tokens each, and need ten more when they are taken up again."""
+    generating(suite, (100, InvalidData), (10, None))
+    request = budgeted(tokens=tokens)
+    assert suite.run(request).state is JobState.PARTIALLY_SUCCEEDED
+    suite.restart()
+    assert suite.run(request).state is state
+
+
+def test_an_experiment_pays_for_its_own_part_of_a_job_only(suite: SmallSuite) -> None:
+    generating(suite, (100, InvalidData), (10, None))
+    suite.run(recipe(ladder(topics=(1, 5, 20), seeds=(1,))))
+    ended = suite.run(budgeted(tokens=31))
+    assert ended.state is JobState.SUCCEEDED  # of 330 tokens in all, 300 were paid before it came
+
+
+def test_what_failed_in_an_earlier_run_is_known_before_anything_starts_again(suite: SmallSuite) -> None:
+    generating(suite, (100, InvalidData))
+    request = budgeted(tokens=350)
+    assert suite.run(request).state is JobState.PARTIALLY_SUCCEEDED
+    before = len(suite.ran)
+    suite.restart()
+    again = suite.run(request)
+    assert again.error is not None
+    assert "tokens: 400 spent of 350" in again.error.detail
+    assert len(suite.ran) == before + 1
+
+
 class Killed(BaseException):
     """The process is gone: nothing of it is caught or cleaned up."""
 
 
+@pytest.mark.parametrize(("error", "generations"), [(None, 2), (InvalidData, 1)])
 def test_what_a_killed_coordinator_had_just_sent_is_charged(
-    suite: SmallSuite, monkeypatch: pytest.MonkeyPatch
+    suite: SmallSuite,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[GamutError] | None,
+    generations: int,
 ) -> None:
-    """It dies after each generation's message and before any note of its own, and the job ends meanwhile."""
-    suite.summaries = ledger
+    """It dies after each generation's message and before any note of its own, and the job ends meanwhile; one
+    that failed is tried once more, as nobody knows that it was tried."""
+    generating(suite, (100, error))
     request = budgeted(tokens=150)
     job = suite.post(request)
     submit, put = suite.submission.submit, suite.store.put
@@ -195,8 +282,10 @@ def test_what_a_killed_coordinator_had_just_sent_is_charged(
             suite.sender.send(suite.records.get(job.id))
     paused = suite.records.get(job.id)
     assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
+    assert paused.error is not None
+    assert "tokens: 200 spent of 150" in paused.error.detail
     assert deaths == 2
-    assert Counter(r.operation for r in suite.records.all())["generate"] == 2
+    assert Counter(r.operation for r in suite.records.all())["generate"] == generations
 
 
 def test_a_paused_experiment_can_be_cancelled_and_not_resumed_then(

@@ -78,6 +78,32 @@ def test_labels_name_values() -> None:
     assert "trained[topics=D1, seed=1]" in plan.nodes
 
 
+@pytest.mark.parametrize(
+    ("axis", "names"),
+    [
+        ([1, 5], ["topics=1", "topics=5"]),
+        ({"D0": 1, "D1": 5}, ["D0", "D1"]),
+        (["few", "many"], ["few", "many"]),
+        ([["q_proj", "v_proj"], ["all"]], ["topics=q_proj+v_proj", "topics=all"]),
+    ],
+    ids=["numbers", "labelled", "words", "lists"],
+)
+def test_a_run_that_is_named_by_a_label_says_what_it_is(axis: Any, names: list[str]) -> None:
+    document = ladder(topics=axis, seeds=(1,))
+    document["steps"]["generated"]["request"] |= {
+        "topic_count": 1,
+        "sources": [{"name": {"label": "topics"}}],
+    }
+    document["steps"]["answer"]["request"]["runs"]["gather"][1]["name"] = {"label": "topics"}
+    report = plan_of(document).report.request
+    assert isinstance(report, Report)
+    assert [run.name for run in report.runs] == ["real", *names]
+    labels = [name.removeprefix("topics=") for name in names]
+    assert [run.axes["topics"] for run in report.runs[1:]] == (
+        list(axis.values()) if isinstance(axis, dict) else labels if isinstance(axis[0], list) else axis
+    )
+
+
 def test_runs_of_one_name_are_told_apart_by_their_axes() -> None:
     document = ladder(topics=(1,), seeds=(1, 2))
     document["steps"]["answer"]["request"]["runs"]["gather"][1]["name"] = "generated"

@@ -24,6 +24,7 @@ keys = st.one_of(
     st.builds("artifacts/{}/manifest.json".format, artifacts),
     st.builds("work/{}/checkpoint".format, artifacts),
     st.builds("calls/{}/x".format, artifacts),
+    st.builds("spent/{}/000001.json".format, artifacts),
     st.sampled_from(
         ["uploads/" + "a" * 64, "uploads/open/upload-1.json", "audit/2026-01-01/1.json", "idempotency/1.json"]
     ),
@@ -57,7 +58,7 @@ def test_nothing_that_is_referenced_under_way_or_young_may_go(
     assert not gone & {f"artifacts/{artifact}/{key}" for artifact, keys in named.items() for key in keys}
     for key in gone:
         assert not key.endswith("manifest.json")
-        assert not key.startswith("calls/")
+        assert not key.startswith(("calls/", "spent/"))
         assert not any(artifact in key for artifact in being_made if not key.startswith("uploads"))
         assert not (ingesting and key.startswith("uploads/"))
         modified = store[key]

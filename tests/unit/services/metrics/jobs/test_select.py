@@ -29,6 +29,12 @@ def questions(*contexts: str) -> list[dict[str, Any]]:
     ]
 
 
+def test_two_rows_of_one_id_are_refused_and_not_made_one(bench: Any) -> None:
+    twice = bench.dataset([*texts(3, "made"), {"id": "1", "text": "another"}])
+    with pytest.raises(InvalidData, match="two rows '1'"):
+        bench.run(make_sample, SampleRequest(dataset=twice, size=2))
+
+
 def test_a_mixture_says_what_it_holds_and_keeps_each_rows_origin(bench: Any) -> None:
     real, generated = bench.dataset(texts(20, "real")), bench.dataset(texts(30, "made"))
     request = MixtureRequest(real=real, generated=generated, rho=0.25)

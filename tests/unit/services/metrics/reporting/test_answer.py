@@ -47,6 +47,11 @@ def test_it_recommends_the_lowest_loss_and_says_how_much_it_changes() -> None:
     assert "They allow for its being the best of 3 on this test set" in text
 
 
+def test_an_axis_that_the_name_tells_is_not_told_again() -> None:
+    named = seeds("level=100", [2.5, 2.52, 2.48], rows=100, axes={"level": 100, "rho": 0.5})
+    assert "Train on level=100 (100 rows; rho 0.5): expected" in said([*REAL, *named])
+
+
 def test_every_change_that_is_looked_at_is_allowed_for() -> None:
     """Against the real rows and, where a warning may follow, against the model as it was."""
     level = {n: 1 - 0.05 / n for n in range(1, 9)}
