@@ -156,10 +156,13 @@ def test_every_layout_is_transformers_own_rows(family: str) -> None:
 
 @pytest.mark.parametrize("family", PADDED)
 def test_what_cannot_be_packed_says_so_and_is_padded(family: str) -> None:
+    """Or is packed exactly: a later transformers may have given it an attention that can be exchanged."""
     model = made(family)
     expected = transformers_own(model, rows())
-    with pytest.raises(NotPackable, match=f"{PADDED[family][1]}.*'padded'"):
-        ours(model, rows(), "packed")
+    try:
+        require_equal(ours(model, rows(), "packed"), expected)
+    except NotPackable as error:
+        assert re.search(f"{PADDED[family][1]}.*'padded'", error.detail)
     require_equal(ours(model, rows(), "padded"), expected)
 
 
