@@ -159,10 +159,12 @@ def test_what_cannot_be_packed_says_so_and_is_padded(family: str) -> None:
     """Or is packed exactly: a later transformers may have given it an attention that can be exchanged."""
     model = made(family)
     expected = transformers_own(model, rows())
+    said = None
     try:
         require_equal(ours(model, rows(), "packed"), expected)
     except NotPackable as error:
-        assert re.search(f"{PADDED[family][1]}.*'padded'", error.detail)
+        said = error.detail
+    assert said is None or re.search(f"{PADDED[family][1]}.*'padded'", said)
     require_equal(ours(model, rows(), "padded"), expected)
 
 
