@@ -108,12 +108,11 @@ def test_one_command_ends_with_what_to_do(
     assert answer["untuned"]["value"] > 0
     said = " ".join(ended.stdout.split())
     assert all(" ".join(finding.split()) in said for finding in report["findings"])
-    steps = report["recipe"]["steps"]
     parameters = report["recipe"]["parameters"]
     assert parameters["base"].startswith(f"{NAME}-")
     assert (parameters["format"], parameters["examples"], parameters["sentences"]) == ("instruct", 3, None)
     assert parameters["topics_from"] == report["recipe"]["inputs"]["real"]
-    assert steps["generated"]["request"]["rows"] == 8
+    assert parameters["rows"] == 8
     page = (tmp_path / "demo" / "report.html").read_text()
     assert "What to do" in page
     assert "<script" not in page
