@@ -23,7 +23,9 @@ NAME = "gamut_segments"
 BLOCK = 128
 """Tokens of a block of FlexAttention's mask; its own default."""
 HEAD_DIM = 16
+"""The least head dimension that FlexAttention's kernels take."""
 KINDS = 1000
+"""Kinds of models that a worker compiles attention for; no number that one meets."""
 
 
 def kernel(
@@ -166,8 +168,18 @@ def flex(
 
 
 def _wide_enough(x: Tensor) -> Tensor:
-    """With zeros up to the least head dimension that FlexAttention's kernels take: they add nothing."""
+    """With zeros up to `HEAD_DIM`: they add nothing."""
     return x if x.shape[-1] >= HEAD_DIM else nn.functional.pad(x, (0, HEAD_DIM - x.shape[-1]))
+
+
+def dense_mask(segments: Sequence[Segment], length: int, window: int | None = None) -> Tensor:
+    """Which query sees which key, [length, length]: what the kernels do without."""
+    own, prefix = visible(segments, length)
+    mask = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
+    if window is not None:
+        place = places(segments, length)
+        mask &= place[:, None] - place < window
+    return mask
 
 
 def dense_attention(
@@ -179,11 +191,7 @@ def dense_attention(
     window: int | None = None,
 ) -> Tensor:
     """The reference: SDPA with the whole boolean mask; [tokens, heads, dim] in and out."""
-    own, prefix = visible(segments, query.shape[0], query.device)
-    mask = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
-    if window is not None:
-        place = places(segments, query.shape[0]).to(query.device)
-        mask &= place[:, None] - place < window
+    mask = dense_mask(segments, query.shape[0], window).to(query.device)
     q, k, v = (x.transpose(0, 1).unsqueeze(0) for x in (query, key, value))
     out = nn.functional.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, scale=scale, enable_gqa=query.shape[1] != key.shape[1]
@@ -206,7 +214,7 @@ def segment_attention_forward(
     if gamut_kernel is None:
         raise NotPackable(type(module).__name__, "does not pass attention arguments on")
     _refuse_variants(module, dropout, gamut_kernel, kwargs)
-    query, key, value = _as_autocast(query, key, value)
+    query, key, value = as_autocast(query, key, value)
     lines, heads, length, dim = query.shape
     scale = dim**-0.5 if scaling is None else scaling
     run = within(gamut_kernel, kwargs.get("sliding_window"), query.device, lines * length)
@@ -219,9 +227,9 @@ def segment_attention_forward(
     return flex(q, k, v, run.block_mask, scale, sinks).view(lines, length, heads, -1), None
 
 
-def _as_autocast(*tensors: Tensor) -> Sequence[Tensor]:
-    """In the dtype that autocast, which does not know these kernels, computes attention in: it leaves rotated
-    queries and keys in fp32 beside values in bf16.
+def as_autocast(*tensors: Tensor) -> Sequence[Tensor]:
+    """In the dtype that autocast computes products in, for what it does not know: these kernels (it leaves
+    rotated queries and keys in fp32 beside values in bf16), and the chunked loss.
     """
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):

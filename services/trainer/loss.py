@@ -128,12 +128,10 @@ def token_losses(
 
 
 def _as_autocast(hidden: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Both sides of the product in the dtype that autocast, which does not know this loss, computes in."""
-    device = hidden.device.type
-    if not torch.is_autocast_enabled(device):
-        return hidden, head.weight, head.bias
-    dtype = torch.get_autocast_dtype(device)
-    return hidden.to(dtype), head.weight.to(dtype), None if head.bias is None else head.bias.to(dtype)
+    """Both sides of the product, and its bias."""
+    given = [hidden, head.weight] if head.bias is None else [hidden, head.weight, head.bias]
+    hidden, weight, *bias = attention.as_autocast(*given)
+    return hidden, weight, bias[0] if bias else None
 
 
 def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:

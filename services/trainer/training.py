@@ -165,8 +165,9 @@ class StepTrainer(Trainer):
             last = number == len(step.passes) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
                 losses.append(self._pass(model, batch, step))
-        self._require_finite(losses, step)
-        total = torch.stack(losses).sum()
+        of_passes = torch.stack(losses)
+        self._require_finite(of_passes, step)
+        total = of_passes.sum()
         if self.args.world_size > 1:
             total = self.accelerator.reduce(total, "sum")
         assert self.lr_scheduler is not None
@@ -182,9 +183,9 @@ class StepTrainer(Trainer):
         self.accelerator.backward(loss * self.args.world_size)
         return loss.detach()
 
-    def _require_finite(self, losses: Sequence[Tensor], step: batches.StepBatches) -> None:
-        """Asked once a step: a GPU is waited for each time."""
-        for batch, value in zip(step.passes, torch.stack(list(losses)).tolist(), strict=True):
+    def _require_finite(self, losses: Tensor, step: batches.StepBatches) -> None:
+        """`losses` [passes]. Asked once a step: a GPU is waited for each time."""
+        for batch, value in zip(step.passes, losses.tolist(), strict=True):
             if not math.isfinite(value):
                 raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
 

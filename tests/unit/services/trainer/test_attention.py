@@ -91,11 +91,7 @@ def test_sinks_take_their_share_on_every_device(window: int | None) -> None:
     theirs = [x.detach().clone().requires_grad_() for x in ours]
     query, key, value = (x.transpose(0, 1) for x in theirs)
     same = sinks.detach().clone().requires_grad_()
-    own, prefix = attention.visible(segments, 15)
-    seen = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
-    if window is not None:
-        place = places(segments, 15)
-        seen &= place[:, None] - place < window
+    seen = attention.dense_mask(segments, 15, window)
     scores = (query @ key.transpose(1, 2) * SCALE).masked_fill(~seen, -torch.inf)
     with_sinks = torch.cat([scores, same[:, None, None].expand(-1, 15, 1)], 2).softmax(2)
     expected = (with_sinks[..., :-1] @ value).transpose(0, 1)
@@ -117,18 +113,14 @@ def test_the_block_mask_is_made_without_the_whole_mask(
     """Its blocks hold every visible pair, and those it calls whole hold no other."""
     longer = [stretched(segment, by) for segment in segments]
     length = longer[-1].stop
-    own, prefix = attention.visible(longer, length)
-    seen = ((own[:, None] == own) | (prefix[:, None] == own)).tril()
-    place = places(longer, length)
-    if window is not None:
-        seen &= place[:, None] - place < window
+    seen = attention.dense_mask(longer, length, window)
     count = -(-length // attention.BLOCK)
     filled = torch.zeros(2, count * attention.BLOCK, count * attention.BLOCK, dtype=torch.bool)
     filled[:, :length, :length] = seen
     blocks = filled[0].unflatten(1, (count, -1)).unflatten(0, (count, -1)).transpose(1, 2).flatten(2)
     touched, whole = attention.block_table(longer, length)
     if window is not None:
-        touched, whole = attention.windowed_table(touched, whole, place, window)
+        touched, whole = attention.windowed_table(touched, whole, places(longer, length), window)
     assert bool((touched | ~blocks.any(-1)).all())
     assert bool((~whole | blocks.all(-1)).all())
     if window is None:
