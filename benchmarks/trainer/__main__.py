@@ -86,7 +86,7 @@ def _named(ours: dict[str, Any], theirs: dict[str, Any]) -> list[tuple[str, dict
 
 def _unit(case: Case, device: str) -> str:
     if case.kind == "operations":
-        return "ops per step"
+        return "ops per step" if device == "cpu" else "s per step"
     return "CPU s" if device == "cpu" else "s"
 
 

@@ -1,9 +1,14 @@
-"""Dispatched operations of an adapter's step: what a launch-bound GPU pays for, counted on any machine."""
+"""Dispatched operations of an adapter's step: what a launch-bound GPU pays for, counted on any machine.
+
+On a GPU itself they are not counted: FlexAttention does not run under a dispatch mode. There a step's seconds
+are measured, for as many adapters.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -32,17 +37,21 @@ def measure(case: Case, side: str, device: str, examples: Sequence[Example]) -> 
     """Operations per step (of one adapter, of all members at once), from the second step on, and seconds."""
     size = len(examples) // case.members
     sets = [examples[start : start + size] for start in range(0, size * case.members, size)]
-    marks: list[int] = []
-    with Counter() as counter:
+    marks: list[float] = []
+    on_gpu = device.startswith("cuda")
+    with nullcontext() if on_gpu else Counter() as counter:
+
+        def mark() -> None:
+            marks.append(_clock(device) if counter is None else counter.count)
+
         clock = _clock(device)
-        if side == "theirs":
-            losses = _solo(case, sets, device, lambda: marks.append(counter.count))
-        else:
-            losses = _bundled(case, sets, device, lambda: marks.append(counter.count))
+        losses = (_solo if side == "theirs" else _bundled)(case, sets, device, mark)
         seconds = _clock(device) - clock
     steps = size // case.asked.rows_per_step
     first = marks[:steps]  # theirs has one training after the other: its first will do
     per_step = (first[-1] - first[0]) / (steps - 1)
+    if on_gpu and side == "theirs":
+        per_step *= case.members
     return {"seconds": per_step, "total_seconds": seconds, "losses": losses, "members": case.members}
 
 

@@ -60,10 +60,11 @@ def make(shape: str, device: str) -> PreTrainedModel:
         if hasattr(config, name):
             setattr(config, name, 0.0)
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    model: Any = (
-        AutoModelForCausalLM.from_config(config, dtype=dtype)
-        if named
-        else AutoModelForCausalLM.from_pretrained(shape, config=config, dtype=dtype)
-    )
+    with torch.device(device):  # a billion random weights take a CPU's one thread 10 s and more
+        model: Any = (
+            AutoModelForCausalLM.from_config(config, dtype=dtype)
+            if named
+            else AutoModelForCausalLM.from_pretrained(shape, config=config, dtype=dtype)
+        )
     model.config.use_cache = False
     return model.to(device).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,9 +15,14 @@ from shared.contracts.training.settings import TrainingSettings
 # Our settings' words for the Trainer's schedules.
 SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
+# Its name until transformers 5.17 or later, whose successor warns of it.
+_OLD, _NEW = "gradient_checkpointing", "activation_checkpointing"
+CHECKPOINTING = _NEW if _NEW in TrainingArguments.__dataclass_fields__ else _OLD
+
 
 def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: int) -> TrainingArguments:
     """Our settings in the Trainer's words; `folder` holds its checkpoints."""
+    checkpointing: dict[str, Any] = {CHECKPOINTING: settings.gradient_checkpointing}
     device = next(model.parameters()).device
     mixed = settings.method != "lora" and settings.precision != "fp32"
     made = TrainingArguments(
@@ -29,7 +35,7 @@ def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: 
         warmup_steps=settings.warmup_ratio,
         max_grad_norm=settings.max_grad_norm,
         bf16=mixed and models.precision_of(settings.precision, str(device)) == torch.bfloat16,
-        activation_checkpointing=settings.gradient_checkpointing,
+        **checkpointing,
         use_cpu=device.type == "cpu",
         seed=seed,
         save_strategy="no",

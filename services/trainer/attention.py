@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -144,8 +145,14 @@ def compiled(backend: str = "inductor") -> Any:
     """
     from torch.nn.attention.flex_attention import flex_attention
 
+    asked: dict[str, Any] = {"dynamic": True, "fullgraph": True, "backend": backend}
+    if "recompile_limit" in signature(torch.compile).parameters:
+        asked["recompile_limit"] = KINDS
+    else:  # torch before 2.12 has one limit for all that is compiled
+        torch._dynamo.config.recompile_limit = KINDS
+        torch._dynamo.config.accumulated_recompile_limit = KINDS
     compile: Any = torch.compile  # its overloads leave the limit out
-    return compile(flex_attention, dynamic=True, fullgraph=True, backend=backend, recompile_limit=KINDS)
+    return compile(flex_attention, **asked)
 
 
 def flex(

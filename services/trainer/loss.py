@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, linear_cross_entropy
+from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
 
 from services.trainer import attention
@@ -24,7 +24,9 @@ from services.trainer.kernels import Kernel
 SOFTCAP = "final_logit_softcapping"
 # Up to so many logits the plain cross-entropy is faster than the chunked one, and they fit (128 MiB in fp32).
 WHOLE_LOGITS = 2**25
-CHUNKS = torch.nn.LinearCrossEntropyOptions()
+# torch has it from 2.13 on; before, the logits' chunks are made again in the backward pass (`_checkpointed`).
+linear_cross_entropy: Any = getattr(nn.functional, "linear_cross_entropy", None)
+CHUNKS = nn.LinearCrossEntropyOptions() if linear_cross_entropy is not None else None
 
 
 @contextmanager
@@ -103,12 +105,13 @@ def summed_loss(model: nn.Module, batch: Batch, whole_logits: int = WHOLE_LOGITS
 
 
 def _summed(hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int) -> Tensor:
-    if type(head) is nn.Linear and hidden.shape[0] * head.out_features > whole_logits:
+    if _is_matrix(head) and hidden.shape[0] * head.out_features > whole_logits:
         hidden, weight, bias = _as_autocast(hidden, head)
         if hidden.dtype != torch.bfloat16:  # torch sums bf16 rows in bf16, which is a percent off
-            return linear_cross_entropy(
+            summed: Tensor = linear_cross_entropy(
                 hidden, weight, targets, linear_bias=bias, reduction="sum", options=CHUNKS
             )
+            return summed
     return token_losses(hidden, head, targets, whole_logits).sum()
 
 
@@ -118,13 +121,18 @@ def token_losses(
     """-ln p of every target [n], fp32, with gradients; more than `whole_logits` logits are made a chunk at a
     time, and again in the backward pass.
     """
-    if type(head) is not nn.Linear:
-        return _checkpointed(hidden, head, targets)
-    if hidden.shape[0] * head.out_features <= whole_logits:
+    if type(head) is nn.Linear and hidden.shape[0] * head.out_features <= whole_logits:
         return cross_entropy(at_least_fp32(head(hidden)), targets, reduction="none")
+    if not _is_matrix(head):
+        return _checkpointed(hidden, head, targets, whole_logits)
     hidden, weight, bias = _as_autocast(hidden, head)
     found = linear_cross_entropy(hidden, weight, targets, linear_bias=bias, reduction="none", options=CHUNKS)
     return at_least_fp32(found)
+
+
+def _is_matrix(head: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether torch's chunked loss takes this head."""
+    return type(head) is nn.Linear and linear_cross_entropy is not None
 
 
 def _as_autocast(hidden: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -134,7 +142,9 @@ def _as_autocast(hidden: Tensor, head: nn.Linear) -> tuple[Tensor, Tensor, Tenso
     return hidden, weight, bias[0] if bias else None
 
 
-def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:
+def _checkpointed(
+    hidden: Tensor, head: nn.Module, targets: Tensor, whole_logits: int = WHOLE_LOGITS
+) -> Tensor:
     """A head that is more than a matrix (an adapter on it): chunks whose logits are made again in the
     backward pass.
     """
@@ -142,7 +152,8 @@ def _checkpointed(hidden: Tensor, head: nn.Module, targets: Tensor) -> Tensor:
     def part(h: Tensor, t: Tensor) -> Tensor:
         return cross_entropy(at_least_fp32(head(h)), t, reduction="none")
 
-    chunks = zip(torch.split(hidden, chunk_rows(head)), torch.split(targets, chunk_rows(head)), strict=True)
+    rows = chunk_rows(head, whole_logits)
+    chunks = zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
     return torch.cat([checkpoint(part, h, t, use_reentrant=False) for h, t in chunks])
 
 
@@ -151,9 +162,9 @@ def at_least_fp32(logits: Tensor) -> Tensor:
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
-def chunk_rows(head: nn.Module) -> int:
+def chunk_rows(head: nn.Module, whole_logits: int = WHOLE_LOGITS) -> int:
     """Rows whose logits may lie in memory at once."""
-    return max(1, WHOLE_LOGITS // int(getattr(head, "out_features", 2**17)))
+    return max(1, whole_logits // int(getattr(head, "out_features", 2**17)))
 
 
 @torch.no_grad()
