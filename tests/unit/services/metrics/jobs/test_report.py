@@ -105,12 +105,9 @@ def test_a_report_tells_the_runs(bench: Any, request_of: ReportRequest) -> None:
     assert '"name": "<b>demo</b>"' in page.shown
     assert request_of.runs[2].measurement in page.shown
     findings = made.summary["findings"]
-    assert findings[0].startswith("Train on real alone and leave the generated data out: expected test loss")
-    assert findings[1].startswith(
-        "The best of the generated data is 60 topics (80 rows; topics 60): test loss 3.09"
-    )
-    assert "+0.1 (+0.1 to +0.1) from real's." in findings[1]
-    assert "Do not train on 5 topics in place of real: test loss +0.4" in " ".join(findings)
+    assert "60 topics (80 rows; topics 60)" in findings[0]
+    assert "+0.1 (+0.1 to +0.1) from real's" in findings[0]
+    assert any("5 topics" in said and "+0.4" in said for said in findings)
     assert any("Spearman" in said for said in findings)
     assert made.summary["recommended"][0]["verdict"] == "keep_baseline"
     assert made.summary["recommended"][0]["dataset"] == request_of.runs[0].dataset
