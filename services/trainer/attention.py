@@ -25,6 +25,9 @@ BLOCK = 128
 """Tokens of a block of FlexAttention's mask; its own default."""
 HEAD_DIM = 16
 """The least head dimension that FlexAttention's kernels take."""
+KERNEL = {"BACKEND": "TRITON"}
+"""FlexAttention's kernel for lines of any length. Left to itself torch takes the one made for decoding where
+a line is shorter than a block, finds none that fits these masks, and no training on short lines starts."""
 KINDS = 1000
 """Kinds of models that a worker compiles attention for; no number that one meets."""
 
@@ -164,7 +167,12 @@ def flex(
     attend = compiled() if query.is_cuda else flex_attention
     dim = value.shape[-1]
     q, k, v = (_wide_enough(x.transpose(0, 1).unsqueeze(0)) for x in (query, key, value))
-    asked = {"block_mask": mask, "scale": scale, "enable_gqa": query.shape[1] != key.shape[1]}
+    asked = {
+        "block_mask": mask,
+        "scale": scale,
+        "enable_gqa": query.shape[1] != key.shape[1],
+        "kernel_options": KERNEL,
+    }
     if sinks is None:
         out = attend(q, k, v, **asked)
     else:
