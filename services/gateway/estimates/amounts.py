@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.gateway.experiments.counting import rows_asked
+from services.gateway.estimates.counting import rows_asked
 from shared.artifacts import find_manifest
 from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest

@@ -13,11 +13,11 @@ from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
 from services.gateway.catalogue import Catalogue
-from services.gateway.experiments.amounts import Amounts
+from services.gateway.estimates.amounts import Amounts
+from services.gateway.estimates.measuring_cost import STARTING, measuring_seconds
+from services.gateway.estimates.scheduling import makespan
 from services.gateway.experiments.builtin import BUILT_IN, called
 from services.gateway.experiments.expansion import expand
-from services.gateway.experiments.scheduling import makespan
-from services.gateway.measuring_cost import STARTING, measuring_seconds
 from services.gateway.settings import GatewaySettings
 from services.metrics.handlers import handlers
 from services.metrics.settings import MetricsSettings
@@ -30,13 +30,13 @@ from shared.contracts.operations import OPERATIONS
 from shared.identity import artifact_id
 from shared.jobs.live import LiveJobs
 from shared.store.local import LocalStore
+from tests.unit.services.gateway.estimates.test_costing import url
 from tests.unit.services.gateway.small_operations import REAL, TEST
 from tests.unit.services.gateway.small_suite import SmallSuite
-from tests.unit.services.gateway.test_costing import url
-from tests.unit.services.metrics.jobs.conftest import Bench
+from tests.unit.services.metrics.operations.conftest import Bench
 
 __all__ = ["url"]
-STORIES = Path(__file__).parents[4] / "examples" / "data" / "stories.train.jsonl"
+STORIES = Path(__file__).parents[5] / "examples" / "data" / "stories.train.jsonl"
 WORKERS = {"generate": 2, "measure": 1, "train": 2}
 CALL = {
     "recipe": "diversity-ladder", "inputs": {"real": REAL, "test": TEST},

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.gateway.advice import advice_recipe
 from services.gateway.catalogue import Catalogue
+from services.gateway.experiments.advice import advice_recipe
 from services.gateway.experiments.expansion import expand
 from shared.contracts.advice import AdviceRequest, ProposalRequest
 from shared.contracts.operations import OPERATIONS

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.documents import MAX_DEPTH, UnsupportedMediaType, read_document
+from services.gateway.documents.reading import MAX_DEPTH, UnsupportedMediaType, read_document
 from shared.errors import InvalidRequest, TooLarge
 
 YAML = "application/yaml"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.gateway.estimates.scheduling import makespan
 from services.gateway.experiments.expansion import expand
-from services.gateway.experiments.scheduling import makespan
 from tests.unit.services.gateway.small_operations import CATALOGUE, ladder, recipe
 
 PLAN = expand(recipe(ladder(topics=(1, 5, 20), seeds=(1,))), CATALOGUE)

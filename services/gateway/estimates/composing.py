@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.gateway.context import Gateway
-from services.gateway.costing import Costing, Taken, by_artifact
-from services.gateway.experiments.amounts import Amounts
-from services.gateway.experiments.counting import Rows, calls_range
+from services.gateway.estimates.amounts import Amounts
+from services.gateway.estimates.costing import Costing, Taken, by_artifact
+from services.gateway.estimates.counting import Rows, calls_range
+from services.gateway.estimates.measuring_cost import STARTING
+from services.gateway.estimates.scheduling import makespan
 from services.gateway.experiments.plan import Plan
-from services.gateway.experiments.scheduling import makespan
-from services.gateway.measuring_cost import STARTING
 from services.gateway.views import Count, Estimate, MoneyRange
 from shared.artifacts import find_manifest
 from shared.contracts.base import JobRequest, Queue

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from services.gateway.access.keys import key_digest, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from shared.artifacts import ArtifactWriter, find_manifest, project_store
 from shared.contracts.datasets import IngestRequest

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.experiments.counting import calls_range, fewest_calls
+from services.gateway.estimates.counting import calls_range, fewest_calls
 from services.gateway.experiments.spending import exceeded
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.gateway import keys
+from services.gateway.access import keys
+from services.gateway.access.keys import Keyring, Quota, key_digest, key_id, new_key
+from services.gateway.access.quotas import Quotas
 from services.gateway.api import create_app
-from services.gateway.keys import Keyring, Quota, key_digest, key_id, new_key
-from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobState

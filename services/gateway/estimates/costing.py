@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from services.gateway.experiments.amounts import Amounts
-from services.gateway.measuring_cost import measuring_seconds
+from services.gateway.estimates.amounts import Amounts
+from services.gateway.estimates.measuring_cost import measuring_seconds
 from shared.artifacts import find_manifest
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.generation.previews import GenerationPlan

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from services.gateway.keys import Keyring
+from services.gateway.access.keys import Keyring
 from shared.assembly import Platform
 from shared.contracts.base import JobRequest, Queue
 from shared.errors import QuotaExceeded

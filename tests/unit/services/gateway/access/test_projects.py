@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
+from services.gateway.access.keys import key_digest, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from tests.unit.services.gateway.conftest import URL
 from tests.unit.services.gateway.small_suite import SmallSuite

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.gateway.advice import advice_recipe
 from services.gateway.catalogue import Catalogue
+from services.gateway.experiments.advice import advice_recipe
 from services.gateway.experiments.expansion import expand
-from services.metrics.jobs.propose import make_proposal
-from services.metrics.jobs.select import make_sample, make_split
+from services.metrics.operations.propose import make_proposal
+from services.metrics.operations.select import make_sample, make_split
 from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.advice import AdviceRequest, ProposalRequest
 from shared.contracts.base import JobRequest

@@ -12,8 +12,8 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, date, datetime
 
+from services.gateway.access.keys import Caller
 from services.gateway.cursors import bad_cursor, read_cursor, write_cursor
-from services.gateway.keys import Caller
 from services.gateway.views import AuditEntry, AuditPage
 from shared.artifacts import project_store
 from shared.store.base import ObjectStore

@@ -12,12 +12,12 @@ from collections import OrderedDict
 
 import structlog
 
-from services.gateway.cancellation import Cancellation
 from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.expansion import expand
+from services.gateway.experiments.look import READ_SECONDS, Look, Memory
 from services.gateway.experiments.spending import charges
 from services.gateway.experiments.standing import Standing
-from services.gateway.look import READ_SECONDS, Look, Memory
+from services.gateway.jobs.cancellation import Cancellation
 from shared.assembly import Platform
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState

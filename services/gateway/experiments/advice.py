@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from services.gateway.documents.pointers import faults
 from services.gateway.experiments.errors import refuse
-from services.gateway.pointers import faults
 from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest
 

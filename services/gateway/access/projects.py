@@ -11,8 +11,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
-from services.gateway.audit import AuditLog
-from services.gateway.keys import AUDIT, READ, WRITE, Caller, Keyring
+from services.gateway.access.audit import AuditLog
+from services.gateway.access.keys import AUDIT, READ, WRITE, Caller, Keyring
 
 log = structlog.get_logger(__name__)
 asking: ContextVar[str | None] = ContextVar("asking", default=None)

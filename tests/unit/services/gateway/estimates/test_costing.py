@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from services.gateway.costing import Costing, by_artifact
-from services.gateway.experiments.amounts import Amounts
+from services.gateway.estimates.amounts import Amounts
+from services.gateway.estimates.costing import Costing, by_artifact
 from shared.artifacts import find_manifest, project_store
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.measuring_cost import FASTER, SLOWER, measuring_seconds
+from services.gateway.estimates.measuring_cost import FASTER, SLOWER, measuring_seconds
 from shared.contracts.base import JobRequest
 from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest, Metric
 from shared.contracts.mixture import MixtureRequest, SampleRequest

@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from fastapi import Response
 
+from services.gateway.access.projects import asking
 from services.gateway.context import Gateway
-from services.gateway.projects import asking
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import Job, JobRecord, JobState
 from shared.errors import Conflict, InvalidRequest

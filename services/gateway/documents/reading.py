@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from services.gateway.pointers import Place, pointer
+from services.gateway.documents.pointers import Place, pointer
 from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest, TooLarge
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from services.gateway.access.keys import key_digest, key_id, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import key_digest, key_id, new_key
 from services.gateway.settings import GatewaySettings
 from shared.errors import StoreUnavailable
 from shared.store.local import LocalStore
