@@ -43,7 +43,7 @@ def bare() -> FastAPI:
 
 
 def edge() -> FastAPI:
-    from services.gateway.origins import SameOrigin
+    from services.gateway.access.origins import SameOrigin
     from shared.http.service import make_api
 
     app = make_api("edge", "", "1", {})

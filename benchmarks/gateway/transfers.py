@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.gateway.listeners import free_port, megabytes, served
-from services.gateway.keys import key_digest, new_key
+from services.gateway.access.keys import key_digest, new_key
 from shared.settings import CommonSettings
 from shared.store.opening import open_store
 

@@ -21,15 +21,15 @@ from itertools import count
 from aiohttp import web
 
 from benchmarks.generator.results import Row, row
-from services.generator.calls import Answer, Call
+from services.generator.calls.call import Answer, Call
+from services.generator.calls.ledger import Ledger
+from services.generator.calls.parts import MemoryParts
+from services.generator.datasets.rows import Recipe, levels_of, stage_for
 from services.generator.engine.asking import Ask
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
-from services.generator.inputs import Inputs
-from services.generator.ledger import Ledger
-from services.generator.parts import MemoryParts
-from services.generator.rows import Recipe, levels_of, stage_for
+from services.generator.inputs.values import Inputs
 from services.generator.simulation.clock import run_simulated
 from services.generator.simulation.server import BLOCK, MODEL, Behaviour, PrefixCache, SimulatedServer
 from services.generator.simulation.speaker import invented_word

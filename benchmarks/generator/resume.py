@@ -17,12 +17,12 @@ from pathlib import Path
 from benchmarks.generator.clients.resumed import stage_of
 from benchmarks.generator.processes import client, endpoint
 from benchmarks.generator.results import Row, row
-from services.generator.calls import Answer
+from services.generator.calls.call import Answer
+from services.generator.calls.journal import Journal
+from services.generator.calls.ledger import Ledger
+from services.generator.calls.parts import StoreParts
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Draft
-from services.generator.journal import Journal
-from services.generator.ledger import Ledger
-from services.generator.parts import StoreParts
 from shared.store.local import LocalStore
 
 FINISHED = 1_000_000

@@ -10,7 +10,7 @@ import pyarrow as pa
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.results import Row, cpu_seconds, row
 from services.metrics.lexical import HeapsState, Tokens
-from services.metrics.lexical.heaps import log_line
+from services.metrics.lexical.measures.heaps import log_line
 
 PLACE = 6
 STEP = 1000

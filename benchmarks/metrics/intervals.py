@@ -16,7 +16,7 @@ import pyarrow as pa
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.results import Row, cpu_seconds, row
 from services.metrics.lexical import LeftOut, Tokens
-from services.metrics.lexical.intervals import REPLICATES
+from services.metrics.lexical.measures.intervals import REPLICATES
 
 PLACE = 7
 TEXTS = 200_000

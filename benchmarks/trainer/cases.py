@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from benchmarks.trainer import corpus
-from services.trainer.examples import Example
+from services.trainer.data.examples import Example
 from shared.contracts.training.settings import TrainingSettings
 
 Kind = Literal["train", "evaluate", "operations"]

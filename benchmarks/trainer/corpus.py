@@ -19,8 +19,8 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from services.trainer.examples import Example
-from services.trainer.rendering import render
+from services.trainer.data.examples import Example
+from services.trainer.data.rendering import render
 from shared.contracts.training.settings import RenderingSettings
 
 ROOT = Path(__file__).parents[2]

@@ -17,10 +17,11 @@ from transformers import TrainerCallback
 
 from benchmarks.trainer import peer, shapes
 from benchmarks.trainer.cases import Case
-from services.trainer import bundle, members, models, stacking
-from services.trainer.examples import Example
-from services.trainer.progress import Progress, Surroundings
-from services.trainer.steps import plan_steps
+from services.trainer.batching.steps import plan_steps
+from services.trainer.bundles import bundle, members, stacking
+from services.trainer.data.examples import Example
+from services.trainer.models import loading
+from services.trainer.operations.progress import Progress, Surroundings
 
 
 class Counter(TorchDispatchMode):
@@ -71,7 +72,7 @@ def _solo(case: Case, sets: Sequence[Sequence[Example]], device: str, mark: Any)
 
     losses: list[float] = []
     for seed, rows in enumerate(sets):
-        model = models.add_lora(shapes.make(case.shape, device), case.asked.lora, seed=seed)
+        model = loading.add_lora(shapes.make(case.shape, device), case.asked.lora, seed=seed)
         steps = plan_steps(rows, case.asked, seed)
         ordered = [rows[index] for step in steps for index in step.rows]
         made, kept = peer.trainer(model, ordered, case.asked, case.batch, device)

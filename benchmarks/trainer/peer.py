@@ -10,9 +10,9 @@ import torch
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from services.trainer.arguments import SCHEDULES
-from services.trainer.examples import Example
-from services.trainer.steps import Step
+from services.trainer.batching.steps import Step
+from services.trainer.data.examples import Example
+from services.trainer.loop.arguments import SCHEDULES
 from shared.contracts.training.settings import TrainingSettings
 
 

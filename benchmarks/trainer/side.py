@@ -16,10 +16,11 @@ import torch
 
 from benchmarks.trainer import operations, peer, shapes
 from benchmarks.trainer.cases import Case, Options, cases
-from services.trainer import models, training
-from services.trainer.evaluation import evaluate
-from services.trainer.examples import Example
-from services.trainer.steps import Step, plan_steps
+from services.trainer.batching.steps import Step, plan_steps
+from services.trainer.data.examples import Example
+from services.trainer.evaluation.losses import evaluate
+from services.trainer.loop import training
+from services.trainer.models import loading
 from shared.contracts.training.results import RowLoss
 
 Result = dict[str, Any]
@@ -68,7 +69,7 @@ def _peak(device: str) -> int:
 
 
 def _adapted(case: Case, device: str) -> Any:
-    return models.add_lora(shapes.make(case.shape, device), case.asked.lora, seed=0)
+    return loading.add_lora(shapes.make(case.shape, device), case.asked.lora, seed=0)
 
 
 def _training(case: Case, side: str, device: str) -> Callable[[Sequence[Example]], list[float]]:

@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from services.gateway.access.origins import SameOrigin
 from services.gateway.catalogue import Operations
 from services.gateway.context import Gateway, make_gateway
-from services.gateway.origins import SameOrigin
 from services.gateway.pages.problems import tell_people
 from services.gateway.pages.rendering import Pages
 from services.gateway.routes import (

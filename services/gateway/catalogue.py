@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.gateway.pointers import Place, pointer
+from services.gateway.documents.pointers import Place, pointer
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.base import JobRequest
 from shared.contracts.generation.acceptance import LengthUnit

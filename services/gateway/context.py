@@ -8,14 +8,14 @@ from typing import Annotated
 import redis.asyncio
 from fastapi import Depends, Request
 
-from services.gateway.audit import AuditLog
-from services.gateway.cancellation import Cancellation
+from services.gateway.access.audit import AuditLog
+from services.gateway.access.keys import Keyring
+from services.gateway.access.quotas import Quotas, quotas_of, with_quotas
+from services.gateway.artifacts.lineage import LineageIndex
 from services.gateway.catalogue import Catalogue, Operations
-from services.gateway.events import EventHub
-from services.gateway.keys import Keyring
-from services.gateway.lineage import LineageIndex
-from services.gateway.listing import JobListing
-from services.gateway.quotas import Quotas, quotas_of, with_quotas
+from services.gateway.jobs.cancellation import Cancellation
+from services.gateway.jobs.events import EventHub
+from services.gateway.jobs.listing import JobListing
 from services.gateway.settings import GatewaySettings
 from services.gateway.views import ArtifactPage, ArtifactView
 from shared.artifacts import Artifact, find_manifest, project_store

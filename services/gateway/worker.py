@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from services.gateway.access.keys import Keyring
+from services.gateway.access.quotas import with_quotas
 from services.gateway.catalogue import Catalogue
-from services.gateway.coordination import Coordinator
-from services.gateway.keys import Keyring
-from services.gateway.quotas import with_quotas
+from services.gateway.experiments.coordination import Coordinator
 from services.gateway.settings import GatewaySettings
 from shared.assembly import connect, make_worker
 from shared.contracts.experiment import ExperimentRequest

@@ -7,22 +7,22 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from services.generator.datasets.rows import Recipe, levels_of, seed_texts, stage_for
+from services.generator.engine.session import Places, Session
 from services.generator.engine.stage import Stage
 from services.generator.errors import BadPromptTemplate, SourceRefused
-from services.generator.estimates import estimate, outlined, within
-from services.generator.interviews import outline
-from services.generator.lengths import length_counter
-from services.generator.pools import PoolPlan
-from services.generator.previews import preview
-from services.generator.reading import pool_examples, read_inputs
-from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
-from services.generator.session import Places, Session
+from services.generator.estimates.costs import estimate, outlined, within
+from services.generator.estimates.previews import preview
+from services.generator.inputs.lengths import length_counter
+from services.generator.inputs.reading import pool_examples, read_inputs
+from services.generator.instruments.interviews import outline
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
 from services.generator.sources.registry import Registry, name_of
 from services.generator.strategies.prompts import BadTemplate
-from services.generator.tokens import WordCounter
+from services.generator.text.tokens import WordCounter
+from services.generator.topics.plan import PoolPlan
 from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.generation.acceptance import LengthUnit
 from shared.contracts.generation.previews import Estimate, GenerationPlan, Preview

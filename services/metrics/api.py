@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from services.metrics.answers import SHOWN, answer
 from services.metrics.errors import translated
 from services.metrics.ingestion.texts import file_texts
-from services.metrics.jobs.text_sets import Embedders, embedders
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
+from services.metrics.operations.text_sets import Embedders, embedders
 from services.metrics.settings import MetricsSettings
 from shared.contracts.measurement import MOST_TEXTS, MeasureTextsRequest, MeasureTextsResponse, Metric
 from shared.contracts.problems import FieldError

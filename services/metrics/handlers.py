@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.metrics.jobs.compare import Comparing
-from services.metrics.jobs.deduplicate import make_deduplicated
-from services.metrics.jobs.ingest import ingest
-from services.metrics.jobs.measure import Measuring
-from services.metrics.jobs.propose import make_proposal
-from services.metrics.jobs.report import make_report
-from services.metrics.jobs.running import runners
-from services.metrics.jobs.score_clusterings import score_clusterings
-from services.metrics.jobs.select import make_filtered, make_mixture, make_sample, make_split
-from services.metrics.jobs.text_sets import embedders
-from services.metrics.jobs.trace import Tracing
+from services.metrics.operations.compare import Comparing
+from services.metrics.operations.deduplicate import make_deduplicated
+from services.metrics.operations.ingest import ingest
+from services.metrics.operations.measure import Measuring
+from services.metrics.operations.propose import make_proposal
+from services.metrics.operations.report import make_report
+from services.metrics.operations.running import runners
+from services.metrics.operations.score_clusterings import score_clusterings
+from services.metrics.operations.select import make_filtered, make_mixture, make_sample, make_split
+from services.metrics.operations.text_sets import embedders
+from services.metrics.operations.trace import Tracing
 from services.metrics.settings import MetricsSettings
 from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest

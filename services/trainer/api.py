@@ -34,8 +34,8 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
         """What this training or evaluation would take on the worker's machine. Nothing is run, and nothing is
         stored.
         """
-        from services.trainer.machine import announced, this_machine
-        from services.trainer.pricing import price
+        from services.trainer.operations.plan import price
+        from services.trainer.planning.machine import announced, this_machine
 
         job = request.training or request.evaluation
         assert job is not None
@@ -53,5 +53,5 @@ def create_app() -> FastAPI:
     """The app as a process serves it, from `GAMUT_*` settings."""
     settings = TrainerSettings()
     if settings.prepared:
-        importlib.import_module("services.trainer.pricing")
+        importlib.import_module("services.trainer.operations.plan")
     return create_api(settings, connect(settings))

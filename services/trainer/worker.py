@@ -7,11 +7,11 @@ from functools import partial
 import torch
 from transformers.utils import logging as transformers_logging
 
-from services.trainer.companions import Companions
-from services.trainer.evaluate_job import make_evaluation
-from services.trainer.machine import announce, this_machine
+from services.trainer.bundles.companions import Companions
+from services.trainer.operations.evaluate import make_evaluation
+from services.trainer.operations.train import make_training
+from services.trainer.planning.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
-from services.trainer.train_job import make_training
 from shared.assembly import connect, make_worker
 from shared.contracts.base import JobRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest

@@ -23,11 +23,15 @@ import torch
 from torch import nn
 from transformers import MistralConfig, MistralForCausalLM
 
-from services.trainer import attention, batches, bundle, layouts, loss, members, models, stacking, training
-from services.trainer.batches import Segment
-from services.trainer.examples import Example
-from services.trainer.machine import this_machine
-from services.trainer.progress import Progress, Surroundings
+from services.trainer.attention import packed
+from services.trainer.batching import batches, layouts
+from services.trainer.batching.batches import Segment
+from services.trainer.bundles import bundle, members, stacking
+from services.trainer.data.examples import Example
+from services.trainer.loop import loss, training
+from services.trainer.models import loading
+from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.planning.machine import this_machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.fields import Batching
 from shared.contracts.training.settings import LoraSettings, TrainingSettings
@@ -63,7 +67,7 @@ def base(shape: str, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def adapted(shape: str, dtype: torch.dtype = torch.float32) -> Any:
-    model = models.add_lora(base(shape, dtype), LoraSettings(target_modules="all-linear"), seed=1)
+    model = loading.add_lora(base(shape, dtype), LoraSettings(target_modules="all-linear"), seed=1)
     torch.manual_seed(2)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -124,11 +128,11 @@ def test_windows_and_sinks_are_those_of_the_cpu(window: int | None, with_sinks: 
 
     def attended(device: str) -> list[torch.Tensor]:
         *qkv, sinks = [x.to(device).requires_grad_() for x in given]
-        out, _ = attention.segment_attention_forward(
+        out, _ = packed.segment_attention_forward(
             nn.Identity(),
             *qkv,
             None,
-            gamut_kernel=attention.kernel(segments, torch.device(device), 700),
+            gamut_kernel=packed.kernel(segments, torch.device(device), 700),
             sliding_window=window,
             s_aux=sinks if with_sinks else None,
         )
@@ -167,7 +171,7 @@ def test_bundled_adapters_end_where_each_ends_alone(record_property: Callable[[s
     seconds = _clock() - started
     started = _clock()
     for n, (rows_of, result) in enumerate(zip(sets, bundled, strict=True)):
-        model = models.add_lora(base("llama"), settings.lora, seed=n)
+        model = loading.add_lora(base("llama"), settings.lora, seed=n)
         alone = training.train(model, rows_of, settings, seed=n)
         assert [p.loss for p in result.curve] == pytest.approx([p.loss for p in alone.curve], rel=1e-3)
     record_property("seconds together", seconds)
@@ -207,7 +211,7 @@ def test_a_resumed_training_ends_as_the_undisturbed_one(tmp_path: Path, method: 
 
     def train(around: Surroundings) -> tuple[list[float], torch.Tensor]:
         model = base("llama")
-        model = models.add_lora(model, settings.lora, seed=1) if method == "lora" else model
+        model = loading.add_lora(model, settings.lora, seed=1) if method == "lora" else model
         trained = training.train(model, rows(1, 6, 40), settings, seed=1, surroundings=around)
         ended = [p.detach().flatten().float() for p in model.parameters() if p.requires_grad]
         return [point.loss for point in trained.curve], torch.cat(ended)
@@ -222,12 +226,12 @@ def test_the_machine_says_what_it_has() -> None:
     machine = this_machine(TrainerSettings(device=DEVICE))  # type: ignore[arg-type]
     assert machine.memory_bytes > 2**28
     assert machine.speed > 1e9
-    assert machine.bf16 == (models.precision_of("auto", DEVICE) == torch.bfloat16)
+    assert machine.bf16 == (loading.precision_of("auto", DEVICE) == torch.bfloat16)
 
 
 def test_progress_is_told_at_every_step() -> None:
     seen: list[Progress] = []
-    model = models.add_lora(base("llama"), LoraSettings(), seed=1)
+    model = loading.add_lora(base("llama"), LoraSettings(), seed=1)
     training.train(model, rows(), asked(max_steps=3), surroundings=Surroundings(progress=seen.append))
     assert [progress.step for progress in seen] == [1, 2, 3]
 

@@ -1,8 +1,8 @@
 """What somebody who means harm may send, and what becomes of it.
 
 Templates: tests/unit/services/generator/strategies/test_prompts.py. Documents and their bombs:
-tests/unit/services/gateway/test_documents.py, tests/unit/services/metrics/ingestion/test_bombs.py.
-Other projects: tests/unit/services/gateway/test_isolation.py.
+tests/unit/services/gateway/documents/test_reading.py, tests/unit/services/metrics/ingestion/test_bombs.py.
+Other projects: tests/unit/services/gateway/access/test_isolation.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from services.gateway.settings import GatewaySettings
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings
-from services.trainer.resolving import Place, resolve
+from services.trainer.models.resolving import Place, resolve
 from services.trainer.settings import TrainerSettings
 from shared.assembly import connect
 from shared.contracts.generation.sources import SourceRef

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from benchmarks.generator.clients.prompts import EXAMPLE, MODEL, TOPICS
-from services.generator.inputs import Inputs, as_examples
-from services.generator.jobs import run_on_loop
-from services.generator.parts import StoreParts
-from services.generator.rows import Recipe, levels_of, stage_for
-from services.generator.session import Places, Session
+from services.generator.calls.parts import StoreParts
+from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.engine.session import Places, Session
+from services.generator.inputs.values import Inputs, as_examples
+from services.generator.operations.jobs import run_on_loop
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.acceptance import Acceptance, LengthRule

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.catalogue import suggestion
-from services.gateway.documents import read_document
+from services.gateway.documents.reading import read_document
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault
 from shared.contracts.experiment import RecipeCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.gateway.pointers import MAX_FAULTS, Place, pointer
+from services.gateway.documents.pointers import MAX_FAULTS, Place, pointer
 from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest
 

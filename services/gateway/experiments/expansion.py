@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.gateway.catalogue import Catalogue, UnknownNames
+from services.gateway.documents.pointers import Place, faults, pointer
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault, Graph, make_graph, needed_steps
 from services.gateway.experiments.plan import (
@@ -24,7 +25,6 @@ from services.gateway.experiments.plan import (
     run_axes,
 )
 from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, at, runs
-from services.gateway.pointers import Place, faults, pointer
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.identity import artifact_id

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from services.gateway.catalogue import Operations, suggestion
+from services.gateway.documents.pointers import Place
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.references import (
     AxisRef,
@@ -21,7 +22,6 @@ from services.gateway.experiments.references import (
     parse,
     references,
 )
-from services.gateway.pointers import Place
 from shared.contracts.base import ArtifactKind, Queue
 from shared.contracts.experiment import ExperimentRequest, Step, axis_values
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.pointers import Place
+from services.gateway.documents.pointers import Place
 
 
 class BadReference(ValueError):

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.gateway.experiments.counting import Rows, fewest_calls
+from services.gateway.estimates.counting import Rows, fewest_calls
 from shared.artifacts import find_manifest
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.gateway.pointers import MAX_FAULTS
+from services.gateway.documents.pointers import MAX_FAULTS
 
 HERE = Path(__file__).parent
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))

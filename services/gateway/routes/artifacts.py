@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse
 
+from services.gateway.access.projects import Project
 from services.gateway.context import ArtifactNotFound, InGateway
-from services.gateway.projects import Project
 from services.gateway.routes.parameters import Cursor, Limit, SomeArtifactId
 from services.gateway.views import ArtifactPage, Lineage
 from shared.contracts.artifacts import Manifest

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BeforeValidator
 
+from services.gateway.access.projects import AuditedProject
 from services.gateway.context import InGateway
-from services.gateway.projects import AuditedProject
 from services.gateway.routes.parameters import Cursor, Limit
 from services.gateway.views import AuditPage
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.gateway.browsing import read_rows
+from services.gateway.access.projects import Project, asking
+from services.gateway.artifacts.browsing import read_rows
+from services.gateway.artifacts.uploads import Uploads, new_upload
 from services.gateway.context import Gateway, InGateway
 from services.gateway.cursors import read_cursor, write_cursor
-from services.gateway.projects import Project, asking
+from services.gateway.jobs.submitting import accept
 from services.gateway.routes.parameters import Cursor, DatasetId, IdempotencyKey, Limit
-from services.gateway.submitting import accept
-from services.gateway.uploads import Uploads, new_upload
 from services.gateway.views import ArtifactPage, DatasetTicket, RowPage
 from shared.artifacts import Artifact, find_manifest
 from shared.contracts.base import ArtifactKind

@@ -8,22 +8,22 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import ValidationError
 
-from services.gateway.advice import advice_recipe
+from services.gateway.access.projects import Project, current_caller
 from services.gateway.catalogue import suggestion
 from services.gateway.context import Gateway, InGateway
-from services.gateway.documents import read_document
-from services.gateway.estimates import estimate_plan
+from services.gateway.documents.pointers import faults
+from services.gateway.documents.reading import read_document
+from services.gateway.estimates.composing import estimate_plan
+from services.gateway.experiments.advice import advice_recipe
 from services.gateway.experiments.builtin import BUILT_IN, RecipeNotFound, called
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.resuming import resume
 from services.gateway.experiments.schema import recipe_schema
-from services.gateway.pointers import faults
-from services.gateway.projects import Project, current_caller
+from services.gateway.experiments.showing import show_experiment
+from services.gateway.jobs.submitting import accept
 from services.gateway.routes.parameters import Cursor, IdempotencyKey, JobId, Limit
 from services.gateway.routes.submissions import ACCEPTED
-from services.gateway.showing import show_experiment
-from services.gateway.submitting import accept
 from services.gateway.views import Estimate, Experiment, JobPage, RecipeList, RecipeView
 from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest, RecipeCall, Resumption

@@ -10,9 +10,9 @@ import anyio.to_thread
 from fastapi import APIRouter, Header, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from services.gateway.access.projects import Project
 from services.gateway.context import Gateway, InGateway
-from services.gateway.events import Event
-from services.gateway.projects import Project
+from services.gateway.jobs.events import Event
 from services.gateway.routes.parameters import Cursor, JobId, Limit
 from services.gateway.views import JobPage
 from shared.contracts.jobs import Job, JobRecord, JobState

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from services.gateway.access.projects import Project
 from services.gateway.context import Gateway, InGateway
 from services.gateway.experiments.builtin import BUILT_IN
+from services.gateway.experiments.showing import show_experiment
 from services.gateway.pages.drawing import BOX_HEIGHT, BOX_WIDTH, draw
 from services.gateway.pages.rendering import HERE, Pages
-from services.gateway.projects import Project
 from services.gateway.routes.datasets import page_of_rows
 from services.gateway.routes.parameters import Cursor, DatasetId, JobId, SomeArtifactId
-from services.gateway.showing import show_experiment
 from services.gateway.views import RecipeView, RowPage
 from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import REQUIRED_COLUMNS

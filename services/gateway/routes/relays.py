@@ -17,8 +17,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 
+from services.gateway.access.projects import Project, asking, current_project
 from services.gateway.context import InGateway
-from services.gateway.projects import Project, asking, current_project
 from services.gateway.settings import GatewaySettings
 from shared.contracts.generation.previews import GenerationPlan, Preview, PreviewRequest
 from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsResponse

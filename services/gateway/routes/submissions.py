@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from services.gateway.access.projects import Project
 from services.gateway.catalogue import Operations, UnknownNames
 from services.gateway.context import Gateway, InGateway
-from services.gateway.estimates import estimate_request
-from services.gateway.projects import Project
+from services.gateway.estimates.composing import estimate_request
+from services.gateway.jobs.submitting import accept
 from services.gateway.routes.parameters import IdempotencyKey
-from services.gateway.submitting import accept
 from services.gateway.views import Estimate
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import Job

@@ -3,7 +3,7 @@
 A setting is tried on a few rows first. Measures move with the number of rows (Distinct-n falls, Vendi
 rises), so a probe's value is carried to the full size by the power law that its own two halves show, and by
 the ratio that earlier full datasets had to their predictions. Only a promising setting is made in full; what
-its candidates have in common with those made before is not paid for again (see `topic_turns`).
+its candidates have in common with those made before is not paid for again (see `topics.turns`).
 
 The dial does not promise what it has not measured: it ends with a full dataset whose measured value is
 within the tolerance and whose shift is within the budget, or with the closest one and the reason.

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from services.generator.chance import Chance
+from services.generator.datasets.rows import Recipe, stage_for
 from services.generator.dial.search import Range
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Stage
-from services.generator.rows import Recipe, stage_for
 from services.generator.strategies.common import Target
 from shared.contracts.generation.dial import DialMetric, DialTarget
 from shared.contracts.generation.strategies import Level, Strategy

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from services.generator.chance import Chance
 from services.generator.dial.dialling import Reading
+from services.generator.engine.chance import Chance
 from shared.contracts.generation.dial import DialMetric, DialTarget
 from shared.errors import InvalidRequest, ServiceUnavailable
 

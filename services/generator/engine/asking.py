@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from services.generator.calls import Answer, Call
-from services.generator.journal import Journal
+from services.generator.calls.call import Answer, Call
+from services.generator.calls.journal import Journal
 from services.generator.sources.router import Router
 
 Issue = Callable[[Call], Awaitable[Answer]]

@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
+from services.generator.calls.parts import Parts
 from services.generator.engine.stage import Draft, Reject, Row, Stage
-from services.generator.parts import Parts
 
 KEEP_CHECKPOINTS = 2
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from services.generator.calls import Answer, Call
+from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
 
 Row = dict[str, Any]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from services.generator.datasets.rows import Recipe, levels_of, seed_texts, stage_for
+from services.generator.dial.dialled import dial_dataset
 from services.generator.dial.measuring import MetricsService
-from services.generator.dialled import dial_dataset
 from services.generator.engine.record import Record
+from services.generator.engine.session import Session
 from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
-from services.generator.jobs import GenerationJob, refused
-from services.generator.lengths import length_counter
-from services.generator.reading import read_inputs
-from services.generator.rows import Recipe, levels_of, seed_texts, stage_for
-from services.generator.session import Session
+from services.generator.inputs.lengths import length_counter
+from services.generator.inputs.reading import read_inputs
+from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.settings import GeneratorSettings
 from shared.contracts.generation.request import GenerationRequest
 from shared.datasets import CONTEXTS, REJECTS, ROWS

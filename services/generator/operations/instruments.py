@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.generator.agent.asking import Interviewer
-from services.generator.agent.criteria import gather_criteria
-from services.generator.budget import Overspent, Spending
 from services.generator.engine.line import Result
 from services.generator.engine.record import Record
+from services.generator.engine.session import Session
 from services.generator.engine.stage import Refusal, Stage
 from services.generator.errors import BudgetExhausted, CandidatesExhausted
-from services.generator.interviews import (
+from services.generator.instruments.agent.asking import Interviewer
+from services.generator.instruments.agent.criteria import gather_criteria
+from services.generator.instruments.budget import Overspent, Spending
+from services.generator.instruments.interviews import (
     criteria_stage,
     interviewer_of,
     preference_stage,
@@ -24,8 +25,7 @@ from services.generator.interviews import (
     runs_stage,
     texts_of,
 )
-from services.generator.jobs import GenerationJob, refused
-from services.generator.session import Session
+from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.generator.jobs import GenerationJob, refused
-from services.generator.pools import PoolPlan, make_pool
-from services.generator.reading import pool_examples
-from services.generator.session import Session
+from services.generator.engine.session import Session
+from services.generator.inputs.reading import pool_examples
+from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.settings import GeneratorSettings
+from services.generator.topics.plan import PoolPlan, make_pool
 from shared.contracts.generation.topics import TopicsRequest
 from shared.datasets import REJECTS
 from shared.jobs.workspace import Workspace

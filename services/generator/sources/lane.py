@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.generator.calls import Model
+from services.generator.calls.call import Model
 from services.generator.sources.errors import PERMANENT, Reason, SourceError
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import orjson
 from opentelemetry.trace import SpanKind
 
-from services.generator.calls import Answer, Call, Params
+from services.generator.calls.call import Answer, Call, Params
 from services.generator.sources.errors import Reason, SourceError, reason_of_status, with_advice
 from services.generator.sources.gauges import Queue, read_queue
 from services.generator.sources.transport import Reply, Transport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from services.generator.calls import Call, Model
+from services.generator.calls.call import Call, Model
 from services.generator.sources.affinity import REMEMBERED, Affinity
 from services.generator.sources.errors import Refusing, SourceError
 from services.generator.sources.lane import Lane, Turns

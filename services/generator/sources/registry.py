@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
-from services.generator.calls import Model
+from services.generator.calls.call import Model
+from services.generator.calls.ledger import Price
 from services.generator.errors import SourceMismatch, UnknownSource
-from services.generator.ledger import Price
 from services.generator.sources.connecting import open_transport
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit

@@ -16,8 +16,8 @@ from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
-from services.generator.calls import Answer, Call, Model
-from services.generator.ledger import Ledger
+from services.generator.calls.call import Answer, Call, Model
+from services.generator.calls.ledger import Ledger
 from services.generator.sources.errors import Action, NoSource, Reason, SourceError
 from services.generator.sources.lane import Lane, Turns
 from services.generator.sources.peers import Peers

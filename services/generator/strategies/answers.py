@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from services.generator.calls import Call, Params, derived_seed
-from services.generator.chance import Chance
+from services.generator.calls.call import Call, Params, derived_seed
 from services.generator.engine.asking import Ask
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
 from services.generator.strategies.collecting import collect
 from services.generator.strategies.common import Target, Targets, draft_of

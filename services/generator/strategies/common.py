@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from services.generator.calls import Answer, Call, Message, Model, Params
-from services.generator.chance import Chance
+from services.generator.calls.call import Answer, Call, Message, Model, Params
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Refusal, Reject, origin
 from services.generator.strategies.parse import Unparsable
 

@@ -20,16 +20,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from services.generator.calls import Call, Message, Params
-from services.generator.chance import Chance
+from services.generator.calls.call import Call, Message, Params
 from services.generator.engine.asking import Ask
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject, Sample, Stage
 from services.generator.strategies.collecting import collect
 from services.generator.strategies.common import Example, Target, Targets, draft_of
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
-from services.generator.strategies.topic_identity import normalised
-from services.generator.tokens import TokenCounter
+from services.generator.text.tokens import TokenCounter
+from services.generator.topics.identity import normalised
 
 VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 

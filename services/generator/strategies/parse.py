@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from services.generator.unspaced import RANGES
+from services.generator.text.unspaced import RANGES
 
 _OPENING = rf"[\"'“‘«(\[]*[A-Z0-9{RANGES}]"
 _CLOSING = r"[\"'”’»)\]]"

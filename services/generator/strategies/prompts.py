@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from services.generator.calls import Message
+from services.generator.calls.call import Message
 from services.generator.strategies.metering import METERED, computed, metered, start_metering
 
 FOLDER = Path(__file__).parent.parent / "templates"

@@ -15,15 +15,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.generator.calls import Call, Params
-from services.generator.chance import Chance
+from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
 from services.generator.strategies.common import Targets, draft_of
 from services.generator.strategies.json_answers import json_in
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
-from services.generator.strategies.topic_turns import TopicTurns
+from services.generator.topics.turns import TopicTurns
 from shared.contracts.generation.strategies import StyleTemplate
 
 VARIABLES = frozenset({"task", "topics", "style", "persona", "fewest", "most", "schema"})

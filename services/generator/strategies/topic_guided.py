@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.generator.calls import Call, Params
-from services.generator.chance import Chance
+from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
+from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
 from services.generator.strategies.common import Example, Targets, draft_of
 from services.generator.strategies.prompts import Prompts
-from services.generator.strategies.topic_turns import TopicTurns
+from services.generator.topics.turns import TopicTurns
 
 VARIABLES = frozenset({"task", "topic", "examples", "length", "length_unit", "sentences"})
 QA_VARIABLES = VARIABLES | {"context", "schema"}

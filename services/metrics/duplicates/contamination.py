@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
-from services.metrics.lexical.hashing import follow
-from services.metrics.lexical.ngrams import Rows
-from services.metrics.lexical.partition import Partitioner
-from services.metrics.lexical.tables import slots_for
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.ngrams.partition import Partitioner
+from services.metrics.lexical.ngrams.states import Rows
+from services.metrics.lexical.ngrams.tables import slots_for
+from services.metrics.lexical.text.hashing import follow
+from services.metrics.lexical.text.tokens import Tokens
 
 ORDER = 8
 NO_ROW = -1

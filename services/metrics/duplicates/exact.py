@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.metrics.duplicates.groups import Groups
-from services.metrics.lexical.texts import Texts, arrow_texts
+from services.metrics.lexical.text.texts import Texts, arrow_texts
 
 
 def exact_duplicates(texts: Texts) -> Groups:

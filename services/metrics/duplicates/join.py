@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from services.metrics.duplicates.shingles import ShingleSets, prefix_lengths
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.hashing import GOLDEN, set_bits
+from services.metrics.lexical.text.hashing import GOLDEN, set_bits
 
 
 @compiled

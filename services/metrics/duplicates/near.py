@@ -20,9 +20,9 @@ from services.metrics.duplicates.minhash import METHOD, minhash_pairs
 from services.metrics.duplicates.shingles import ShingleSets
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.hashing import GOLDEN, mix
-from services.metrics.lexical.tables import tabulate
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.ngrams.tables import tabulate
+from services.metrics.lexical.text.hashing import GOLDEN, mix
+from services.metrics.lexical.text.tokens import Tokens
 
 THRESHOLD = 0.7
 SHINGLE = 3

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.partition import Partitioner, Slice, slices_for
-from services.metrics.lexical.records import DOCUMENTS, HERE, LAST, record_memory, record_part
-from services.metrics.lexical.tables import FEWEST_SLOTS
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.ngrams.partition import Partitioner, Slice, slices_for
+from services.metrics.lexical.ngrams.records import DOCUMENTS, HERE, LAST, record_memory, record_part
+from services.metrics.lexical.ngrams.tables import FEWEST_SLOTS
+from services.metrics.lexical.text.tokens import Tokens
 
 # N-grams held at a time: more are taken in slices of the key space.
 MOST_ENTRIES = 32_000_000

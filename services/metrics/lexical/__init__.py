@@ -7,16 +7,6 @@ Every measure returns a `Value`: a finite number, or None with the reason why th
 with the size of the set: compare sets of one size.
 """
 
-from services.metrics.lexical.compression import CompressionState, compression_ratio
-from services.metrics.lexical.contexts import ContextState, distinct_n_by_context
-from services.metrics.lexical.distinct import (
-    distinct_n,
-    distinct_ns,
-    expectation_adjusted_distinct,
-    ngram_diversity,
-)
-from services.metrics.lexical.divergence import Divergence, JointSpectrum, divergence, joint_divergence
-from services.metrics.lexical.entropy import entropy, ngram_entropies, ngram_spectra
 from services.metrics.lexical.errors import (
     BrokenText,
     LexicalError,
@@ -24,21 +14,36 @@ from services.metrics.lexical.errors import (
     UnknownTokeniser,
     UnlikeStates,
 )
-from services.metrics.lexical.heaps import HeapsFit, HeapsState
-from services.metrics.lexical.intervals import LeftOut
-from services.metrics.lexical.jackknife import grouped_jackknife
-from services.metrics.lexical.lengths import Lengths
-from services.metrics.lexical.ngrams import NgramCounts, NgramDocuments
-from services.metrics.lexical.partition import Partitioner, Slice
-from services.metrics.lexical.repetition import Repetition, RepetitionCounts, self_repetition
-from services.metrics.lexical.richness import RichnessState
-from services.metrics.lexical.self_bleu import SelfBleuCounts, self_bleu, self_bleu_scores
-from services.metrics.lexical.spectrum import Spectrum
-from services.metrics.lexical.texts import Texts
-from services.metrics.lexical.tokenisers import tokeniser_names
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.measures.compression import CompressionState, compression_ratio
+from services.metrics.lexical.measures.contexts import ContextState, distinct_n_by_context
+from services.metrics.lexical.measures.distinct import (
+    distinct_n,
+    distinct_ns,
+    expectation_adjusted_distinct,
+    ngram_diversity,
+)
+from services.metrics.lexical.measures.divergence import (
+    Divergence,
+    JointSpectrum,
+    divergence,
+    joint_divergence,
+)
+from services.metrics.lexical.measures.entropy import entropy, ngram_entropies, ngram_spectra
+from services.metrics.lexical.measures.heaps import HeapsFit, HeapsState
+from services.metrics.lexical.measures.intervals import LeftOut
+from services.metrics.lexical.measures.jackknife import grouped_jackknife
+from services.metrics.lexical.measures.lengths import Lengths
+from services.metrics.lexical.measures.repetition import Repetition, RepetitionCounts, self_repetition
+from services.metrics.lexical.measures.richness import RichnessState
+from services.metrics.lexical.measures.self_bleu import SelfBleuCounts, self_bleu, self_bleu_scores
+from services.metrics.lexical.measures.vocabulary import Vocabulary
+from services.metrics.lexical.ngrams.partition import Partitioner, Slice
+from services.metrics.lexical.ngrams.spectrum import Spectrum
+from services.metrics.lexical.ngrams.states import NgramCounts, NgramDocuments
+from services.metrics.lexical.text.texts import Texts
+from services.metrics.lexical.text.tokenisers import tokeniser_names
+from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.lexical.values import Value
-from services.metrics.lexical.vocabulary import Vocabulary
 
 __all__ = [
     "BrokenText",

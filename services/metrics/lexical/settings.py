@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.metrics.lexical.bleu import convention_named
-from services.metrics.lexical.distinct import GPT2_VOCABULARY
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.hashing import DEFAULT_SEED
-from services.metrics.lexical.tokenisers import DEFAULT_TOKENISER, tokeniser
+from services.metrics.lexical.measures.bleu import convention_named
+from services.metrics.lexical.measures.distinct import GPT2_VOCABULARY
+from services.metrics.lexical.text.hashing import DEFAULT_SEED
+from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER, tokeniser
 
 
 @dataclass(frozen=True)

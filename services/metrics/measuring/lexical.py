@@ -12,13 +12,18 @@ from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.means import mean_interval, student_interval
 from services.metrics.intervals.shares import deviation_interval, quantile_interval
 from services.metrics.lexical import Value
-from services.metrics.lexical.compression import BLOCK_LEVEL
-from services.metrics.lexical.contexts import ContextState
-from services.metrics.lexical.distinct import GPT2_VOCABULARY
-from services.metrics.lexical.intervals import LeftOut
-from services.metrics.lexical.repetition import ORDER as REPETITION_ORDER
-from services.metrics.lexical.self_bleu import LONGEST
-from services.metrics.lexical.sentences import POOL, diversity_of_pools, diversity_within, drawn_pools
+from services.metrics.lexical.measures.compression import BLOCK_LEVEL
+from services.metrics.lexical.measures.contexts import ContextState
+from services.metrics.lexical.measures.distinct import GPT2_VOCABULARY
+from services.metrics.lexical.measures.intervals import LeftOut
+from services.metrics.lexical.measures.repetition import ORDER as REPETITION_ORDER
+from services.metrics.lexical.measures.self_bleu import LONGEST
+from services.metrics.lexical.measures.sentences import (
+    POOL,
+    diversity_of_pools,
+    diversity_within,
+    drawn_pools,
+)
 from services.metrics.measuring.lexical_intervals import (
     compression_interval,
     repetition_interval,

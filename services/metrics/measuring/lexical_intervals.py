@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import Rows, affordable, rescaled_interval
 from services.metrics.lexical import Tokens, Value
-from services.metrics.lexical.compression import block_ratio
-from services.metrics.lexical.partition import Partitioner
-from services.metrics.lexical.repetition import self_repetition
-from services.metrics.lexical.self_bleu import self_bleu
-from services.metrics.lexical.spectrum import Spectrum
-from services.metrics.lexical.vocabulary import Vocabulary
+from services.metrics.lexical.measures.compression import block_ratio
+from services.metrics.lexical.measures.repetition import self_repetition
+from services.metrics.lexical.measures.self_bleu import self_bleu
+from services.metrics.lexical.measures.vocabulary import Vocabulary
+from services.metrics.lexical.ngrams.partition import Partitioner
+from services.metrics.lexical.ngrams.spectrum import Spectrum
 from services.metrics.measuring.subject import Subject
 
 MOST_BYTES = 2 * 2**20

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 
 from services.metrics.lexical import Tokens
-from services.metrics.lexical.heaps import HeapsFit, HeapsState
+from services.metrics.lexical.measures.heaps import HeapsFit, HeapsState
 from services.metrics.measuring.subject import Subject, TextSet, heaps_step
 from services.metrics.pictures.growth import GrowthCurve, vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms

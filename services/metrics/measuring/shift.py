@@ -9,7 +9,7 @@ from scipy.stats import wasserstein_distance
 
 from services.metrics.intervals.frechet import frechet_interval
 from services.metrics.intervals.interval import NoInterval, Spread
-from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
+from services.metrics.lexical.measures.divergence import JointSpectrum, joint_divergence
 from services.metrics.measuring.semantic import about
 from services.metrics.measuring.shift_intervals import (
     histogram_intervals,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import MeasureOfTwo, delete_one_interval, two_sided_interval
-from services.metrics.lexical.divergence import JointSpectrum, joint_divergence
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.measures.divergence import JointSpectrum, joint_divergence
+from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.measuring.subject import Subject
 from services.metrics.shift.divergence import Divergence, divergence
 from services.metrics.shift.mauve import Mauve, area_under, curve_of_labels

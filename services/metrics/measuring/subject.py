@@ -12,14 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from services.metrics.lexical import Tokens
-from services.metrics.lexical.intervals import LeftOut
-from services.metrics.lexical.lengths import Lengths
-from services.metrics.lexical.measure import measure_texts
-from services.metrics.lexical.ngrams import NgramCounts
-from services.metrics.lexical.report import LexicalValues
-from services.metrics.lexical.runners import InProcess, Runner
+from services.metrics.lexical.measures.intervals import LeftOut
+from services.metrics.lexical.measures.lengths import Lengths
+from services.metrics.lexical.ngrams.states import NgramCounts
+from services.metrics.lexical.runners.local import InProcess, Runner
+from services.metrics.lexical.runners.measure import measure_texts
+from services.metrics.lexical.runners.report import LexicalValues
 from services.metrics.lexical.settings import LexicalSettings
-from services.metrics.lexical.texts import arrow_texts
+from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
 from shared.contracts.measurement import MeasureOptions, Metric

@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from services.generator.inputs import Inputs
-from services.generator.parts import StoreParts
-from services.generator.rows import Recipe, levels_of, stage_for
-from services.generator.session import Places, Session
+from services.generator.calls.parts import StoreParts
+from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.engine.session import Places, Session
+from services.generator.inputs.values import Inputs
 from services.generator.simulation.clock import run_simulated
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.sources.registry import Registry, SourceSpec

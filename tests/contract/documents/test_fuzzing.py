@@ -22,8 +22,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from services.gateway.access.keys import key_digest, new_key
 from services.gateway.api import create_app as create_gateway
-from services.gateway.keys import key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from services.generator.api import create_api as create_generator
 from services.generator.settings import GeneratorSettings
@@ -79,7 +79,7 @@ def metrics(given: Given) -> FastAPI:
 
 def trainer(given: Given) -> FastAPI:
     """With what its first request loads (`GAMUT_PREPARED`): that takes seconds of a busy machine."""
-    importlib.import_module("services.trainer.pricing")
+    importlib.import_module("services.trainer.operations.plan")
     settings = TrainerSettings(**given)
     return create_trainer(settings, connect(settings))
 

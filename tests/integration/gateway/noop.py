@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from services.gateway import api
 from services.gateway.catalogue import Catalogue
-from services.gateway.coordination import Coordinator
+from services.gateway.experiments.coordination import Coordinator
 from services.gateway.settings import GatewaySettings
 from shared.assembly import connect, make_worker
 from shared.contracts.base import JobRequest

@@ -17,8 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from services.gateway.access.keys import ApiKey, Quota, key_digest, key_id, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import ApiKey, Quota, key_digest, key_id, new_key
 from services.gateway.settings import GatewaySettings
 from services.generator.api import create_api as create_generator
 from services.generator.settings import GeneratorSettings

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
+from services.gateway.access.keys import ApiKey, key_digest, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import ApiKey, key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from services.generator.datasets.rows import Recipe
+from services.generator.dial.dialled import dial_dataset
 from services.generator.dial.dialling import Reading
-from services.generator.dialled import dial_dataset
+from services.generator.engine.session import Places, Session
 from services.generator.errors import TargetUnreachable
-from services.generator.inputs import Inputs, as_examples
-from services.generator.rows import Recipe
-from services.generator.session import Places, Session
+from services.generator.inputs.values import Inputs, as_examples
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.acceptance import Acceptance, LengthRule

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
-from services.generator.tokens import counter
+from services.generator.text.tokens import counter
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef

@@ -21,8 +21,8 @@ from aiohttp import web
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from services.gateway.access.keys import key_digest, new_key
 from services.gateway.api import create_app
-from services.gateway.keys import key_digest, new_key
 from services.gateway.settings import GatewaySettings
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from shared.assembly import connect

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.gateway.cancellation import Cancellation
 from services.gateway.catalogue import Catalogue
-from services.gateway.coordination import Coordinator
+from services.gateway.experiments.coordination import Coordinator
 from services.gateway.experiments.spending import taken
+from services.gateway.jobs.cancellation import Cancellation
 from services.generator.settings import GeneratorSettings
 from services.generator.simulation.server import MODEL
 from services.generator.worker import make_handlers

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.generator.calls import Answer, Call, Message, Model, Params
-from services.generator.ledger import Ledger
-from services.generator.lengths import length_counter
+from services.generator.calls.call import Answer, Call, Message, Model, Params
+from services.generator.calls.ledger import Ledger
+from services.generator.inputs.lengths import length_counter
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.connecting import open_transport
 from services.generator.sources.errors import Reason, SourceError
@@ -22,7 +22,7 @@ from services.generator.sources.openai import Client
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
-from services.generator.tokens import counter
+from services.generator.text.tokens import counter
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore

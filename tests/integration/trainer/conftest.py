@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from services.trainer.companions import Companions
+from services.trainer.bundles.companions import Companions
 from services.trainer.settings import TrainerSettings
 from services.trainer.worker import handlers
 from shared.artifacts import Artifact, ArtifactWriter, project_store

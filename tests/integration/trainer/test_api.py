@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from services.trainer.api import create_api
-from services.trainer.machine import Machine, announce
+from services.trainer.planning.machine import Machine, announce
 from shared.assembly import Platform
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
-from tests.unit.services.trainer.test_families import GEMMA2, SHAPE
+from tests.unit.services.trainer.models.test_families import GEMMA2, SHAPE
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ import yaml
 from pydantic import SecretStr
 from safetensors.torch import load
 
+from services.trainer.distributed.kubeflow import TrainJobs, environment, manifest
+from services.trainer.distributed.remote import told_error
 from services.trainer.errors import NonFiniteLoss
-from services.trainer.remote import told_error
 from services.trainer.settings import TrainerSettings
-from services.trainer.train_jobs import TrainJobs, environment, manifest
 from shared.artifacts import Artifact, project_store, scratch_store
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import TrainingRequest
@@ -114,7 +114,7 @@ def kill_after(trainer: Trainer, asked: TrainingRequest, step: int) -> None:
     first = f"checkpoints/{step:09d}"
     until(lambda: any(info.key >= first for info in scratch.list("checkpoints/")), "a checkpoint", 300)
     for process in psutil.Process().children(recursive=True):
-        if "services.trainer.distributed" in " ".join(process.cmdline()):
+        if "services.trainer.distributed.process" in " ".join(process.cmdline()):
             process.kill()
 
 
@@ -222,7 +222,7 @@ def test_the_manifest_is_the_template_filled_in(trainer: Trainer) -> None:
     settings = trainer.settings.model_copy(update={"s3_secret_key": SecretStr("never in a manifest")})
     made = manifest(template, "p", "model-" + "0" * 32, 3, environment(settings))
     assert template == before
-    command = ["torchrun", "-m", "services.trainer.distributed", "p", "model-" + "0" * 32, "3"]
+    command = ["torchrun", "-m", "services.trainer.distributed.process", "p", "model-" + "0" * 32, "3"]
     assert made["spec"]["trainer"]["command"] == command
     assert made["spec"]["trainer"]["image"] == before["spec"]["trainer"]["image"]
     names = [variable["name"] for variable in made["spec"]["trainer"]["env"]]

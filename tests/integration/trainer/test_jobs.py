@@ -11,8 +11,8 @@ from peft import PeftModel
 from safetensors.torch import load
 from transformers import AutoModelForCausalLM
 
-from services.trainer.progress import SPENT
-from services.trainer.train_job import make_training
+from services.trainer.operations.progress import SPENT
+from services.trainer.operations.train import make_training
 from shared.artifacts import Artifact, project_store
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest

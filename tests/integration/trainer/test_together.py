@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from services.trainer.checkpoints import StoredStates
-from services.trainer.train_job import make_training
+from services.trainer.loop.checkpoints import StoredStates
+from services.trainer.operations.train import make_training
 from shared.artifacts import Artifact, project_store
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.training.requests import TrainingRequest

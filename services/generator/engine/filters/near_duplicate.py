@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.generator.calls.sorted_runs import SortedRuns
 from services.generator.engine.filters.words import shingle_hashes, words
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
-from services.generator.sorted_runs import SortedRuns
 
 PERMUTATIONS = 64
 BAND = 4

@@ -1,5 +1,5 @@
 """Words as the filters see them: lower-cased runs of letters and digits (apostrophes inside kept). In scripts
-that put no spaces between words each letter is a token, and so much of a word as `unspaced` says."""
+that put no spaces between words each letter is a token, and so much of a word as `text.unspaced` says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generator.unspaced import LETTER, RANGES, WORD, is_there, letters, quarters
+from services.generator.text.unspaced import LETTER, RANGES, WORD, is_there, letters, quarters
 
 _WORD = re.compile(r"[^\W_]++(?:['’][^\W_]++)*+")
 _TOKEN = re.compile(rf"{LETTER}|[^\W_{RANGES}]++(?:['’][^\W_{RANGES}]++)*+")

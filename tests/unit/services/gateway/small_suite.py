@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
-from services.gateway.cancellation import Cancellation
 from services.gateway.catalogue import Catalogue, Operations
-from services.gateway.coordination import Coordinator
+from services.gateway.experiments.coordination import Coordinator
+from services.gateway.jobs.cancellation import Cancellation
 from services.gateway.settings import GatewaySettings
 from shared.artifacts import project_store
 from shared.assembly import Platform

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from services.gateway.catalogue import Catalogue
-from services.gateway.documents import read_document
+from services.gateway.documents.reading import read_document
 from services.gateway.experiments.builtin import BUILT_IN
 from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.schema import recipe_schema

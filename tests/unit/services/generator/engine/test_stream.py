@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.generator.calls import Answer, Call, Model, Params
+from services.generator.calls.call import Answer, Call, Model, Params
+from services.generator.calls.parts import MemoryParts
 from services.generator.engine import stream as stream_module
 from services.generator.engine.asking import Ask
 from services.generator.engine.filters.near_duplicate import NearDuplicates
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
 from services.generator.engine.stream import Stream
-from services.generator.parts import MemoryParts
 from services.generator.simulation.clock import run_simulated
 from services.generator.sources.errors import NoSource, Reason, SourceError
 

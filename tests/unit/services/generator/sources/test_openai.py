@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.generator.calls import Answer, Call, Message, Model, Params
+from services.generator.calls.call import Answer, Call, Message, Model, Params
 from services.generator.sources.errors import Reason, SourceError
 from services.generator.sources.openai import Client, request_body
 from services.generator.sources.transport import Reply

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.generator.calls import Answer, Call, Message, Model, Params
-from services.generator.ledger import Ledger
+from services.generator.calls.call import Answer, Call, Message, Model, Params
+from services.generator.calls.ledger import Ledger
 from services.generator.sources import router as router_module
 from services.generator.sources.errors import NoSource, Reason, Refusing, SourceError
 from services.generator.sources.gauges import Queue

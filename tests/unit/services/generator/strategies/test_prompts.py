@@ -6,12 +6,13 @@ import itertools
 
 import pytest
 
-from services.generator.calls import Message
-from services.generator.strategies import answers, paraphrase, styles, topic_guided, topic_pool
+from services.generator.calls.call import Message
+from services.generator.strategies import answers, paraphrase, styles, topic_guided
 from services.generator.strategies.prompts import FOLDER, BadTemplate, Prompts, compile_template, load_prompts
+from services.generator.topics import pool
 
 VARIABLES = {
-    "topics": topic_pool.VARIABLES,
+    "topics": pool.VARIABLES,
     "completion": topic_guided.VARIABLES,
     "text": topic_guided.VARIABLES,
     "qa": topic_guided.QA_VARIABLES,

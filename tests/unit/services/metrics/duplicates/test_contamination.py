@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.metrics.duplicates import HeldOutIndex, contamination
 from services.metrics.duplicates.contamination import NO_ROW
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.text.tokens import Tokens
 
 few = st.lists(st.lists(st.sampled_from("abc"), max_size=10).map(" ".join), max_size=8)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.metrics.duplicates import near_duplicates, shingles
 from services.metrics.duplicates.near import EXACT
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.tokens import Tokens
+from services.metrics.lexical.text.tokens import Tokens
 
 # Few words and long runs of them, so that sets overlap by every degree.
 few = st.lists(st.lists(st.sampled_from("abcd"), max_size=14).map(" ".join), max_size=12)

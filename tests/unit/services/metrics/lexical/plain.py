@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from services.metrics.lexical.heaps import HeapsFit
-from services.metrics.lexical.lengths import Lengths
-from services.metrics.lexical.report import LexicalValues
-from services.metrics.lexical.richness import RichnessState
-from services.metrics.lexical.vocabulary import Vocabulary
+from services.metrics.lexical.measures.heaps import HeapsFit
+from services.metrics.lexical.measures.lengths import Lengths
+from services.metrics.lexical.measures.richness import RichnessState
+from services.metrics.lexical.measures.vocabulary import Vocabulary
+from services.metrics.lexical.runners.report import LexicalValues
 
 
 def figures(found: LexicalValues) -> dict[str, Any]:

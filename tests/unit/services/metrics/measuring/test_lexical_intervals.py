@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.metrics.lexical import Tokens
-from services.metrics.lexical.self_bleu import self_bleu
+from services.metrics.lexical.measures.self_bleu import self_bleu
 from services.metrics.measuring import lexical_intervals
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet

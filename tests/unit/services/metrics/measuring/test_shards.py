@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from services.metrics.jobs.running import runners
-from services.metrics.lexical.runners import InProcess, Processes
+from services.metrics.lexical.runners.local import InProcess, Processes
 from services.metrics.measuring import subject as subjects
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet
+from services.metrics.operations.running import runners
 from services.metrics.semantic.hashed_ngrams import HashedNgrams
 from shared.contracts.measurement import MeasureOptions, Metric
 
@@ -66,7 +66,7 @@ def test_above_a_number_of_tokens_there_are_values_and_no_intervals(monkeypatch:
 
 def test_only_large_datasets_leave_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = TextSet.of(["a"]), TextSet.of(["a" * 1000] * 10)
-    monkeypatch.setattr("services.metrics.jobs.running.SHARD_BYTES", 5000)
+    monkeypatch.setattr("services.metrics.operations.running.SHARD_BYTES", 5000)
     assert isinstance(runners(2)(small), InProcess)
     assert isinstance(runners(2)(large), Processes)
     assert isinstance(runners(1)(large), InProcess)

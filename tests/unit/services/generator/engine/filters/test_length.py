@@ -12,7 +12,7 @@ from scipy.stats import ks_2samp
 
 from services.generator.engine.filters.length import LengthDistribution, LengthRange
 from services.generator.engine.stage import Draft, Filter, Refusal
-from services.generator.tokens import WordCounter
+from services.generator.text.tokens import WordCounter
 
 COUNT = WordCounter().of_row
 

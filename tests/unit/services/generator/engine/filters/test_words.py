@@ -16,7 +16,7 @@ from services.generator.engine.filters.words import (
     shingle_hashes,
     words,
 )
-from services.generator.unspaced import RANGES, WORD
+from services.generator.text.unspaced import RANGES, WORD
 from tests.unit.services.generator.writing import SPACED, UNSPACED
 
 spaced = st.text(max_size=80).filter(lambda text: not re.search(f"[{RANGES}]", text))

@@ -1,0 +1,1 @@
+"""Jobs as the gateway sees them: submitted, listed, listened to, cancelled."""

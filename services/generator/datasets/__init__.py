@@ -1,0 +1,1 @@
+"""From a generation request to the stages that make its rows."""

@@ -1,0 +1,1 @@
+"""What a request reads before a model is asked: its input artifacts as plain values, and their lengths."""

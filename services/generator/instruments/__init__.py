@@ -1,0 +1,1 @@
+"""Language models as measuring instruments: the Cluster-agent, the judges, and the budget that pays them."""

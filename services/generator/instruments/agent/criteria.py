@@ -1,0 +1,207 @@
+"""What the texts of a dataset differ in, in the model's own words, reduced to a few criteria (C, steps 1–3).
+
+M times: J sampled texts → 3–5 metadata (a name and its definition) and 3–5 metrics (a name, why it tells
+texts apart, how it is scored 1–5). Then each kind is gathered: lists too long for one prompt in portions,
+and the portions' results again, until `kept` are left. Then one sentence for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.generator.engine.asking import Ask
+from services.generator.engine.chance import Chance
+from services.generator.engine.stage import Draft, Refusal, Reject, Sample, origin
+from services.generator.instruments.agent.asking import Interviewer, clipped
+from services.generator.instruments.budget import Spending
+from services.generator.instruments.paid import PaidStage
+from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.parse import Unparsable
+
+PORTION = 60
+"""Entries gathered in one prompt."""
+GATHER_TRIES = 5
+NOTICED = 4
+"""Metadata, and metrics, in one answer: 3 to 5."""
+
+
+class Metadata(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str = Field(min_length=1)
+    definition: str
+
+
+class Metric(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str = Field(min_length=1)
+    justification: str
+    scoring: str = Field(description="What each of the scores 1 to 5 means.")
+
+
+class Noticed(BaseModel):
+    """Answer to one of the M prompts."""
+
+    model_config = ConfigDict(extra="ignore")
+    metadata: list[Metadata] = Field(min_length=3, max_length=5)
+    metrics: list[Metric] = Field(min_length=3, max_length=5)
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    name: str = Field(min_length=1)
+    description: str
+
+
+class Gathered(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    kept: list[Entry] = Field(min_length=1)
+
+
+class Sentence(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    criterion: str = Field(min_length=1)
+
+
+Kind = Literal["metadata", "metrics"]
+
+
+class CriteriaStage(PaidStage):
+    """The M prompts. A row is what one answer noticed."""
+
+    name = "criteria"
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        interviewer: Interviewer,
+        *,
+        runs: int,
+        shown: int,
+        max_characters: int,
+        seed: int,
+        spending: Spending,
+    ) -> None:
+        super().__init__(spending)
+        self.wanted = runs
+        self.max_candidates = 4 * runs + 20
+        self._texts = texts
+        self._interviewer = interviewer
+        self._shown = min(shown, len(texts))
+        self._max_characters = max_characters
+        self._seed = seed
+
+    def _variables(self, number: int) -> dict[str, Any]:
+        chance = Chance(self._seed, "criteria", number)
+        return {
+            "texts": [clipped(text, self._max_characters) for text in chance.sample(self._texts, self._shown)]
+        }
+
+    async def measure(self, number: int, ask: Ask) -> Sequence[Draft | Reject]:
+        schema = schema_of(Noticed)
+        call, answer = await self._interviewer.ask(
+            ask, "agent_criteria", self._variables(number), schema, number
+        )
+        where = origin(call, answer)
+        try:
+            noticed = Noticed.model_validate(json_in(answer.text))
+        except (ValidationError, Unparsable) as error:
+            return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
+        return [Draft(noticed.model_dump(), answer.text, where)]
+
+    def outline(self, samples: int) -> Sequence[Sample]:
+        call = self._interviewer.call("agent_criteria", self._variables(0), schema_of(Noticed), 0)
+        return [Sample(call, float(self.wanted))]
+
+
+def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sample]:
+    """The calls that reduce what `runs` answers noticed, with entries of the usual length in them."""
+    entry = Entry(name="a few words", description="a sentence of some twenty words " * 4)
+    size = min(PORTION, NOTICED * runs)
+    portions, left = 0, NOTICED * runs
+    while left > 0:
+        portions += -(-left // PORTION)
+        left = -(-left // PORTION) * kept if left > PORTION else 0
+    variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
+    gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
+    told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
+    return [
+        Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
+        Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
+    ]
+
+
+async def gather_criteria(
+    noticed: Sequence[dict[str, Any]], interviewer: Interviewer, ask: Ask, kept: int
+) -> list[str]:
+    """One criterion for each kept metadata and metric. Raises `Unparsable` when the model gives no usable
+    answer."""
+    metadata = [
+        Entry(name=m["name"], description=m["definition"]) for row in noticed for m in row["metadata"]
+    ]
+    metrics = [
+        Entry(name=m["name"], description=f"{m['justification']} Scoring: {m['scoring']}")
+        for row in noticed
+        for m in row["metrics"]
+    ]
+    both = await asyncio.gather(
+        _gather("metadata", metadata, interviewer, ask, kept),
+        _gather("metrics", metrics, interviewer, ask, kept),
+    )
+    return list(await asyncio.gather(*(_sentence(entry, interviewer, ask) for entry in [*both[0], *both[1]])))
+
+
+async def _gather(
+    kind: Kind, entries: Sequence[Entry], interviewer: Interviewer, ask: Ask, kept: int, depth: int = 0
+) -> list[Entry]:
+    portions = [list(entries[start : start + PORTION]) for start in range(0, len(entries), PORTION)]
+    reduced = await asyncio.gather(
+        *(_reduce(kind, portion, interviewer, ask, kept, depth, i) for i, portion in enumerate(portions))
+    )
+    left = [entry for portion in reduced for entry in portion]
+    return left if len(portions) == 1 else await _gather(kind, left, interviewer, ask, kept, depth + 1)
+
+
+async def _reduce(
+    kind: Kind,
+    entries: Sequence[Entry],
+    interviewer: Interviewer,
+    ask: Ask,
+    kept: int,
+    depth: int,
+    portion: int,
+) -> list[Entry]:
+    variables = {"kind": kind, "entries": [entry.model_dump() for entry in entries], "kept": kept}
+    schema = Gathered.model_json_schema()
+    schema["properties"]["kept"]["maxItems"] = kept
+    for attempt in range(GATHER_TRIES):
+        name = (kind, depth, portion, attempt)
+        _, answer = await interviewer.ask(ask, "agent_gather", variables, schema, *name)
+        try:
+            return Gathered.model_validate(json_in(answer.text)).kept[:kept]
+        except (ValidationError, Unparsable) as error:
+            problem = _first_line(error)
+    raise Unparsable(f"{GATHER_TRIES} attempts to gather the {kind} failed, the last with: {problem}")
+
+
+async def _sentence(entry: Entry, interviewer: Interviewer, ask: Ask) -> str:
+    schema = schema_of(Sentence)
+    for attempt in range(GATHER_TRIES):
+        _, answer = await interviewer.ask(
+            ask, "agent_criterion", {"entry": entry.model_dump()}, schema, entry.name, attempt
+        )
+        try:
+            return Sentence.model_validate(json_in(answer.text)).criterion
+        except (ValidationError, Unparsable) as error:
+            problem = _first_line(error)
+    raise Unparsable(f"no criterion for {entry.name!r} in {GATHER_TRIES} attempts: {problem}")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'/'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)

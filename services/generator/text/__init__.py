@@ -1,0 +1,1 @@
+"""How texts are counted: tokens, words, and scripts without spaces."""

@@ -1,0 +1,1 @@
+"""Topics: the pool made to exactly so many, when two are the same, and whose turn it is."""

@@ -1,0 +1,113 @@
+"""From a topics request to the pool: which stages to run, on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.generator.calls.call import Params
+from services.generator.engine.line import Result
+from services.generator.engine.record import Record
+from services.generator.engine.session import Session
+from services.generator.engine.stage import Row
+from services.generator.errors import BadPromptTemplate, CandidatesExhausted
+from services.generator.strategies.common import Example, Target
+from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
+from services.generator.topics.identity import TopicSet
+from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
+from shared.contracts.generation.prompts import Format
+from shared.contracts.generation.topics import TopicsRequest
+
+CANDIDATES_FACTOR = 20
+STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT: ()}
+
+
+class PoolPlan:
+    """The stages of one topics request."""
+
+    def __init__(self, request: TopicsRequest, target: Target, examples: Sequence[Example] = ()) -> None:
+        """`examples` are the real rows of the request's dataset."""
+        self._request = request
+        self._examples = examples
+        self._target = target
+        self._prompts = pool_prompts(request)
+        self._params = Params(request.temperature, request.top_p, request.max_tokens, STOPS[request.format])
+        self.seeds = distinct(request.seeds, request.near_duplicate)
+        self.kept = self.seeds[: request.count] if request.keep_seeds else []
+
+    def areas(self) -> TopicPool:
+        """Broad areas, for a hierarchy."""
+        return self._stage("areas", self._request.hierarchy, known=(), areas=())
+
+    def topics(self, areas: Sequence[str] = ()) -> TopicPool:
+        return self._stage("topics", self._request.count - len(self.kept), known=self.seeds, areas=areas)
+
+    def _stage(self, name: str, wanted: int, *, known: Sequence[str], areas: Sequence[str]) -> TopicPool:
+        request = self._request
+        settings = PoolSettings(
+            task=request.task if name == "topics" else f"broad areas of {request.task}",
+            per_call=request.per_call,
+            shown=request.shown,
+            near_duplicate=request.near_duplicate,
+            max_words=request.max_words,
+            seed=request.seed,
+            examples_per_prompt=request.examples_per_prompt,
+        )
+        needed = -(-wanted // request.per_call)
+        limit = request.max_candidates or CANDIDATES_FACTOR * max(needed, 10)
+        return TopicPool(
+            name,
+            wanted,
+            limit,
+            self._target,
+            self._params,
+            self._prompts,
+            settings,
+            known=known,
+            areas=areas,
+            examples=self._examples,
+        )
+
+
+def pool_prompts(request: TopicsRequest) -> Prompts:
+    """Raises `BadPromptTemplate`."""
+    templates = request.templates
+    try:
+        return load_prompts(
+            request.format, "topics", VARIABLES, system=templates.system, prompt=templates.prompt
+        )
+    except BadTemplate as error:
+        raise BadPromptTemplate(str(error)) from error
+
+
+def distinct(topics: Sequence[str], threshold: float) -> list[str]:
+    """The topics without those that nearly repeat an earlier one."""
+    known = TopicSet(threshold)
+    for topic in topics:
+        if known.like(topic) is None:
+            known.add(topic)
+    return known.topics
+
+
+async def make_pool(plan: PoolPlan, session: Session, *, hierarchy: int) -> tuple[list[Row], list[Record]]:
+    """Rows {id, topic, …} of exactly the wanted number, and the stages' records. Raises
+    `CandidatesExhausted`."""
+    records: list[Record] = []
+    areas: list[str] = []
+    if hierarchy:
+        result, record = await session.run(plan.areas())
+        _whole(result)
+        records.append(record)
+        areas = [row["topic"] async for row in record.rows()]
+    rows: list[Row] = [{"topic": topic, "origin": {"source": "request"}} for topic in plan.kept]
+    stage = plan.topics(areas)
+    if stage.wanted > 0:
+        result, record = await session.run(stage)
+        _whole(result)
+        records.append(record)
+        rows += [row async for row in record.rows()]
+    return [{**row, "id": f"topic-{number:06d}"} for number, row in enumerate(rows)], records
+
+
+def _whole(result: Result) -> None:
+    if result.short:
+        raise CandidatesExhausted(result.short)

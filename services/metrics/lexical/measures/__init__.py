@@ -1,0 +1,1 @@
+"""One lexical measure a module, each from token hashes or mergeable counts; and their intervals."""

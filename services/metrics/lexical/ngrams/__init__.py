@@ -1,0 +1,1 @@
+"""N-grams counted: keys, tables, partitions and spectra that the measures are computed from."""

@@ -1,0 +1,103 @@
+"""The `measure` and `embed` operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.metrics.errors import translated
+from services.metrics.lexical.runners.local import InProcess
+from services.metrics.measuring.measure import measure
+from services.metrics.measuring.pictures import pictures
+from services.metrics.measuring.subject import Embedded, Subject, TextSet
+from services.metrics.operations.running import Runners
+from services.metrics.operations.text_sets import Embedders, embed_into, embedded, embedding_request, text_set
+from services.metrics.pictures.picture import Picture
+from shared.artifacts import ArtifactWriter
+from shared.contracts.measurement import EmbeddingRequest, Measured, MeasurementRequest
+from shared.contracts.problems import FieldError
+from shared.datasets import dataset_kind
+from shared.errors import InvalidRequest
+from shared.jobs.workspace import Workspace
+
+
+class Measuring:
+    """Handlers that share the loaded embedding model between jobs."""
+
+    def __init__(self, find: Embedders, runners: Runners = lambda texts: InProcess()) -> None:
+        self._find = find
+        self._runners = runners
+
+    def measure(self, request: MeasurementRequest, workspace: Workspace) -> dict[str, Any]:
+        """Values in `measurement.json`, headline values in the summary, pictures with their data beside."""
+        require_one_kind(workspace, "dataset", request.dataset, "reference", request.reference)
+        with translated():
+            subject = self._subject(request, workspace)
+            measured = measure(
+                subject, lambda done, total, name: workspace.progress(done, total, "measures", note=name)
+            )
+            workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
+            if request.pictures:
+                for picture in pictures(subject):
+                    workspace.check()
+                    put_picture(workspace.output, picture)
+        return headline(measured)
+
+    def embed(self, request: EmbeddingRequest, workspace: Workspace) -> dict[str, Any]:
+        """Embeddings of a sample of the dataset, as numpy arrays."""
+        texts = text_set(workspace, request.dataset)
+        with translated():
+            return embed_into(workspace.output, request, texts, workspace, self._find)
+
+    def _subject(self, request: MeasurementRequest, workspace: Workspace) -> Subject:
+        ids: dict[int, str] = {}
+
+        def load(artifact: str) -> TextSet:
+            texts = text_set(workspace, artifact)
+            ids[id(texts)] = artifact
+            return texts
+
+        def embed(texts: TextSet) -> Embedded:
+            wanted = embedding_request(ids[id(texts)], request)
+            return embedded(wanted, texts, workspace, self._find)
+
+        workspace.progress(0, None, "measures", note="reading")
+        dataset = load(request.dataset)
+        same = request.reference == request.dataset
+        reference = None if request.reference is None else dataset if same else load(request.reference)
+        test = None if request.test is None else load(request.test)
+        return Subject(
+            dataset,
+            request,
+            embed,
+            reference=reference,
+            test=test,
+            runner=lambda: self._runners(dataset),
+        )
+
+
+def headline(measured: Measured) -> dict[str, Any]:
+    """The defined values by name, flat, for the manifest's summary."""
+    values = {value.name: value.value for value in measured.values if value.value is not None}
+    return {"rows": measured.rows, "tokens": measured.tokens, **values}
+
+
+def put_picture(output: ArtifactWriter, picture: Picture) -> None:
+    """A picture's PNG and, beside it, its data as JSON and CSV."""
+    output.put(f"{picture.name}.png", picture.png, "image/png")
+    output.put_json(
+        f"{picture.name}.json", {"title": picture.title, "alt": picture.alt, "rows": list(picture.data)}
+    )
+    output.put(f"{picture.name}.csv", picture.csv().encode(), "text/csv")
+
+
+def require_one_kind(workspace: Workspace, role: str, artifact: str, other: str, beside: str | None) -> None:
+    """Refuse a reference of another kind: its texts are made of other columns."""
+    if beside is None:
+        return
+    kind, wanted = (dataset_kind(workspace.input(name).manifest) for name in (beside, artifact))
+    if kind is not wanted:
+        raise InvalidRequest(
+            f"the {role} is of kind `{wanted}` and the {other} of kind `{kind}`: their texts are made of "
+            "other columns, so a shift between them would mean nothing",
+            [FieldError(pointer=f"/{other}", detail=f"must be of kind {wanted}")],
+        )

@@ -1,0 +1,150 @@
+"""The `report` operation: runs read from their artifacts, told as a page, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from services.metrics.intervals.losses import RowLosses
+from services.metrics.operations.measure import put_picture
+from services.metrics.operations.propose import TRIALS
+from services.metrics.reporting.answer import Question, answers
+from services.metrics.reporting.drawing import report_pictures
+from services.metrics.reporting.findings import mixture_found, tell
+from services.metrics.reporting.lengths import Length, length_of
+from services.metrics.reporting.page import render_page
+from services.metrics.reporting.plain import answer_json, headline
+from services.metrics.reporting.runs import Run
+from services.metrics.reporting.table import make_table
+from shared.artifacts import Artifact
+from shared.contracts.datasets import DatasetKind
+from shared.contracts.measurement import Measured
+from shared.contracts.report import ReportRequest, ReportRun
+from shared.datasets import ROWS, dataset_kind
+from shared.jobs.workspace import Workspace
+
+CURVE = "loss_curve.json"
+MAPS = ("map_tsne.png",)
+
+
+def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
+    """`report.html` (stands alone), pictures with their data, `table.csv`, `report.json`."""
+    runs = []
+    for number, run in enumerate(request.runs):
+        workspace.progress(number, len(request.runs), "runs", note=f"reading {run.name}")
+        runs.append(_read(run, workspace))
+    question = Question(
+        request.x, request.y, request.baseline, request.untuned, request.replicates, tuple(request.within)
+    )
+    table = make_table(runs, request.columns, request.baseline, request.y)
+    found = answers(runs, question)
+    searched = workspace.input(request.trials) if request.trials else None
+    trials = searched.json(TRIALS) if searched else []
+    said = tell(found, question)
+    if searched:
+        said.recommendation.insert(1, mixture_found(searched.summary, trials))
+    pictures = report_pictures(runs, found, question, request.series)
+    for picture in pictures:
+        workspace.check()
+        put_picture(workspace.output, picture)
+    page = render_page(
+        title=request.title,
+        question=question,
+        answers=found,
+        said=said,
+        table=table,
+        pictures=pictures,
+        runs=runs,
+        trials=trials,
+        notes=request.notes,
+        recipe=request.recipe,
+    )
+    workspace.output.put("report.html", page.encode(), "text/html")
+    workspace.output.put("table.csv", table.csv().encode(), "text/csv")
+    if request.recipe is not None:
+        workspace.output.put_json("recipe.json", request.recipe)
+    workspace.output.put_json(
+        "report.json",
+        {
+            "title": request.title,
+            "findings": said.all,
+            "answers": [answer_json(answer) for answer in found],
+            "columns": list(table.columns),
+            "table": table.json(),
+            "pictures": [{"name": p.name, "title": p.title, "alt": p.alt} for p in pictures],
+            "runs": [
+                {"name": run.name, "axes": dict(run.axes), "artifacts": dict(run.artifacts)} for run in runs
+            ],
+            "trials": trials,
+            "notes": request.notes,
+            "recipe": request.recipe,
+        },
+    )
+    return {
+        "runs": len(runs),
+        "findings": said.all,
+        "recommended": [headline(answer) for answer in found],
+        "pictures": [picture.name for picture in pictures],
+    }
+
+
+def _read(run: ReportRun, workspace: Workspace) -> Run:
+    roles = {
+        "dataset": run.dataset,
+        "measurement": run.measurement,
+        "model": run.model,
+        "evaluation": run.evaluation,
+    }
+    found: Mapping[str, Artifact] = {
+        role: workspace.input(name) for role, name in roles.items() if name is not None
+    }
+    measurement = found.get("measurement")
+    return Run(
+        name=run.name,
+        axes=run.axes,
+        artifacts={role: artifact.id for role, artifact in found.items()} | run.instruments,
+        dataset=found["dataset"].summary if "dataset" in found else {},
+        evaluation=found["evaluation"].summary if "evaluation" in found else {},
+        measured=Measured.model_validate(measurement.json("measurement.json")) if measurement else None,
+        losses=_losses(found.get("evaluation"), workspace),
+        instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
+        label=run.label,
+        stopped=run.stopped,
+        design=run.design,
+        pool=run.pool,
+        length=_length(found.get("model")),
+        maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
+    )
+
+
+def _length(model: Artifact | None) -> Length | None:
+    """None for a model of which no curve was kept."""
+    if model is None or not model.has(CURVE):
+        return None
+    return length_of(model.summary, model.manifest.request["settings"], model.json(CURVE))
+
+
+def _losses(evaluation: Artifact | None, workspace: Workspace) -> RowLosses | None:
+    """Each test row's loss, where the evaluation kept them; questions about one context are one group."""
+    if evaluation is None or not evaluation.has(ROWS):
+        return None
+    rows = [row for row in evaluation.rows() if row.get("tokens")]
+    if not rows:
+        return None
+    context_of = _contexts(workspace.input(evaluation.manifest.inputs["dataset"]))
+    ids = tuple(str(row["id"]) for row in rows)
+    return RowLosses(
+        ids=ids,
+        groups=tuple(context_of.get(name, name) for name in ids) if context_of else None,
+        nll=np.asarray([row["nll"] for row in rows], np.float64),
+        tokens=np.asarray([row["tokens"] for row in rows], np.float64),
+    )
+
+
+def _contexts(test: Artifact) -> dict[str, str]:
+    """Row → context of a test set of questions about contexts; empty for other kinds."""
+    if dataset_kind(test.manifest) is not DatasetKind.QA:
+        return {}
+    return {str(row.get("id", number)): str(row["context_id"]) for number, row in enumerate(test.rows())}

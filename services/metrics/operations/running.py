@@ -1,0 +1,38 @@
+"""What the lexical pass of a large dataset runs on: this process, several on this machine, or a Ray
+cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.metrics.lexical.runners.local import InProcess, Processes, Runner
+from services.metrics.measuring.subject import SHARD_BYTES, TextSet
+
+Runners = Callable[[TextSet], Runner]
+"""The runner for a dataset. The values are the same on any of them, to the last bit."""
+
+
+def runners(workers: int = 1, ray_address: str | None = None) -> Runners:
+    """Datasets of more than one shard go to Ray where an address is given, else to `workers` processes.
+
+    Raises ImportError when a Ray cluster is asked for and the extra `ray` is not installed.
+    """
+    on_ray = _connect(ray_address) if ray_address else None
+
+    def choose(texts: TextSet) -> Runner:
+        if texts.texts.nbytes <= SHARD_BYTES:
+            return InProcess()
+        if on_ray is not None:
+            return on_ray()
+        return Processes(workers) if workers > 1 else InProcess()
+
+    return choose
+
+
+def _connect(address: str) -> Callable[[], Runner]:
+    import ray
+
+    from services.metrics.lexical.runners.on_ray import OnRay
+
+    ray.init(address, ignore_reinit_error=True, log_to_driver=False)
+    return OnRay

@@ -1,0 +1,1 @@
+"""Several adapters trained at once on one frozen base: who goes along, and the steps they share."""

@@ -1,0 +1,232 @@
+"""Trainings on one base go together: a `train` job that starts takes along those that wait for the same base.
+
+Each training keeps its own job, its own checkpoint and its own artifact (docs/adr/0020). The one that started
+leads: it computes every step of all of them, and leaves each one's states in that one's scratch. A training
+that finds its last step there only has to write its artifact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from services.trainer.bundles import bundle, stacking
+from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.members import Member, MemberState, member
+from services.trainer.errors import OutOfMemory
+from services.trainer.loop.checkpoints import StoredStates, has_checkpoint
+from services.trainer.loop.training import Trained
+from services.trainer.models import loading
+from services.trainer.models.resolving import Place
+from services.trainer.operations.preparing import Prepared, prepare, require_fit
+from services.trainer.operations.progress import SPENT, Progress, Surroundings
+from services.trainer.planning import plans
+from services.trainer.planning.machine import this_machine
+from services.trainer.planning.memory import translated_memory_errors
+from services.trainer.settings import TrainerSettings
+from shared.artifacts import scratch_store
+from shared.contracts.jobs import JobRecord
+from shared.contracts.training.requests import TrainingRequest
+from shared.errors import GamutError
+from shared.identity import artifact_id
+from shared.jobs.workspace import Signals, Workspace
+
+log = structlog.get_logger(__name__)
+TELL_SECONDS = 0.5
+
+
+@dataclass
+class Passenger:
+    """A training of the bundle, and where its states go; `record` is None for the one that leads."""
+
+    prepared: Prepared
+    states: StoredStates
+    state: MemberState | None
+    record: JobRecord | None = None
+    signals: Signals | None = None
+    hold: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """On a companion's job; closed as soon as its last step is kept, however long the others go on."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return 0 if self.state is None else self.state.step
+
+    def needs(self, settings: TrainerSettings) -> float:
+        """Bytes beside the base that all share."""
+        asked = self.prepared.request.settings
+        return plans.own_bytes(self.prepared.plan, asked, this_machine(settings))
+
+    def member(self, base: PreTrainedModel) -> Member:
+        """As the bundle takes it: from its newest state, or from the start its solo run has."""
+        asked = self.prepared.request
+        start = stacking.fresh_adapter(base, asked.settings.lora, asked.seed)
+        examples = self.prepared.rendered.examples
+        made = member(self.states.artifact, examples, start, asked.settings, asked.seed)
+        if self.state is not None:
+            made.restore(self.state)
+        if self.signals is not None:
+            lost = self.signals.lost
+            made.wanted = lambda: not lost.is_set()
+        return made
+
+
+def train_together(
+    settings: TrainerSettings, leader: Prepared, workspace: Workspace, companions: Companions | None
+) -> tuple[PeftModel, Trained] | None:
+    """The leader's adapted model and its training; None when the Trainer is to train it alone.
+
+    Raises what the leader's own training raises; what befalls a companion is left to its own job.
+    """
+    if not bundle.bundles(leader.request.settings) or leader.files.adapter is not None:
+        return None
+    if has_checkpoint(workspace.scratch):
+        return None
+    states = StoredStates(workspace.store, workspace.artifact_id, workspace.folder)
+    first = Passenger(leader, states, states.latest())
+    with contextlib.ExitStack() as held:
+        others = list(_company(settings, first, workspace, companions, held))
+        if others:
+            try:
+                return _train(settings, [first, *others], workspace, companions)
+            except OutOfMemory as error:
+                log.warning("training.bundle_did_not_fit", trainings=len(others) + 1, detail=error.detail)
+                first.state = states.latest()
+    return None if first.state is None else _train(settings, [first], workspace, companions)
+
+
+def _company(
+    settings: TrainerSettings,
+    first: Passenger,
+    workspace: Workspace,
+    companions: Companions | None,
+    held: contextlib.ExitStack,
+) -> Iterator[Passenger]:
+    """Waiting trainings that can go along from where the leader stands: held, and no more than fit."""
+    leader = first.prepared
+    if companions is None or first.step == leader.plan.steps:
+        return
+    room = leader.plan.memory_available - leader.plan.memory_bytes.expected
+    seats = settings.bundle - 1
+    waiting = companions.queued(workspace.project, TrainingRequest.operation, workspace.job)
+    for record in waiting:
+        request = TrainingRequest.model_validate(record.request)
+        if seats < 1:
+            return
+        if kind_of(request) != kind_of(leader.request):
+            continue
+        with contextlib.ExitStack() as hold:
+            signals = Signals(threading.Event())
+            if not hold.enter_context(companions.hold(record, signals)):
+                continue
+            found = _passenger(settings, leader, record, signals, workspace)
+            if found is None or found.step != first.step or found.needs(settings) > room:
+                continue
+            found.hold = held.enter_context(hold.pop_all())
+            room, seats = room - found.needs(settings), seats - 1
+            yield found
+
+
+def kind_of(request: TrainingRequest) -> object:
+    """Trainings of one kind can share every pass: one base, one adapter shape, one way to compute."""
+    settings = request.settings
+    together = ("method", "lora", "loss_on", "batching", "weight_decay", "max_grad_norm", "precision")
+    shared = [getattr(settings, name) for name in together]
+    return request.base, request.base_model, settings.micro_batch_tokens, bundle.bundles(settings), *shared
+
+
+def _passenger(
+    settings: TrainerSettings,
+    leader: Prepared,
+    record: JobRecord,
+    signals: Signals,
+    workspace: Workspace,
+) -> Passenger | None:
+    """A companion, ready to go; None when its own job has something to say about it first."""
+    request = TrainingRequest.model_validate(record.request)
+    artifact = artifact_id(request)
+    if has_checkpoint(scratch_store(workspace.store, artifact)):
+        return None
+    states = StoredStates(workspace.store, artifact, workspace.folder)
+    try:
+        place = Place(workspace.store, workspace.folder)
+        prepared = prepare(settings, request, place, leader.files)
+        require_fit(prepared.plan)
+        return Passenger(prepared, states, states.latest(), record, signals)
+    except GamutError as error:
+        log.info("training.not_joined", job=record.id, reason=error.reason)
+        return None
+
+
+def _train(
+    settings: TrainerSettings,
+    passengers: Sequence[Passenger],
+    workspace: Workspace,
+    companions: Companions | None,
+) -> tuple[PeftModel, Trained]:
+    leader, asked = passengers[0].prepared, passengers[0].prepared.request.settings
+    device = settings.training_device()
+    workspace.progress(0, note="loading the base model")
+    with translated_memory_errors():
+        precision = loading.precision_of(asked.precision, device)
+        base = loading.load_base(leader.files.folder, precision=precision, device=device)
+        members = [one.member(base) for one in passengers]
+        by_name = {one.states.artifact: one for one in passengers}
+
+        def keep(one: Member, state: MemberState) -> None:
+            passenger = by_name[one.name]
+            passenger.states.save(state)
+            if one.done:
+                passenger.hold.close()
+
+        around = Surroundings(
+            progress=_teller(passengers, members, workspace, companions), check=workspace.check
+        )
+        log.info("training.together", trainings=len(members), step=len(members[0].curve))
+        trained = bundle.train_bundle(base, members, asked, around, keep)
+    if members[0].error is not None:
+        raise members[0].error
+    assert members[0].weights is not None
+    return stacking.as_peft(base, asked.lora, members[0].weights), trained[0]
+
+
+def _teller(
+    passengers: Sequence[Passenger],
+    members: Sequence[Member],
+    workspace: Workspace,
+    companions: Companions | None,
+) -> Callable[[Progress], None]:
+    """Tells every job its own progress: the leader at each step, the others now and then."""
+    last = 0.0
+    workspace.spending.note_time(SPENT)
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        workspace.spending.note_time(SPENT)
+        first = members[0]
+        note = "training" if len(members) == 1 else f"training {len(members)} adapters together"
+        workspace.progress(
+            len(first.curve),
+            len(first.plan),
+            "steps",
+            note=note,
+            tokens=first.tokens,
+            loss=round(first.curve[-1].loss, 6) if first.curve else None,
+            tokens_per_second=round(progress.tokens_per_second, 1),
+        )
+        now = time.monotonic()
+        if companions is None or now - last < TELL_SECONDS:
+            return
+        last = now
+        for one, its in zip(passengers, members, strict=True):
+            if one.record is not None and its.wanted() and not its.done:
+                companions.tell(one.record.id, len(its.curve), len(its.plan), workspace.job)
+
+    return tell

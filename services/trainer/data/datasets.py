@@ -1,0 +1,26 @@
+"""The rows of dataset artifacts, as the domain takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.trainer.data.rendering import Row
+from shared.artifacts import Artifact
+from shared.datasets import contexts, dataset_kind
+from shared.store.base import ObjectStore
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a dataset and, for `qa`, its contexts by id."""
+
+    rows: list[Row]
+    contexts: Mapping[str, str]
+
+
+def read_rows(store: ObjectStore, artifact_id: str) -> Rows:
+    """Raises InputMissing when the artifact is no dataset."""
+    dataset = Artifact.open(store, artifact_id)
+    dataset_kind(dataset.manifest)
+    return Rows(list(dataset.rows()), contexts(dataset))

@@ -1,0 +1,1 @@
+"""The training loop: transformers' Trainer with our steps, its arguments, callbacks, checkpoints and loss."""

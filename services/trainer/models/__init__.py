@@ -1,0 +1,1 @@
+"""Base models and adapters: which weights a request names, loaded, built and saved."""

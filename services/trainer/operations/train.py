@@ -1,0 +1,164 @@
+"""The `train` job: from a dataset to a model artifact.
+
+Parts: the model's own files (`adapter_config.json` and `adapter_model.safetensors` for LoRA, loadable by
+`PeftModel.from_pretrained`; a whole transformers folder else), `loss_curve.{json,csv,png}`, `training.json`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.operation import train_together
+from services.trainer.distributed.kubeflow import TrainJobs
+from services.trainer.distributed.remote import Processes, Torchrun, train_elsewhere
+from services.trainer.loop.checkpoints import StoredCheckpoints
+from services.trainer.loop.training import Trained, train
+from services.trainer.models import loading
+from services.trainer.models.building import Finished, build_model, finish, free_memory
+from services.trainer.models.resolving import Place
+from services.trainer.operations.curves import curve_csv, curve_png
+from services.trainer.operations.preparing import Prepared, prepare, require_fit
+from services.trainer.operations.progress import SPENT, Progress, Surroundings
+from services.trainer.planning.memory import translated_memory_errors
+from services.trainer.settings import TrainerSettings
+from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingResult
+from shared.jobs.workspace import Workspace
+
+MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "text/plain"}
+
+
+def make_training(
+    settings: TrainerSettings, companions: Companions | None, request: TrainingRequest, workspace: Workspace
+) -> dict[str, Any]:
+    """Writes the model's parts; returns the artifact's summary.
+
+    `companions` are the waiting trainings that may be computed with this one (`bundles.operation`).
+    """
+    workspace.progress(0, note="reading rows")
+    prepared = prepare(settings, request, Place(workspace.store, workspace.folder))
+    files, overlap = prepared.files, prepared.overlap
+    if overlap is not None:
+        workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))
+    finished = _trained(settings, companions, prepared, workspace)
+    free_memory()
+    names = _put_files(finished.folder, workspace)
+    result = _result(finished, prepared)
+    _put_results(finished.trained, result, workspace)
+    return {
+        **result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}}),
+        "method": request.settings.method,
+        "base": files.base if request.base_model is None else None,
+        "base_digest": files.digest,
+        "files": names,
+        "contamination": None if overlap is None else overlap.model_dump(mode="json", exclude={"pairs"}),
+    }
+
+
+def _trained(
+    settings: TrainerSettings, companions: Companions | None, prepared: Prepared, workspace: Workspace
+) -> Finished:
+    """In other processes, in company, or alone: the result is the same."""
+    processes = processes_of(settings)
+    if processes is not None:
+        return train_elsewhere(processes, prepared, workspace)  # where each sees whether it fits
+    require_fit(prepared.plan)
+    model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
+        settings, prepared, workspace
+    )
+    folder = workspace.folder / "model"
+    return finish(model, trained, prepared.files.base, prepared.tokenizer, folder)
+
+
+def processes_of(settings: TrainerSettings) -> Processes | None:
+    """What computes a training on more than one device; None: this process does."""
+    if settings.train_job_template is not None:
+        return TrainJobs(settings)
+    return Torchrun(settings) if settings.processes > 1 else None
+
+
+def _train_alone(
+    settings: TrainerSettings, prepared: Prepared, workspace: Workspace
+) -> tuple[PreTrainedModel | PeftModel, Trained]:
+    request = prepared.request
+    workspace.progress(0, note="loading the base model")
+    with translated_memory_errors():
+        model = build_model(request, prepared.files, settings.training_device())
+    trained = train(
+        model,
+        prepared.rendered.examples,
+        request.settings,
+        seed=request.seed,
+        validation=() if prepared.validation is None else prepared.validation.examples,
+        surroundings=_surroundings(workspace),
+        pad_id=loading.pad_id(prepared.tokenizer),
+    )
+    return model, trained
+
+
+def _surroundings(workspace: Workspace) -> Surroundings:
+    stored = StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder)
+    workspace.spending.note_time(SPENT)
+
+    def report(progress: Progress) -> None:
+        workspace.spending.note_time(SPENT)
+        workspace.progress(
+            progress.step,
+            progress.steps,
+            "steps",
+            note="training",
+            tokens=progress.tokens,
+            loss=round(progress.loss, 6),
+            tokens_per_second=round(progress.tokens_per_second, 1),
+        )
+
+    return Surroundings(
+        progress=report,
+        check=workspace.check,
+        save_checkpoint=stored.save,
+        latest_checkpoint=stored.latest,
+        fingerprint=workspace.artifact_id,
+    )
+
+
+def _put_files(folder: Path, workspace: Workspace) -> list[str]:
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for path in files:
+        with workspace.output.part(path.name, _media_type(path)) as part:
+            part.write(path.read_bytes())
+    return [path.name for path in files]
+
+
+def _media_type(path: Path) -> str:
+    return MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+
+
+def _result(finished: Finished, prepared: Prepared) -> TrainingResult:
+    trained = finished.trained
+    return TrainingResult(
+        steps=trained.steps,
+        planned_steps=trained.planned_steps,
+        stopped_early=trained.stopped_early,
+        best_step=trained.best_step,
+        final_loss=trained.curve[-1].loss,
+        tokens=trained.tokens,
+        computed_tokens=trained.computed_tokens,
+        parameters=finished.parameters,
+        trainable_parameters=finished.trainable_parameters,
+        seconds=trained.seconds,
+        batching=prepared.request.settings.batching,
+        rendering=prepared.rendered.counts,
+    )
+
+
+def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace) -> None:
+    output = workspace.output
+    output.put_json("loss_curve.json", [point.model_dump() for point in trained.curve])
+    output.put("loss_curve.csv", curve_csv(trained.curve), "text/csv")
+    output.put("loss_curve.png", curve_png(trained.curve), "image/png")
+    output.put_json("training.json", result.model_dump(mode="json"))

@@ -1,0 +1,57 @@
+"""Compression against gzip itself; blocks that do not depend on shards."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.metrics.lexical.errors import LexicalError
+from services.metrics.lexical.measures import compression
+from services.metrics.lexical.measures.compression import CompressionState, compression_ratio, gzip_sizes
+from tests.unit.services.metrics.lexical.adversarial import corpora
+
+
+@given(corpora, st.integers(1, 9))
+def test_one_stream_is_gzips_byte_for_byte(corpus: list[str], level: int) -> None:
+    joined = " ".join(corpus).encode()
+    assert gzip_sizes(corpus, level) == (len(joined), len(gzip.compress(joined, level)))
+    value = compression_ratio(corpus, level=level).value
+    assert value == (len(joined) / len(gzip.compress(joined, level)) if corpus else None)
+
+
+@given(st.lists(corpora, min_size=1, max_size=4), st.sampled_from([4, 16, 1 << 20]))
+def test_shards_merge_into_the_whole(shards: list[list[str]], block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compression, "BLOCK_BYTES", block)
+        merged = CompressionState.of(shards[0])
+        for shard in shards[1:]:
+            merged = merged.merge(CompressionState.of(shard))
+        assert merged == CompressionState.of([text for shard in shards for text in shard])
+
+
+def test_blocks_end_within_prose_and_cost_little(prose: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compression, "BLOCK_BYTES", 1 << 16)
+    texts = [f"{number} {text}" for number, text in enumerate(prose * 2)]
+    state = CompressionState.of(texts)
+    assert state.blocks > 3
+    assert state.raw == sum(len(text.encode()) + 1 for text in texts)
+    middle = len(texts) // 3
+    assert CompressionState.of(texts[:middle]).merge(CompressionState.of(texts[middle:])) == state
+    assert state.value().value == pytest.approx(compression_ratio(texts).value, rel=0.1)
+
+
+def test_repetitive_text_compresses_better() -> None:
+    assert (
+        compression_ratio(["the same words"] * 50).value
+        > compression_ratio([f"word{i} other{i * 7919}" for i in range(50)]).value
+    )
+
+
+def test_no_texts_and_unknown_levels() -> None:
+    assert compression_ratio([]).reason == CompressionState.of([]).value().reason == "there are no texts"
+    assert CompressionState.of([""]).value().value > 0
+    with pytest.raises(LexicalError, match="levels 1 to 9"):
+        compression_ratio(["a"], level=0)
