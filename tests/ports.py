@@ -6,8 +6,8 @@ import random
 import socket
 
 BELOW_OUTGOING = range(20_000, 32_000)
-"""The kernel gives outgoing connections ports from 32,768 up: one of those can be taken between now and the start
-of the server that it was found for."""
+"""The kernel gives outgoing connections ports from 32,768 up: one of those can be taken between now and the
+start of the server that it was found for."""
 
 
 def free_port() -> int:

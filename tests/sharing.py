@@ -1,8 +1,8 @@
 """Which tests run in the same process where there are several (`make test` starts one for each core).
 
-What takes long to start is started once: the tests that need the same suite or the same vLLM stay together, and so
-do the tests of a file, for what its fixtures start. The longest begin first, so that nobody waits for them at the
-end. A process starts a Redis of its own; no two share anything else but the machine.
+What takes long to start is started once: the tests that need the same suite or the same vLLM stay together,
+and so do the tests of a file, for what its fixtures start. The longest begin first, so that nobody waits for
+them at the end. A process starts a Redis of its own; no two share anything else but the machine.
 """
 
 from __future__ import annotations

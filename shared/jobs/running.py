@@ -80,7 +80,10 @@ class JobRunner:
         lease_seconds: float,
         max_attempts: int,
         packages: tuple[str, ...] = (),
+        outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
+        """`packages` are the distributions whose versions go into every manifest. A job waits
+        `outage_seconds` before it is tried again when the store failed."""
         self._store = store
         self._records = records
         self._live = live
@@ -89,6 +92,7 @@ class JobRunner:
         self._beat_seconds = min(lease_seconds / 3, 2.0)
         self._max_attempts = max_attempts
         self._packages = packages
+        self._outage_seconds = outage_seconds
         self.draining = threading.Event()
 
     def run(self, job_id: str) -> None:
@@ -162,7 +166,8 @@ class JobRunner:
                     return
                 if isinstance(outcome, dict):
                     signals.check()
-                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, record, workspace, outcome).id)
+                    software = {package: version(package) for package in ("gamut", *self._packages)}
+                    outcome = Ended(JobState.SUCCEEDED, commit(request, workspace, outcome, software).id)
             self._end(
                 record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
             )
@@ -188,29 +193,10 @@ class JobRunner:
         log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
         self._live.publish_state(paused)
 
-    def _commit(
-        self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary
-    ) -> Manifest:
-        return workspace.output.commit(
-            Manifest(
-                id=workspace.artifact_id,
-                kind=request.produces,
-                operation=request.operation,
-                version=request.version,
-                request=request.canonical(),
-                inputs=request.inputs(),
-                parts=[],
-                summary=summary,
-                software={package: version(package) for package in ("gamut", *self._packages)},
-                job=record.id,
-                created_at=datetime.now(UTC),
-            )
-        )
-
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
             # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
-            self._requeue(record, error.reason, OUTAGE_SECONDS, error, counts=False)
+            self._requeue(record, error.reason, self._outage_seconds, error, counts=False)
         elif error.reason in RETRIED and record.attempts < self._max_attempts:
             delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
             self._requeue(record, error.reason, delay, error)
@@ -281,6 +267,26 @@ class JobRunner:
             record = self._records.find(job_id)
             if record and record.queue is Queue.COORDINATE and not record.state.ended:
                 self._sender.send(record)
+
+
+def commit(request: JobRequest, workspace: Workspace, summary: Summary, software: dict[str, str]) -> Manifest:
+    """Makes the parts that a handler wrote an artifact; returns the manifest that stands (see
+    `ArtifactWriter.commit`)."""
+    return workspace.output.commit(
+        Manifest(
+            id=workspace.artifact_id,
+            kind=request.produces,
+            operation=request.operation,
+            version=request.version,
+            request=request.canonical(),
+            inputs=request.inputs(),
+            parts=[],
+            summary=summary,
+            software=software,
+            job=workspace.job,
+            created_at=datetime.now(UTC),
+        )
+    )
 
 
 def _not_yet(record: JobRecord) -> bool:
