@@ -32,7 +32,7 @@ def request(dataset: str, **changes: Any) -> TrainingRequest:
 
 
 def test_fine_tuning_lowers_the_test_loss(trainer: Trainer, tmp_path: Path) -> None:
-    train = trainer.dataset(tiny.stories(16, DatasetKind.COMPLETION), number=1)
+    train = trainer.dataset(tiny.stories(16), DatasetKind.COMPLETION)
     test = trainer.dataset(tiny.stories(22)[16:], DatasetKind.COMPLETION)
     before = trainer.artifact(trainer.run(EvaluationRequest(dataset=test, base="tiny-llama")))
     model = trainer.artifact(trainer.run(request(train)))
