@@ -21,6 +21,7 @@ from shared.damage import Digest, damaged, was_set_aside
 from shared.errors import InputMissing
 from shared.store.base import ObjectNotFound, ObjectStore
 from shared.store.prefixed import PrefixedStore
+from shared.stored import Unreadable, read_stored
 
 _CHUNK = 2**20
 
@@ -35,9 +36,11 @@ def scratch_store(store: ObjectStore, artifact_id: str) -> ObjectStore:
 
 
 def find_manifest(store: ObjectStore, artifact_id: str) -> Manifest | None:
+    """None where there is none, or none that can be read."""
+    key = f"artifacts/{artifact_id}/manifest.json"
     try:
-        return Manifest.model_validate_json(store.get(f"artifacts/{artifact_id}/manifest.json"))
-    except ObjectNotFound:
+        return read_stored(Manifest, key, store.get(key))
+    except (ObjectNotFound, Unreadable):
         return None
 
 
@@ -64,6 +67,8 @@ class Artifact:
         if manifest is None:
             if known := was_set_aside(store, artifact_id):
                 raise known
+            if has_manifest(store, artifact_id):
+                raise Unreadable(f"the manifest of {artifact_id} cannot be read. {Unreadable().detail}")
             raise InputMissing(f"there is no artifact {artifact_id}: make it first, or correct the id")
         return cls(store, manifest)
 
@@ -208,10 +213,22 @@ class ArtifactWriter:
     def commit(self, manifest: Manifest) -> Manifest:
         """The manifest that stands: this one, or that of the attempt which was first."""
         whole = manifest.model_copy(update={"parts": list(self._parts.values())})
-        key = f"artifacts/{self._id}/manifest.json"
-        if self._store.put_if_absent(key, whole.model_dump_json(indent=1).encode()):
+        key, data = f"artifacts/{self._id}/manifest.json", whole.model_dump_json(indent=1).encode()
+        if self._store.put_if_absent(key, data):
             return whole
-        return Manifest.model_validate_json(self._store.get(key))
+        stands = self._store.get(key)
+        if not _is_json(stands):  # nobody's manifest: what a sick disk left of one
+            self._store.put(key, data, "application/json")
+            return whole
+        return read_stored(Manifest, key, stands)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _describe(name: str, key: str, media_type: str, path: Path) -> Part:

@@ -70,7 +70,7 @@ class Collection:
         made: set[str] = set()
         ingesting = False
         for job in self.records.active():
-            record = self.records.find(job)
+            record = self.records.show(job)
             if record is None or record.project != project:
                 continue
             ingesting = ingesting or record.operation == IngestRequest.operation

@@ -39,7 +39,7 @@ def create_dataset(
 ) -> DatasetTicket:
     """Announce a file of rows, named by its SHA-256, and learn where to put its bytes."""
     if find_manifest(gateway.store(project), artifact_id(body)) is None:
-        before = gateway.platform.records.find(job_id(project, body))
+        before = gateway.platform.records.show(job_id(project, body))
         return _uploads(gateway, project).start(body, before)
     response.status_code = 200
     record = gateway.platform.submission.submit(
