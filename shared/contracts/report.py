@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -10,6 +10,10 @@ from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest
 from shared.contracts.measurement import RunName
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+Design = Literal["alone", "in_place_of", "in_addition_to"]
+"""What a run tests its rows as: real rows *alone*, or generated ones *in place of* them or *in addition to*
+them."""
 
 
 class ReportRun(Contract):
@@ -24,6 +28,16 @@ class ReportRun(Contract):
         default={},
         max_length=20,
         description="Where the run stands in the experiment: level, ρ, seed, model …",
+    )
+    design: Design | None = Field(
+        default=None,
+        description="What its rows are tested as. `alone`: real rows by themselves; those that are not "
+        "the baseline are points of its learning curve. `in_place_of`: generated rows where real ones stood, "
+        "all or some. `in_addition_to`: generated rows added to all the baseline's. A verdict says of rows "
+        "only what they were tested as; without a design, only what they were compared with.",
+    )
+    pool: RunName | None = Field(
+        default=None, description="What the generated rows in it are called, where the name says more."
     )
     dataset: ArtifactId | None = None
     measurement: ArtifactId | None = None
@@ -43,7 +57,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
 
