@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,9 +109,8 @@ def _materialise(artifact: Artifact, folder: Path) -> Path:
     target = folder / artifact.id
     target.mkdir(exist_ok=True)
     for name in artifact.summary["files"]:
-        source = artifact.path(name, folder)
         if not (target / name).exists():
-            shutil.copyfile(source, target / name)
+            artifact.copy(name, target / name)
     return target
 
 
