@@ -7,6 +7,7 @@ the curve that the training left says whether its end came too early (`still_fal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,7 @@ def length_of(summary: Mapping[str, Any], settings: Mapping[str, Any], curve: Se
     return Length(
         steps=steps,
         planned=int(summary["planned_steps"]),
-        epochs=steps * settings["rows_per_step"] / max(1, summary["rendering"]["rows"]),
+        epochs=steps / max(1, math.ceil(summary["rendering"]["rows"] / settings["rows_per_step"])),
         chosen=chosen,
         falling=False if summary["stopped_early"] else still_falling(curve),
     )
