@@ -91,11 +91,7 @@ class Artifact:
             return local
         copy = folder / f"{self.id}-{name.replace('/', '-')}"
         if not copy.exists():
-            draft = copy.with_suffix(copy.suffix + ".part")
-            with draft.open("wb") as file:
-                for chunk in self._store.stream(self.key(name)):
-                    file.write(chunk)
-            draft.rename(copy)
+            self._store.get_file(self.key(name), copy)
         return copy
 
 

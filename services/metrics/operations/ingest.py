@@ -152,10 +152,7 @@ def _keep_in(parts: ExitStack, workspace: Workspace, kind: DatasetKind) -> Any:
 
 def _copy(workspace: Workspace, key: str) -> Path:
     copy = workspace.folder / key.replace("/", "-")
-    with copy.open("wb") as file:
-        for chunk in workspace.store.stream(key):
-            workspace.check()
-            file.write(chunk)
+    workspace.store.get_file(key, copy, workspace.check)
     return copy
 
 
