@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
 
 from shared import tracing
-from shared.artifacts import project_store
+from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest, Queue
+from shared.contracts.base import ArtifactSummary, JobRequest, Queue
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import artifact_id
@@ -63,9 +62,12 @@ class Ended:
     error: GamutError | None = None
 
 
-Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
-"""Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
+R = TypeVar("R", bound=ArtifactSummary)
+Handler = Callable[[Any, Workspace], R | Waiting | Paused | Ended]
+"""Takes the request and the workspace, writes the artifact's parts, returns the artifact's summary: of the
+class that the request's class names as its `result`."""
+Handlers = Mapping[type[JobRequest], Handler[Any]]
+"""What a worker can do: a handler for the class of each request."""
 
 
 class JobRunner:
@@ -75,7 +77,7 @@ class JobRunner:
         records: JobRecords,
         live: LiveJobs,
         sender: Sender,
-        handlers: Mapping[type[JobRequest], Handler],
+        handlers: Handlers,
         *,
         lease_seconds: float,
         max_attempts: int,
@@ -160,9 +162,9 @@ class JobRunner:
                 if isinstance(outcome, Paused):
                     self._pause(record, outcome)
                     return
-                if isinstance(outcome, dict):
+                if isinstance(outcome, ArtifactSummary):
                     signals.check()
-                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, record, workspace, outcome).id)
+                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, workspace, outcome).id)
             self._end(
                 record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
             )
@@ -188,23 +190,9 @@ class JobRunner:
         log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
         self._live.publish_state(paused)
 
-    def _commit(
-        self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary
-    ) -> Manifest:
+    def _commit(self, request: JobRequest, workspace: Workspace, summary: ArtifactSummary) -> Manifest:
         return workspace.output.commit(
-            Manifest(
-                id=workspace.artifact_id,
-                kind=request.produces,
-                operation=request.operation,
-                version=request.version,
-                request=request.canonical(),
-                inputs=request.inputs(),
-                parts=[],
-                summary=summary,
-                software={package: version(package) for package in ("gamut", *self._packages)},
-                job=record.id,
-                created_at=datetime.now(UTC),
-            )
+            manifest_of(request, summary, job=workspace.job, packages=self._packages)
         )
 
     def _fail(self, record: JobRecord, error: GamutError) -> None:

@@ -124,7 +124,7 @@ class Submission:
         store = project_store(self._store, project)
         absent = [
             FieldError(pointer=f"/{role}", detail=f"there is no artifact {artifact}")
-            for role, artifact in request.inputs().items()
+            for role, artifact in request.input_artifacts().items()
             if find_manifest(store, artifact) is None
         ]
         if absent:

@@ -32,7 +32,7 @@ class Amounts:
         self._store = store
         self._known = known
         self._there: dict[str, tuple[int, float] | None] = {}
-        read = {name for request in known.values() for name in request.inputs().values()}
+        read = {name for request in known.values() for name in request.input_artifacts().values()}
         sized = [(self._sized(name), name) for name in sorted(read) if name.startswith("dataset-")]
         self.largest = max(((found[0], name) for found, name in sized if found), default=(0, None))[1]
         """A dataset that exists and that the plan reads: the largest, so that none is a test set."""
@@ -92,7 +92,7 @@ class Amounts:
             return self.rows(request.prompts)  # one for each prompt
         if asked is None and request.strategy is Strategy.PARAPHRASE and request.examples:
             manifest = find_manifest(self._store, request.examples)
-            contexts = manifest.summary.get("contexts") if manifest else None
+            contexts = manifest.figure("contexts") if manifest else None
             levels = max(len(request.levels), 1)
             return None if contexts is None else int(contexts) * request.paraphrase.per_context * levels
         return asked
@@ -106,7 +106,7 @@ class Amounts:
             manifest = find_manifest(self._store, dataset)
             part = manifest.part(ROWS) if manifest else None
             self._there[dataset] = (
-                (int(manifest.summary.get("rows", 0)), (part.bytes if part else 0) / BYTES_A_WORD)
+                (int(manifest.figure("rows") or 0), (part.bytes if part else 0) / BYTES_A_WORD)
                 if manifest
                 else None
             )

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from services.metrics.reporting.conditions import Condition, baseline_of, conditions
 from services.metrics.reporting.correlations import Correlation, correlations
 from services.metrics.reporting.estimates import Estimate, change, outcome
 from services.metrics.reporting.runs import Run
+from shared.contracts.report import Verdict
 
 LEVEL = 0.95
-Verdict = Literal["train", "keep_baseline", "do_not_train", "undecided"]
 
 
 @dataclass(frozen=True)

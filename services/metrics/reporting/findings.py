@@ -11,6 +11,7 @@ from services.metrics.reporting.answer import Answer, Avoid, Dose, Question
 from services.metrics.reporting.correlations import Coefficient, Correlation, smallest_significant
 from services.metrics.reporting.estimates import Estimate
 from services.metrics.reporting.table import TITLES
+from shared.contracts.advice import ProposalSummary
 
 STRONGEST = 3
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
@@ -67,15 +68,15 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
     return [_within(answer) + sentence for sentence in said]
 
 
-def mixture_found(mixture: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
+def mixture_found(mixture: ProposalSummary, trials: Sequence[Mapping[str, Any]]) -> str:
     """What a search over mixtures ended with, from the summary of its last proposal."""
     pruned = sum(trial["outcome"] == "pruned" for trial in trials)
     failed = sum(trial["outcome"] == "failed" for trial in trials)
     rungs = len({trial["rung"] for trial in trials})
     lost = f", {failed} failed" if failed else ""
     return (
-        f"The search's mixture is {mixture['real']:,.0f} real rows and {mixture['generated']:,.0f} of the "
-        f"pool {mixture['pool']} (ρ = {mixture['rho']:.2g}); of {len(trials)} trials in {rungs} rungs "
+        f"The search's mixture is {mixture.real:,.0f} real rows and {mixture.generated:,.0f} of the "
+        f"pool {mixture.pool} (ρ = {mixture.rho:.2g}); of {len(trials)} trials in {rungs} rungs "
         f"{pruned} were pruned{lost}."
     )
 

@@ -18,7 +18,7 @@ from shared.contracts.base import ArtifactKind, JobRequest
 from shared.contracts.jobs import JobRecord
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
-from shared.jobs.running import Handler, JobRunner
+from shared.jobs.running import Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.store.local import LocalStore
@@ -40,7 +40,7 @@ class Trainer:
     def companions(self) -> Companions:
         return Companions(self.records, self.live, self.sender, lease_seconds=30)
 
-    def runner(self, replaced: dict[type[JobRequest], Handler] | None = None) -> JobRunner:
+    def runner(self, replaced: Handlers | None = None) -> JobRunner:
         made = {**handlers(self.settings, self.companions), **(replaced or {})}
         return JobRunner(
             self.store, self.records, self.live, self.sender, made, lease_seconds=30, max_attempts=3

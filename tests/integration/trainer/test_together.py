@@ -14,6 +14,7 @@ from services.trainer.operations.train import make_training
 from shared.artifacts import Artifact, project_store
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -105,7 +106,7 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
     other = trainer.runner()
     ended: dict[float, JobState] = {}
 
-    def leads(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def leads(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -133,7 +134,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
     jobs = submitted(trainer, requests)
     steps: list[tuple[int, float]] = []
 
-    def dies(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def dies(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -165,7 +166,7 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
     other = trainer.runner()
     seen: list[JobState] = []
 
-    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:

@@ -15,7 +15,7 @@ from services.gateway.settings import GatewaySettings
 from shared.artifacts import project_store
 from shared.assembly import Platform
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest
+from shared.contracts.base import ArtifactSummary, JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.jobs.live import LiveJobs
@@ -27,6 +27,7 @@ from shared.jobs.submission import Submission
 from shared.jobs.workspace import Workspace
 from shared.queue import make_queue
 from shared.store.base import ObjectStore
+from tests.summaries import summary_of
 from tests.unit.services.gateway.small_operations import OPERATIONS, REAL, TEST
 
 PROJECT = "default"
@@ -109,12 +110,12 @@ class SmallSuite:
         """The state of every job but the experiments'."""
         return {r.id: r.state for r in self.records.all() if r.operation != "experiment"}
 
-    def _work(self, request: JobRequest, workspace: Workspace) -> dict[str, Any]:
+    def _work(self, request: JobRequest, workspace: Workspace) -> ArtifactSummary:
         self.ran.append(workspace.job)
         if behave := self.behaviour.get(request.operation):
             behave(request, workspace)
         workspace.output.put_json("result.json", request.canonical())
-        return {"made": True} | self.summaries(request)
+        return summary_of(request, **{"made": True, **self.summaries(request)})
 
 
 def give_artifact(store: ObjectStore, artifact: str) -> None:

@@ -22,6 +22,7 @@ from shared.jobs.submission import Submission
 from shared.jobs.usage import tokens_used
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
+from tests.summaries import AnySummary
 
 
 class Count(JobRequest):
@@ -29,18 +30,21 @@ class Count(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     upto: int
     after: str | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"after": self.after} if self.after else {}
 
 
 class Suite:
     """The parts of a service around one handler, with a list in place of the broker's wire."""
 
-    def __init__(self, store: LocalStore, redis_url: str, handler: Handler, max_attempts: int = 3) -> None:
+    def __init__(
+        self, store: LocalStore, redis_url: str, handler: Handler[Any], max_attempts: int = 3
+    ) -> None:
         self.store = store
         self.redis = redis.Redis.from_url(redis_url)
         self.sent: list[str] = []
@@ -62,10 +66,10 @@ class Suite:
         )
 
 
-def count(request: Count, workspace: Workspace) -> dict[str, Any]:
+def count(request: Count, workspace: Workspace) -> AnySummary:
     rows = workspace.output.put_rows("rows.jsonl", [{"n": n} for n in range(request.upto)])
     workspace.progress(rows, request.upto, "rows")
-    return {"rows": rows}
+    return AnySummary(rows=rows)
 
 
 @pytest.fixture
@@ -113,7 +117,7 @@ def test_a_copy_leaves_at_once(local_store: LocalStore, redis_url: str) -> None:
     entered, leave = threading.Event(), threading.Event()
     calls = []
 
-    def slow(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def slow(request: Count, workspace: Workspace) -> AnySummary:
         calls.append(workspace.token)
         entered.set()
         leave.wait(20)
@@ -132,7 +136,7 @@ def test_a_copy_leaves_at_once(local_store: LocalStore, redis_url: str) -> None:
 
 
 def test_a_fault_of_the_data_is_not_tried_again(local_store: LocalStore, redis_url: str) -> None:
-    def refuse(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def refuse(request: Count, workspace: Workspace) -> AnySummary:
         raise InvalidData("row 3 has no text")
 
     suite = Suite(local_store, redis_url, refuse)
@@ -147,7 +151,7 @@ def test_a_fault_of_the_data_is_not_tried_again(local_store: LocalStore, redis_u
 def test_a_source_that_is_away_is_tried_again_up_to_the_limit(
     local_store: LocalStore, redis_url: str
 ) -> None:
-    def away(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def away(request: Count, workspace: Workspace) -> AnySummary:
         raise SourceUnavailable
 
     suite = Suite(local_store, redis_url, away, max_attempts=1)
@@ -169,7 +173,7 @@ def test_an_outage_of_the_store_costs_no_attempt(
     monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
     failures = iter([True, True, True, False])
 
-    def while_the_store_fails(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def while_the_store_fails(request: Count, workspace: Workspace) -> AnySummary:
         if next(failures):
             raise StoreUnavailable
         return count(request, workspace)
@@ -191,12 +195,12 @@ def test_attempts_that_cost_none_are_each_charged(
     monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
     spent = iter([5, 10])
 
-    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> AnySummary:
         total = next(spent)
         workspace.progress(0, 1, "calls", tokens=total)
         if total == 5:
             raise StoreUnavailable
-        return {}
+        return AnySummary()
 
     suite = Suite(local_store, redis_url, five_tokens_an_attempt)
     job = suite.submission.submit("p", Count(upto=2), "key")
@@ -221,7 +225,7 @@ def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(
 ) -> None:
     tokens = []
 
-    def interrupted(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def interrupted(request: Count, workspace: Workspace) -> AnySummary:
         tokens.append(workspace.token)
         if workspace.token == 1:  # while this attempt hangs, its lease goes and another worker takes over
             suite.redis.flushall()

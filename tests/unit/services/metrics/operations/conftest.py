@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import redis
 
-from shared.artifacts import Artifact, project_store
-from shared.contracts.artifacts import Manifest
+from shared.artifacts import Artifact, manifest_of, project_store
 from shared.contracts.base import JobRequest
-from shared.contracts.datasets import DatasetKind, IngestRequest, UploadedFile
+from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
 from shared.contracts.jobs import JobRecord, JobState
 from shared.datasets import CONTEXTS, ROWS
 from shared.identity import artifact_id, job_id
@@ -38,21 +37,7 @@ class Bench:
         """The artifact the handler makes of the request."""
         workspace = self.workspace(request)
         summary = handler(request, workspace)
-        manifest = workspace.output.commit(
-            Manifest(
-                id=workspace.artifact_id,
-                kind=request.produces,
-                operation=request.operation,
-                version=request.version,
-                request=request.canonical(),
-                inputs=request.inputs(),
-                parts=[],
-                summary=summary,
-                software={},
-                job=workspace.job,
-                created_at=datetime.now(UTC),
-            )
-        )
+        manifest = workspace.output.commit(manifest_of(request, summary, job=workspace.job))
         return Artifact(self.store, manifest)
 
     def workspace(self, request: JobRequest) -> Workspace:
@@ -90,14 +75,14 @@ class Bench:
         file = self.upload(content)
         request = IngestRequest(kind=kind, file=file, contexts=self.upload(beside) if beside else None)
 
-        def write(request: IngestRequest, workspace: Workspace) -> dict[str, Any]:
+        def write(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
             count = workspace.output.put_rows(
                 ROWS,
                 [{"id": str(number)} | json.loads(line) for number, line in enumerate(content.splitlines())],
             )
             if beside is not None:
                 workspace.output.put(CONTEXTS, beside, "application/jsonl")
-            return {"kind": kind, "rows": count}
+            return DatasetSummary(kind=kind, rows=count)
 
         return self.run(write, request).id
 

@@ -14,10 +14,12 @@ import pytest
 from services.metrics.operations.measure import Measuring
 from services.metrics.operations.report import make_report
 from services.metrics.operations.text_sets import embedders
+from shared.contracts.advice import ProposalSummary
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import MeasurementRequest, Metric
 from shared.contracts.report import ReportRequest, ReportRun
+from tests.summaries import AnySummary
 
 TEST = [{"id": str(n), "text": f"Held-out row {n}."} for n in range(200)]
 
@@ -29,15 +31,16 @@ class Evaluated(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     shift: float
     dataset: ArtifactId
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
 
-def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
+def evaluate(request: Evaluated, workspace: Any) -> AnySummary:
     random = np.random.default_rng(0)
     tokens = random.integers(5, 20, 200)
     nll = tokens * (3 + request.shift) + random.normal(size=200)
@@ -47,7 +50,7 @@ def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
     ]
     workspace.output.put_rows("rows.jsonl", rows)
     loss = float(nll.sum() / tokens.sum())
-    return {"loss": loss, "perplexity": float(np.exp(loss)), "tokens": int(tokens.sum())}
+    return AnySummary(loss=loss, perplexity=float(np.exp(loss)), tokens=int(tokens.sum()))
 
 
 def make_run(bench: Any, name: str, words: int, shift: float, **axes: Any) -> ReportRun:
@@ -170,9 +173,10 @@ class Proposed(JobRequest):
     version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[ProposalSummary]] = ProposalSummary
 
 
-def proposed(request: Proposed, workspace: Any) -> dict[str, Any]:
+def proposed(request: Proposed, workspace: Any) -> ProposalSummary:
     trials = [
         {"pool": "D5", "rho": 0.2, "value": 1.0, "rung": 1, "outcome": "kept", "mixture": "dataset-a"},
         {"pool": "D5", "rho": 0.2, "value": 2.0, "rung": 0, "outcome": "kept", "mixture": "dataset-b"},
@@ -180,7 +184,10 @@ def proposed(request: Proposed, workspace: Any) -> dict[str, Any]:
         {"pool": None, "rho": None, "value": None, "rung": 0, "outcome": "failed", "mixture": "dataset-d"},
     ]
     workspace.output.put_json("trials.json", trials)
-    return {"kind": "text", "rows": 30, "real": 24, "generated": 6, "pool": "D5", "rho": 0.2}
+    return ProposalSummary(
+        kind=DatasetKind.TEXT, rows=30, real=24, generated=6, unit="rows", rho=0.2,
+        pool="D5", pool_dataset="dataset-" + "5" * 32, planned_rho=0.2, trials=4,
+    )  # fmt: skip
 
 
 def test_a_search_is_told_with_its_mixture_and_every_trial(bench: Any, request_of: ReportRequest) -> None:
