@@ -82,7 +82,10 @@ class JobRunner:
         lease_seconds: float,
         max_attempts: int,
         packages: tuple[str, ...] = (),
+        outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
+        """`packages` are the distributions whose versions go into every manifest. A job waits
+        `outage_seconds` before it is tried again when the store failed."""
         self._store = store
         self._records = records
         self._live = live
@@ -91,6 +94,7 @@ class JobRunner:
         self._beat_seconds = min(lease_seconds / 3, 2.0)
         self._max_attempts = max_attempts
         self._packages = packages
+        self._outage_seconds = outage_seconds
         self.draining = threading.Event()
 
     def run(self, job_id: str) -> None:
@@ -198,7 +202,7 @@ class JobRunner:
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
             # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
-            self._requeue(record, error.reason, OUTAGE_SECONDS, error, counts=False)
+            self._requeue(record, error.reason, self._outage_seconds, error, counts=False)
         elif error.reason in RETRIED and record.attempts < self._max_attempts:
             delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
             self._requeue(record, error.reason, delay, error)

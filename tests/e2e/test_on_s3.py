@@ -16,6 +16,7 @@ from embedded.demo import DATA, RECIPE, TEST
 from embedded.suite import Suite, start, stop
 from tests.deploy.stack import KeyedGateway
 from tests.e2e.conftest import shrunk
+from tests.ports import free_port
 
 KEY = "gamut_" + secrets.token_urlsafe(32)
 
@@ -40,7 +41,7 @@ def suite_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sui
     for name, value in settings.items():
         monkeypatch.setenv(f"GAMUT_{name}", value)
     try:
-        yield start(tmp_path, None, None, lambda name: None)
+        yield start(tmp_path, None, free_port(), lambda name: None)
     finally:
         stop(tmp_path)
 

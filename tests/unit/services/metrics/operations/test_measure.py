@@ -128,7 +128,7 @@ def test_distinct_n_of_qa_is_summed_over_contexts(bench: Any, measuring: Measuri
         for c in ("cat", "dog")
         for _ in range(2)
     ]
-    contexts = [{"id": "cat", "text": "…"}, {"id": "dog", "text": "…"}]
+    contexts = {"cat": "…", "dog": "…"}
     dataset = bench.dataset(rows, DatasetKind.QA, contexts)
     request = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=False)
     summary = bench.run(measuring.measure, request).summary
@@ -147,7 +147,7 @@ def test_what_is_drawn_for_qa_is_contexts(bench: Any, measuring: Measuring) -> N
         for place, name in enumerate(names)
         for _ in range(3)
     ]
-    dataset = bench.dataset(rows, DatasetKind.QA, [{"id": name, "text": "…"} for name in names])
+    dataset = bench.dataset(rows, DatasetKind.QA, dict.fromkeys(names, "…"))
     request = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=False)
     values = {v["name"]: v for v in bench.run(measuring.measure, request).json("measurement.json")["values"]}
     interval, value = values["distinct_1"]["interval"], values["distinct_1"]["value"]

@@ -125,7 +125,7 @@ def test_questions_about_one_context_are_one_draw(bench: Any) -> None:
         {"id": str(n), "context_id": f"c{n % 5}", "question": f"What is {n}?", "answer": f"It is {n}."}
         for n in range(200)
     ]
-    contexts = [{"context_id": f"c{n}", "text": f"Context {n}."} for n in range(5)]
+    contexts = {f"c{n}": f"Context {n}." for n in range(5)}
     asked = bench.dataset(pairs, DatasetKind.QA, contexts)
     alone = bench.dataset([{"id": row["id"], "text": row["answer"]} for row in pairs])
     width = {}
