@@ -30,7 +30,8 @@ class HandlerBench:
         """The artifact that the handler makes of the request."""
         workspace = self.workspace(request)
         summary = handler(request, workspace)
-        return Artifact(self.store, workspace.output.commit(manifest_of(request, summary, job=workspace.job)))
+        manifest = manifest_of(request, summary, job=workspace.job)
+        return Artifact(self.store, workspace.output.commit(manifest))
 
     def workspace(self, request: JobRequest) -> Workspace:
         """A workspace of the request's job, for a handler to be called with."""

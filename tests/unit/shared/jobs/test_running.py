@@ -34,7 +34,7 @@ class Count(JobRequest):
         return {"after": self.after} if self.after else {}
 
 
-def bench_of(folder: Path, redis_url: str, handler: Handler, **chosen: Any) -> Bench:
+def bench_of(folder: Path, redis_url: str, handler: Handler[Any], **chosen: Any) -> Bench:
     """The parts of a service around one handler."""
     return Bench(folder, redis_url, {Count: handler}, lease_seconds=3, **chosen)
 
