@@ -65,7 +65,8 @@ def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Seque
 def still_falling(curve: Sequence[Point]) -> bool | None:
     """Whether the loss still fell over the last quarter of the steps, by more than `FALLING` of itself.
 
-    With validation losses: the last of them is below the lowest until three quarters of the way by so much.
+    With validation losses: the last of them is the lowest, by so much below those until three quarters of the
+    way.
     Without: the mean training loss of the last quarter is below that of the quarter before by so much, and by
     more than twice the standard error of that difference. None where there are too few steps to tell.
     """
@@ -83,8 +84,8 @@ def still_falling(curve: Sequence[Point]) -> bool | None:
 
 
 def _validation_falls(checked: Sequence[tuple[int, float]]) -> bool | None:
-    end = checked[-1][0]
+    end, last = checked[-1]
     earlier = [loss for step, loss in checked if step <= end * (QUARTERS - 1) / QUARTERS]
     if not earlier:
         return None
-    return checked[-1][1] < (1 - FALLING) * min(earlier)
+    return last == min(loss for _, loss in checked) and last < (1 - FALLING) * min(earlier)
