@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.settings import TrainingSettings
+
 FALLING = 0.01
 """Still falling: the loss goes down by more than this share of itself over the last quarter of the steps."""
 QUARTERS = 4
@@ -47,16 +50,16 @@ class Length:
         return self.chosen and self.falling is False
 
 
-def length_of(summary: Mapping[str, Any], settings: Mapping[str, Any], curve: Sequence[Point]) -> Length:
+def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Sequence[Point]) -> Length:
     """From a model's summary, the settings of its request, and its `loss_curve.json`."""
-    chosen = settings.get("early_stopping") is not None
-    steps = int((summary["best_step"] if chosen else None) or summary["steps"])
+    chosen = settings.early_stopping is not None
+    steps = (summary.best_step if chosen else None) or summary.steps
     return Length(
         steps=steps,
-        planned=int(summary["planned_steps"]),
-        epochs=steps / max(1, math.ceil(summary["rendering"]["rows"] / settings["rows_per_step"])),
+        planned=summary.planned_steps,
+        epochs=steps / max(1, math.ceil(summary.rendering.rows / settings.rows_per_step)),
         chosen=chosen,
-        falling=False if summary["stopped_early"] else still_falling(curve),
+        falling=False if summary.stopped_early else still_falling(curve),
     )
 
 
