@@ -56,7 +56,7 @@ def simulated_source() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "services.generator.simulation", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.simulation", "--port", str(port)]
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -14,13 +14,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import Behaviour, SimulatedServer
 from services.generator.worker import make_handlers
 from shared import tracing
 from shared.assembly import connect
 from shared.contracts.jobs import JobState
 from shared.jobs.running import JobRunner
 from tests.integration.generator.conftest import Simulated, simulated_server
+from tests.simulation.server import Behaviour, SimulatedServer
 
 REMOTE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADER = {"traceparent": f"00-{REMOTE}-00f067aa0ba902b7-01"}

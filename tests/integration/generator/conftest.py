@@ -17,7 +17,6 @@ import redis
 from aiohttp import web
 
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.worker import make_handlers
 from shared.artifacts import Artifact, ArtifactWriter, project_store
 from shared.contracts.artifacts import Manifest
@@ -32,6 +31,7 @@ from shared.jobs.running import JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.store.local import LocalStore
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 
 @dataclass

@@ -10,12 +10,12 @@ from fastapi.testclient import TestClient
 
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, Simulated, upload
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small")
 

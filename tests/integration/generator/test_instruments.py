@@ -12,7 +12,6 @@ from fastapi.testclient import TestClient
 
 from services.generator.api import create_api
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL, Behaviour
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
@@ -26,6 +25,7 @@ from shared.contracts.instruments import (
 )
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
+from tests.simulation.server import MODEL, Behaviour
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 TEXTS = [{"id": f"t{i}", "text": f"This is text number {i}, about thing {i % 7}."} for i in range(40)]

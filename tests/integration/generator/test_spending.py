@@ -12,7 +12,6 @@ from services.gateway.experiments.coordination import Coordinator
 from services.gateway.experiments.spending import taken
 from services.gateway.jobs.cancellation import Cancellation
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
 from services.generator.worker import make_handlers
 from shared.artifacts import project_store
 from shared.contracts.base import JobRequest
@@ -29,6 +28,7 @@ from shared.jobs.submission import Submission
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, Simulated, simulated_server
 from tests.integration.generator.test_again import Mortal
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 PRICE = {"price_in": "1", "price_out": "2"}
