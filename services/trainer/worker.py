@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from celery import Celery
 from transformers.utils import logging as transformers_logging
 
 from services.trainer.bundles.companions import Companions
@@ -12,7 +13,7 @@ from services.trainer.operations.evaluate import make_evaluation
 from services.trainer.operations.train import make_training
 from services.trainer.planning.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
-from shared.assembly import connect, make_worker
+from shared.assembly import connect, lazy_app, make_worker
 from shared.contracts.base import JobRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.jobs.running import Handler
@@ -37,9 +38,13 @@ def _quiet(settings: TrainerSettings) -> None:
         torch.set_num_threads(settings.threads)
 
 
-settings = TrainerSettings()
-_quiet(settings)
-platform = connect(settings)
-if settings.train_job_template is None:  # else the pods train, and say where
-    announce(platform.store, this_machine(settings))
-app = make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)
+def create_worker() -> Celery:
+    settings = TrainerSettings()
+    _quiet(settings)
+    platform = connect(settings)
+    if settings.train_job_template is None:  # else the pods train, and say where
+        announce(platform.store, this_machine(settings))
+    return make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)
+
+
+__getattr__ = lazy_app(create_worker)

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.worker import make_handlers
 from shared import tracing
 from shared.assembly import connect
 from shared.contracts.jobs import JobState
@@ -60,7 +60,7 @@ def test_a_request_its_job_and_its_calls_are_one_trace(
         body = {"source": {"name": "small"}, "count": 10, "task": SECRET}
         job = client.post("/v1/topics", json=body, headers=HEADER).json()["id"]
         client.get("/health")
-    handlers = make_handlers(GeneratorSettings(sources={"small": source.source()}))
+    handlers = generator_handlers(GeneratorSettings(sources={"small": source.source()}))
     runner = JobRunner(
         platform.store,
         platform.records,

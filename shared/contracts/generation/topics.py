@@ -8,6 +8,7 @@ from pydantic import Field
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.generation.fields import Seed, ShortText
+from shared.contracts.generation.limits import FEWEST_TOPIC_CALLS, TOPIC_CALLS_FACTOR
 from shared.contracts.generation.prompts import Format, Templates
 from shared.contracts.generation.sources import SourceRef, adapters_of
 
@@ -59,7 +60,11 @@ class TopicsRequest(JobRequest):
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(default=512, ge=1, le=131_072)
     max_candidates: int | None = Field(
-        default=None, ge=1, le=10**8, description="Calls at most; null: 20 × needed."
+        default=None,
+        ge=1,
+        le=10**8,
+        description=f"Calls at most; null: {TOPIC_CALLS_FACTOR} × needed, and no fewer than "
+        f"{FEWEST_TOPIC_CALLS}.",
     )
     seed: Seed = 0
 

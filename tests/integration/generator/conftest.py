@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,17 @@ from typing import Any
 import pytest
 import redis
 from aiohttp import web
+from fastapi.testclient import TestClient
 
+from services.generator.api import create_api
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.worker import make_handlers
 from shared.artifacts import Artifact, ArtifactWriter, project_store
+from shared.assembly import connect
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind, JobRequest
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.estimates import JobEstimate
 from shared.contracts.jobs import JobRecord
 from shared.datasets import CONTEXTS, ROWS
 from shared.identity import digest
@@ -116,9 +120,11 @@ def upload(
 class Service:
     """The generator's worker: jobs are submitted and run, artifacts read."""
 
-    def __init__(self, store: LocalStore, redis_url: str, sources: dict[str, Any]) -> None:
+    def __init__(self, store: LocalStore, redis_url: str, sources: dict[str, Any], folder: Path) -> None:
         self.store = store
+        self.folder = folder
         self.sources = sources
+        self._api: TestClient | None = None
         self.patience = 30.0
         self.metrics_url = ""
         self.records = JobRecords(store)
@@ -129,7 +135,7 @@ class Service:
 
     def run(self, request: JobRequest) -> JobRecord:
         job = self.submission.submit("p", request)
-        handlers = make_handlers(
+        handlers = generator_handlers(
             GeneratorSettings(
                 sources=self.sources, source_patience_seconds=self.patience, metrics_url=self.metrics_url
             )
@@ -140,16 +146,31 @@ class Service:
         runner.run(job.id)
         return self.records.get(job.id)
 
+    def api(self) -> TestClient:
+        """The service's own API on the same store, made once."""
+        if self._api is None:
+            self._api = self._make_api()
+        return self._api
+
+    def _make_api(self) -> TestClient:
+        settings = GeneratorSettings(sources=self.sources, data_dir=self.folder)
+        return TestClient(create_api(settings, replace(connect(settings), store=self.store)))
+
+    def estimate(self, request: JobRequest, **coming: Any) -> JobEstimate:
+        body = {"project": "p", "operation": request.operation, "request": request.canonical()}
+        answer = self.api().post("/v1/estimate", json={**body, **coming}).raise_for_status()
+        return JobEstimate.model_validate_json(answer.content)
+
     def artifact(self, record: JobRecord) -> Artifact:
         assert record.artifact is not None, record.error
         return Artifact.open(project_store(self.store, "p"), record.artifact)
 
 
 @pytest.fixture
-def service(local_store: LocalStore, redis_url: str) -> Callable[..., Service]:
+def service(local_store: LocalStore, redis_url: str, tmp_path: Path) -> Callable[..., Service]:
     """The service with these sources: `service(small=simulated.source())`."""
 
     def make(**sources: dict[str, Any]) -> Service:
-        return Service(local_store, redis_url, sources)
+        return Service(local_store, redis_url, sources, tmp_path)
 
     return make

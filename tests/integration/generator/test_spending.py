@@ -11,8 +11,8 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.coordination import Coordinator
 from services.gateway.experiments.spending import taken
 from services.gateway.jobs.cancellation import Cancellation
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.worker import make_handlers
 from shared.artifacts import project_store
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
@@ -72,9 +72,11 @@ def test_a_budget_hears_of_a_source_that_is_paid_for_nothing(local_store: LocalS
         submission = Submission(local_store, worker.records, worker.live, sender)
         cancellation = Cancellation(worker.records, worker.live, sender)
         catalogue = Catalogue(OPERATIONS)
-        coordinator = Coordinator(worker.records, worker.live, submission, cancellation, catalogue)
+        coordinator = Coordinator(
+            worker.records, worker.live, submission, cancellation, catalogue, lambda project, request: 0
+        )
         handlers: dict[type[JobRequest], Any] = dict(
-            make_handlers(GeneratorSettings(sources=worker.sources, source_patience_seconds=0.2))
+            generator_handlers(GeneratorSettings(sources=worker.sources, source_patience_seconds=0.2))
         )
         handlers[ExperimentRequest] = coordinator.advance
         runner = JobRunner(

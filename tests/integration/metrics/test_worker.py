@@ -30,7 +30,7 @@ class Service:
     """The metrics worker without the broker's wire."""
 
     def __init__(self, store: LocalStore, redis_url: str) -> None:
-        from services.metrics.handlers import handlers
+        from services.metrics.operations.handlers import handlers
 
         self.store = store
         self.corner = project_store(store, "p")

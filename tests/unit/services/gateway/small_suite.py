@@ -49,6 +49,7 @@ class SmallSuite:
         self.wire: deque[str] = deque()
         self.ran: list[str] = []
         self.summaries: Callable[[JobRequest], dict[str, Any]] = lambda request: {}
+        self.fewest_calls: Callable[[JobRequest], int | None] = lambda request: 0
         self.records = JobRecords(store)
         self.live = LiveJobs(self.redis, lease_seconds=30)
         self.sender = Sender(lambda queue, job: self.wire.append(job), self.live)
@@ -67,6 +68,7 @@ class SmallSuite:
             self.submission,
             self.cancellation,
             Catalogue(self.operations),
+            lambda project, request: self.fewest_calls(request),
             read_seconds,
         )
         handlers: dict[type[JobRequest], Any] = dict.fromkeys(self.operations.values(), self._work)

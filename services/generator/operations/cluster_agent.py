@@ -1,8 +1,4 @@
-"""Operations `cluster_agent`, `judge` and `self_preference`: measurements that a language model takes.
-
-Each artifact keeps everything that was answered (raw runs, ratings or comparisons), what could not be read,
-and flat headline values in its summary.
-"""
+"""Operation `cluster_agent`: the diversity of a dataset as a language model sees it."""
 
 from __future__ import annotations
 
@@ -17,22 +13,13 @@ from services.generator.errors import BudgetExhausted, CandidatesExhausted
 from services.generator.instruments.agent.asking import Interviewer
 from services.generator.instruments.agent.criteria import gather_criteria
 from services.generator.instruments.budget import Overspent, Spending
-from services.generator.instruments.interviews import (
-    criteria_stage,
-    interviewer_of,
-    preference_stage,
-    ratings_stage,
-    runs_stage,
-    texts_of,
-)
+from services.generator.instruments.interviews import criteria_stage, interviewer_of, runs_stage, texts_of
 from services.generator.operations.jobs import GenerationJob, refused
+from services.generator.operations.measurements import FAILURES, write_measurement
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
-from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
+from shared.contracts.instruments import ClusterAgentRequest
 from shared.jobs.workspace import Workspace
-
-MEASUREMENT = "measurement.json"
-FAILURES = "failures.jsonl"
 
 
 def measure_clusters(
@@ -69,7 +56,7 @@ def measure_clusters(
             "parse_failures": refused(made).get(Refusal.PARSE, 0),
             "stopped_by": stage.enough(runs.progress.decided) or result.short or "all runs made",
         }
-        return _written(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
+        return write_measurement(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
 
     return dict(job.run(work))
 
@@ -108,67 +95,3 @@ async def _complete(stage: Stage, session: Session) -> Record:
     if result.short:
         raise CandidatesExhausted(result.short)
     return record
-
-
-def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorSettings) -> dict[str, Any]:
-    """Parts: measurement.json, ratings.jsonl (a line for each row), failures.jsonl."""
-    job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
-    dataset = workspace.input(request.dataset)
-    interviewer = interviewer_of(request, job.targets[0])
-    job.unit = "rows"
-
-    async def work(session: Session) -> dict[str, Any]:
-        spending = job.spending(request.budget, session.ledger)
-        stage = ratings_stage(request, dataset, interviewer, spending)
-        _, record = await session.run(stage)
-        await job.write("ratings.jsonl", [record], "rows")
-        await job.write(FAILURES, [record], "rejects")
-        values = {
-            **stage.tally.summary(request.aspects, request.danger_from),
-            "rows": record.progress.accepted,
-            "stopped_by": spending.spent or "all rows rated",
-        }
-        details = {"danger_from": request.danger_from, "refused": refused([record])}
-        return _written(workspace, session, values, details)
-
-    return dict(job.run(work))
-
-
-def measure_preference(
-    request: SelfPreferenceRequest, workspace: Workspace, settings: GeneratorSettings
-) -> dict[str, Any]:
-    """Parts: measurement.json, comparisons.jsonl, failures.jsonl."""
-    job = GenerationJob(workspace, settings, [request.judge], request.seed, request.operation)
-    datasets = {name: workspace.input(artifact) for name, artifact in request.candidates.items()}
-    interviewer = interviewer_of(request, job.targets[0])
-    job.unit = "comparisons"
-
-    async def work(session: Session) -> dict[str, Any]:
-        spending = job.spending(request.budget, session.ledger)
-        stage, prompts = preference_stage(request, datasets, interviewer, spending)
-        _, record = await session.run(stage)
-        await job.write("comparisons.jsonl", [record], "rows")
-        await job.write(FAILURES, [record], "rejects")
-        values = {
-            **stage.scores.summary(request.target, request.human),
-            "comparisons": record.progress.accepted,
-            "parse_failures": refused([record]).get(Refusal.PARSE, 0),
-            "prompts": prompts,
-            "stopped_by": spending.spent or "all comparisons made",
-        }
-        return _written(
-            workspace,
-            session,
-            values,
-            {"target": request.target, "human": request.human, "refused": refused([record])},
-        )
-
-    return dict(job.run(work))
-
-
-def _written(
-    workspace: Workspace, session: Session, values: dict[str, Any], details: dict[str, Any]
-) -> dict[str, Any]:
-    ledger = session.ledger.report()
-    workspace.output.put_json(MEASUREMENT, {"values": values, **details, "ledger": ledger})
-    return {**values, "ledger": ledger}
