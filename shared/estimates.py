@@ -14,7 +14,7 @@ from shared.artifacts import find_manifest, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.estimates import Coming, EstimateRequest, JobEstimate
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 from shared.contracts.problems import FieldError
 from shared.datasets import ROWS
 from shared.errors import InputMissing, InvalidRequest
@@ -45,8 +45,12 @@ class KnownInputs:
         if manifest is None:
             return self.coming.get(dataset, Coming())
         part = manifest.part(ROWS)
+        contexts = manifest.figure("contexts")
         return Coming(
-            rows=int(manifest.summary.get("rows", 0)), bytes=part.bytes if part else 0, like=dataset
+            rows=int(manifest.figure("rows") or 0),
+            contexts=None if contexts is None else int(contexts),
+            bytes=part.bytes if part else 0,
+            like=dataset,
         )
 
     def like(self, dataset: str) -> str:

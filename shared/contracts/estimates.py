@@ -9,8 +9,9 @@ from __future__ import annotations
 from pydantic import Field, JsonValue
 
 from shared.contracts.base import ArtifactId, Contract
+from shared.contracts.fields import Range
 from shared.contracts.generation.fields import Name
-from shared.contracts.generation.previews import Estimate, Range
+from shared.contracts.generation.previews import Estimate
 from shared.contracts.training.plans import Plan
 
 
@@ -18,6 +19,7 @@ class Coming(Contract):
     """What is known of an artifact that is still to be made. Null: not known, or it has no such thing."""
 
     rows: int | None = Field(default=None, ge=0, description="Of a dataset.")
+    contexts: int | None = Field(default=None, ge=0, description="Of a dataset whose questions have them.")
     bytes: float | None = Field(default=None, ge=0, description="Of a dataset's rows as they are stored.")
     like: ArtifactId | None = Field(
         default=None, description="A dataset that exists and whose rows these will be like."

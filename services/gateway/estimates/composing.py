@@ -21,7 +21,7 @@ from services.gateway.experiments.plan import Plan
 from services.gateway.views import Count, Estimate, MoneyRange
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.estimates import JobEstimate
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 
 LONGEST_SECONDS = 30.0
 """All questions of one estimate together."""

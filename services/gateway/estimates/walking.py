@@ -26,7 +26,7 @@ def estimated(
         artifact = artifact_id(request)
         if find_manifest(store, artifact) is not None:
             continue
-        sizes = {read: coming[read] for read in request.inputs().values() if read in coming}
+        sizes = {read: coming[read] for read in request.input_artifacts().values() if read in coming}
         body, named = _alike(request, sizes)
         answer = estimates.ask(project, request.queue, request.operation, body, named)
         made = answer.makes if isinstance(answer, JobEstimate) else Coming()
@@ -37,9 +37,9 @@ def estimated(
 def _largest_dataset(store: ObjectStore, requests: Mapping[str, JobRequest]) -> str | None:
     """Of the datasets that exist and that the plan reads: what nothing else is known of is taken to be like
     it. The largest, so that it is no test set."""
-    read = {name for request in requests.values() for name in request.inputs().values()}
+    read = {name for request in requests.values() for name in request.input_artifacts().values()}
     found = [
-        (int(manifest.summary.get("rows", 0)), name)
+        (int(manifest.figure("rows") or 0), name)
         for name in sorted(read)
         if name.startswith("dataset-") and (manifest := find_manifest(store, name)) is not None
     ]

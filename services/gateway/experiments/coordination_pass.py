@@ -112,8 +112,8 @@ class CoordinationPass:
             return False
         measured = state.made[node.gate.measured]
         manifest = find_manifest(self.workspace.store, measured) if isinstance(measured, str) else None
-        value = manifest.summary.get(node.gate.rule.metric) if manifest else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        value = manifest.figure(node.gate.rule.metric) if manifest else None
+        if value is None:
             lacking = f"{node.gate.measured} has no value {node.gate.rule.metric!r}"
             state.failed(node.key, f"its gate cannot be decided: {lacking}")
             return True

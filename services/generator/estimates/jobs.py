@@ -16,7 +16,8 @@ from services.generator.sources.registry import Registry, name_of
 from services.generator.strategies.prompts import BadTemplate
 from shared.contracts.base import JobRequest
 from shared.contracts.estimates import Coming, JobEstimate
-from shared.contracts.generation.previews import Estimate, Range
+from shared.contracts.fields import Range
+from shared.contracts.generation.previews import Estimate
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.generator.engine.line import Result
 from services.generator.engine.record import Record
@@ -15,23 +14,23 @@ from services.generator.instruments.agent.criteria import gather_criteria
 from services.generator.instruments.budget import Overspent, Spending
 from services.generator.instruments.interviews import criteria_stage, interviewer_of, runs_stage, texts_of
 from services.generator.operations.jobs import GenerationJob, refused
-from services.generator.operations.measurements import FAILURES, write_measurement
+from services.generator.operations.measurements import FAILURES, put_measurement
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
-from shared.contracts.instruments import ClusterAgentRequest
+from shared.contracts.instruments import ClusterAgentRequest, ClusterAgentSummary
 from shared.jobs.workspace import Workspace
 
 
 def measure_clusters(
     request: ClusterAgentRequest, workspace: Workspace, settings: GeneratorSettings
-) -> dict[str, Any]:
+) -> ClusterAgentSummary:
     """Parts: measurement.json, runs.jsonl (every clustering), criteria.jsonl, failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     texts = texts_of(workspace.input(request.dataset))
     interviewer = interviewer_of(request, job.targets[0])
     job.unit = "runs"
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> ClusterAgentSummary:
         spending = job.spending(request.budget, session.ledger)
         criteria, asked = await _criteria(request, session, texts, interviewer, spending)
         stage = runs_stage(request, texts, criteria, interviewer, spending)
@@ -45,20 +44,22 @@ def measure_clusters(
         made = [runs, *([asked] if asked else [])]
         await job.write(FAILURES, made, "rejects")
         low, high = stage.mean.interval()
-        values = {
-            "cluster_score": stage.mean.mean,
-            "cluster_score_low": low if stage.mean.count > 1 else None,
-            "cluster_score_high": high if stage.mean.count > 1 else None,
-            "runs": stage.mean.count,
-            "deviation": stage.mean.deviation,
-            "samples": min(request.samples, len(texts)),
-            "texts_clipped": sum(len(text) > request.max_characters for text in texts),
-            "parse_failures": refused(made).get(Refusal.PARSE, 0),
-            "stopped_by": stage.enough(runs.progress.decided) or result.short or "all runs made",
-        }
-        return write_measurement(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
+        found = ClusterAgentSummary(
+            cluster_score=stage.mean.mean,
+            cluster_score_low=low if stage.mean.count > 1 else None,
+            cluster_score_high=high if stage.mean.count > 1 else None,
+            runs=stage.mean.count,
+            deviation=stage.mean.deviation,
+            samples=min(request.samples, len(texts)),
+            texts_clipped=sum(len(text) > request.max_characters for text in texts),
+            parse_failures=refused(made).get(Refusal.PARSE, 0),
+            stopped_by=stage.enough(runs.progress.decided) or result.short or "all runs made",
+            ledger=session.ledger.report(),
+        )
+        put_measurement(workspace, found, criteria=criteria, refused=refused(made))
+        return found
 
-    return dict(job.run(work))
+    return job.run(work)
 
 
 async def _criteria(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from services.generator.operations.cluster_agent import measure_clusters
@@ -11,14 +10,13 @@ from services.generator.operations.judge import judge_rows
 from services.generator.operations.self_preference import measure_preference
 from services.generator.operations.topics import make_topics
 from services.generator.settings import GeneratorSettings
-from shared.contracts.base import JobRequest
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.jobs.running import Handler
+from shared.jobs.running import Handlers
 
 
-def handlers(settings: GeneratorSettings) -> Mapping[type[JobRequest], Handler]:
+def handlers(settings: GeneratorSettings) -> Handlers:
     """What a worker does with each request; a handler takes (request, workspace)."""
     return {
         TopicsRequest: partial(make_topics, settings=settings),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from services.generator.engine.session import Session
+from shared.contracts.base import ArtifactSummary
 from shared.jobs.workspace import Workspace
 
 MEASUREMENT = "measurement.json"
 FAILURES = "failures.jsonl"
 
 
-def write_measurement(
-    workspace: Workspace, session: Session, values: dict[str, Any], details: dict[str, Any]
-) -> dict[str, Any]:
-    ledger = session.ledger.report()
+def put_measurement(workspace: Workspace, found: ArtifactSummary, **details: object) -> None:
+    """The part that says everything: the summary's values, what they were found with, and what was spent."""
+    values = found.stored()
+    ledger = values.pop("ledger")
     workspace.output.put_json(MEASUREMENT, {"values": values, **details, "ledger": ledger})
-    return {**values, "ledger": ledger}

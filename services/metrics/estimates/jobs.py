@@ -15,7 +15,7 @@ def estimate(request: JobRequest, known: KnownInputs) -> JobEstimate:
     """Seconds are unknown where the size of a dataset that the job reads is. What is small beside datasets
     (evaluations, histories) is not counted."""
     makes = to_be_made(request, known)
-    datasets = [name for name in request.inputs().values() if name.startswith("dataset-")]
+    datasets = [name for name in request.input_artifacts().values() if name.startswith("dataset-")]
     sides = [
         (float(rows), counted)
         for name in datasets

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.contracts.base import JobRequest
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 from shared.contracts.measurement import (
     DEFAULT_METRICS,
     HASHED_NGRAMS,

@@ -30,7 +30,12 @@ def to_be_made(request: JobRequest, known: KnownInputs) -> Coming:
     size = known.size(source)
     rows = _rows(request, size.rows, words_a_row(source, known))
     each = None if size.bytes is None or not size.rows else size.bytes / size.rows
-    return Coming(rows=rows, bytes=None if rows is None or each is None else rows * each, like=size.like)
+    return Coming(
+        rows=rows,
+        contexts=_contexts(request, size.contexts),
+        bytes=None if rows is None or each is None else rows * each,
+        like=size.like,
+    )
 
 
 def words(dataset: str, known: KnownInputs) -> float | None:
@@ -69,6 +74,13 @@ def _rows(request: JobRequest, whole: int | None, each: float) -> int | None:
     if isinstance(request, ProposalRequest):
         return round(request.size / (1 - (request.search.low + request.search.high) / 2))
     return whole
+
+
+def _contexts(request: JobRequest, whole: int | None) -> int | None:
+    """Of a split that keeps the questions of a context together, its share of them."""
+    if whole is None or not isinstance(request, SplitRequest) or request.group_by not in (None, "context_id"):
+        return None
+    return round(whole * request.shares[request.take])
 
 
 def _asked(size: int | None, unit: str, whole: int | None, share: float | None, each: float) -> int | None:

@@ -6,7 +6,7 @@ from services.trainer.operations.plan import price
 from services.trainer.planning.machine import Machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.estimates import Coming, JobEstimate
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.errors import InputMissing
 from shared.estimates import KnownInputs, like_other_rows

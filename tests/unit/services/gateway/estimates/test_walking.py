@@ -18,7 +18,7 @@ from shared.artifacts import find_manifest, project_store
 from shared.contracts.base import JobRequest, Queue
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.estimates import Coming, JobEstimate
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
@@ -121,7 +121,13 @@ def test_each_job_is_asked_about_with_what_those_before_it_make(
     asked = {body["operation"]: body for body in Services.asked}
     assert asked["topics"]["coming"] == {}
     [(name, size)] = asked["mix"]["coming"].items()
-    assert size == {"rows": 80, "bytes": None, "like": REAL, "base": None}  # the largest, where none is named
+    assert size == {
+        "rows": 80,
+        "contexts": None,
+        "bytes": None,
+        "like": REAL,
+        "base": None,
+    }  # the largest, where none is named
     assert (asked["mix"]["request"]["generated"], asked["mix"]["request"]["real"]) == (name, REAL)
     [(name, size)] = asked["evaluate"]["coming"].items()
     assert (size["base"], asked["evaluate"]["request"]["model"]) == ("gpt2", name)

@@ -12,7 +12,7 @@ from services.metrics.estimates.jobs import estimate
 from services.metrics.estimates.seconds import FASTER, SLOWER, measuring_seconds
 from shared.contracts.base import JobRequest
 from shared.contracts.estimates import Coming
-from shared.contracts.generation.previews import Range
+from shared.contracts.fields import Range
 from shared.contracts.measurement import ComparisonRequest, EmbeddingRequest, MeasurementRequest, Metric
 from shared.contracts.mixture import MixtureRequest, SampleRequest
 from shared.contracts.report import ReportRequest, ReportRun
@@ -26,7 +26,7 @@ AMOUNTS = {SMALL: (400.0, 46_000.0), LARGE: (4000.0, 460_000.0)}
 def seconds(
     request: JobRequest, amounts: Callable[[str], tuple[float, float]] = AMOUNTS.__getitem__
 ) -> Range:
-    return measuring_seconds(request, [amounts(name) for name in request.inputs().values()])
+    return measuring_seconds(request, [amounts(name) for name in request.input_artifacts().values()])
 
 
 MEASURED: list[tuple[JobRequest, float]] = [
