@@ -27,6 +27,12 @@ class Part(Contract):
 class Manifest(Contract):
     """What an artifact is, what made it and from what. Written last: the artifact exists when this does."""
 
+    format: int = Field(
+        default=1,
+        ge=1,
+        exclude_if=lambda format: format == 1,
+        description="Of the record; 1 where it is not told.",
+    )
     id: str
     kind: ArtifactKind
     operation: str

@@ -138,7 +138,8 @@ class Step(Contract):
     * `{axis: NAME}` is the axis' value, `{label: NAME}` the value's label; `{axis: NAME.KEY}`, and likewise
       `{parameter: NAME.KEY}`, is what lies below KEY in a value that is a mapping;
     * `{gather: [RUN, …]}` is a list: each RUN, a mapping that may hold the references above, is repeated for
-      every value of the axes that its steps depend on, and gets their values as its `axes`;
+      every value of the axes that its steps depend on, and gets their values as its `axes`; its `name` and
+      `pool` may be a `{label: NAME}`, or a list of words and such: `[real +, {label: level}]`;
     * `{this: recipe}` is the recipe itself;
     * `{literal: VALUE}` is VALUE as it stands, for one that would be read as a reference.
     """

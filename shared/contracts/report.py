@@ -12,9 +12,25 @@ from shared.contracts.measurement import RunName
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
+Design = Literal["alone", "in_place_of", "in_addition_to"]
+"""What a run tests its rows as: real rows *alone*, or generated ones *in place of* them or *in addition to*
+them."""
 
 AxisValue = str | int | float | bool | None
-Verdict = Literal["train", "keep_baseline", "do_not_train", "undecided"]
+Against = Literal["in_place_of", "in_addition_to", "training_longer"]
+Verdict = Literal[
+    "add", "add_nothing", "replace", "keep_real", "train", "keep_baseline", "do_not_train", "undecided"
+]
+"""Of all conditions:
+
+* `add`: generated rows in addition to the real ones lower the loss;
+* `add_nothing`: they were tried as additions, and none of them lowers it;
+* `replace`: generated rows in place of real ones lower the loss;
+* `keep_real`: they were tried in place of real ones only, and none of them lowers it;
+* `train`, `keep_baseline`: a condition of no declared design, or the baseline, has the lowest loss;
+* `do_not_train`: the model as it was is better than every trained one;
+* `undecided`: nothing was evaluated.
+"""
 
 
 class IntervalEstimate(Contract):
@@ -33,6 +49,7 @@ class Recommendation(Contract):
 
     within: dict[str, AxisValue]
     verdict: Verdict
+    tested_against: list[Against] = []
     name: str | None
     dataset: str | None
     loss: IntervalEstimate | None
@@ -62,6 +79,16 @@ class ReportRun(Contract):
         max_length=20,
         description="Where the run stands in the experiment: level, ρ, seed, model …",
     )
+    design: Design | None = Field(
+        default=None,
+        description="What its rows are tested as. `alone`: real rows by themselves; those that are not "
+        "the baseline are points of its learning curve. `in_place_of`: generated rows where real ones stood, "
+        "all or some. `in_addition_to`: generated rows added to all the baseline's. A verdict says of rows "
+        "only what they were tested as; without a design, only what they were compared with.",
+    )
+    pool: RunName | None = Field(
+        default=None, description="What the generated rows in it are called, where the name says more."
+    )
     dataset: ArtifactId | None = None
     measurement: ArtifactId | None = None
     model: ArtifactId | None = None
@@ -80,7 +107,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 
 from shared import tracing
 from shared.artifacts import manifest_of, project_store
@@ -33,6 +34,7 @@ from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
+from shared.stored import Unreadable
 
 log = structlog.get_logger(__name__)
 BACKOFF_SECONDS = (1, 5, 20, 60)
@@ -100,9 +102,16 @@ class JobRunner:
     def run(self, job_id: str) -> None:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
         with structlog.contextvars.bound_contextvars(job=job_id):
-            record = self._records.find(job_id)
+            try:
+                record = self._records.find(job_id)
+            except Unreadable:
+                log.warning("job.not_run", why="its record cannot be read by this worker")
+                return
             if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
                 log.info("job.not_run", why=record.state if record else "unknown")
+                return
+            if not self._understands(record):
+                log.warning("job.not_run", why="this worker does not know such requests: a newer one will")
                 return
             holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
             if not self._live.acquire(job_id, holder):
@@ -117,6 +126,14 @@ class JobRunner:
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
+
+    def _understands(self, record: JobRecord) -> bool:
+        """Whether the request is one that this version of the worker knows: in a rolling upgrade both run."""
+        kind, _ = self._handlers.get(record.operation, (None, None))
+        try:
+            return kind is not None and bool(kind.model_validate(record.request))
+        except ValidationError:
+            return False
 
     @contextmanager
     def _traced(self, record: JobRecord) -> Iterator[None]:
@@ -263,16 +280,16 @@ class JobRunner:
         """A message that nobody has taken yet will do for this end too."""
         if self._live.was_sent(job_id):
             return
-        record = self._records.find(job_id)
-        if record and not record.state.ended:
-            self._sender.send(record)
+        for record in self._records.readable([job_id]):
+            if not record.state.ended:
+                self._sender.send(record)
 
     def _look_again(self, job_id: str) -> None:
         """A message that came while a coordinating job was being looked at must not be lost."""
         if self._live.take_again(job_id):
-            record = self._records.find(job_id)
-            if record and record.queue is Queue.COORDINATE and not record.state.ended:
-                self._sender.send(record)
+            for record in self._records.readable([job_id]):
+                if record.queue is Queue.COORDINATE and not record.state.ended:
+                    self._sender.send(record)
 
 
 def _not_yet(record: JobRecord) -> bool:

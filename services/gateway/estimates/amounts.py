@@ -91,11 +91,21 @@ class Amounts:
         if asked is None and request.strategy is Strategy.ANSWERS and request.prompts:
             return self.rows(request.prompts)  # one for each prompt
         if asked is None and request.strategy is Strategy.PARAPHRASE and request.examples:
-            manifest = find_manifest(self._store, request.examples)
-            contexts = manifest.figure("contexts") if manifest else None
+            contexts = self._contexts(request.examples)
             levels = max(len(request.levels), 1)
-            return None if contexts is None else int(contexts) * request.paraphrase.per_context * levels
+            return None if contexts is None else contexts * request.paraphrase.per_context * levels
         return asked
+
+    def _contexts(self, dataset: str) -> int | None:
+        """Contexts that a dataset has or, of a split that keeps their questions together, will have."""
+        if manifest := find_manifest(self._store, dataset):
+            found = manifest.figure("contexts")
+            return None if found is None else int(found)
+        request = self._known.get(dataset)
+        if isinstance(request, SplitRequest) and request.group_by in (None, "context_id"):
+            whole = self._contexts(request.dataset)
+            return None if whole is None else round(whole * request.shares[request.take])
+        return None
 
     def _words_a_row(self) -> float:
         found = self._sized(self.largest) if self.largest else None

@@ -12,6 +12,7 @@ from services.metrics.operations.propose import TRIALS
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import mixture_found, tell
+from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
 from services.metrics.reporting.runs import Run
@@ -21,9 +22,12 @@ from shared.contracts.advice import ProposalSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import Measured
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
+from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.settings import TrainingSettings
 from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
+CURVE = "loss_curve.json"
 MAPS = ("map_tsne.png",)
 
 
@@ -110,8 +114,19 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
         label=run.label,
         stopped=run.stopped,
+        design=run.design,
+        pool=run.pool,
+        length=_length(found.get("model")),
         maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
     )
+
+
+def _length(model: Artifact | None) -> Length | None:
+    """None for a model of which no curve was kept."""
+    if model is None or not model.has(CURVE):
+        return None
+    settings = TrainingSettings.model_validate(model.manifest.request["settings"], extra="ignore")
+    return length_of(model.summary_as(TrainingSummary), settings, model.json(CURVE))
 
 
 def _losses(evaluation: Artifact | None, workspace: Workspace) -> RowLosses | None:

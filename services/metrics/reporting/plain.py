@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from services.metrics.reporting.answer import Answer, Dose
+from services.metrics.reporting.answer import Answer
 from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.verdicts import Dose
 from shared.contracts.report import IntervalEstimate, Recommendation
 
 
@@ -15,6 +16,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "within": dict(answer.within),
         "verdict": answer.verdict,
+        "tested_against": list(answer.tested),
         "recommended": _dose(answer.best),
         "best_generated": _dose(answer.best_generated),
         "reference": answer.reference,
@@ -22,9 +24,11 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "ties": list(answer.ties),
         "smallest": answer.smallest,
         "doses": [_dose(dose) for dose in answer.doses],
+        "curve": [_dose(dose) for dose in answer.curve],
         "avoid": [
             {
                 "name": avoid.name,
+                "design": avoid.design,
                 "change": _estimate(avoid.change),
                 "against": avoid.reference,
                 "worse_than_untuned": avoid.worse_than_untuned,
@@ -35,6 +39,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         ],
         "comparisons": answer.comparisons,
         "correlations": [asdict(found) for found in answer.correlations],
+        "correlated": answer.correlated,
     }
 
 
@@ -44,6 +49,7 @@ def headline(answer: Answer) -> Recommendation:
     return Recommendation(
         within=dict(answer.within),
         verdict=answer.verdict,
+        tested_against=list(answer.tested),
         name=best.name if best else None,
         dataset=_dataset(best) if best else None,
         loss=_shown(best.outcome) if best else None,
@@ -58,6 +64,10 @@ def _dose(dose: Dose | None) -> dict[str, Any] | None:
     return {
         "name": dose.name,
         "label": dose.condition.label,
+        "design": dose.design,
+        "pool": dose.condition.pool,
+        "effect": dose.effect,
+        "lengths": [asdict(length) for length in dose.condition.lengths],
         "axes": dict(dose.condition.axes),
         "runs": [run.name for run in dose.condition.runs],
         "dataset": _dataset(dose),

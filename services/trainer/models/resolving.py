@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -112,9 +111,8 @@ def _materialise(artifact: Artifact, files: Sequence[str], folder: Path) -> Path
     target = folder / artifact.id
     target.mkdir(exist_ok=True)
     for name in files:
-        source = artifact.path(name, folder)
         if not (target / name).exists():
-            shutil.copyfile(source, target / name)
+            artifact.copy(name, target / name)
     return target
 
 
