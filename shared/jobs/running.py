@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from shared import tracing
-from shared.artifacts import project_store
+from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest, Queue
+from shared.contracts.base import ArtifactSummary, JobRequest, Queue
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import artifact_id
@@ -65,9 +64,12 @@ class Ended:
     error: GamutError | None = None
 
 
-Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
-"""Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
+R = TypeVar("R", bound=ArtifactSummary)
+Handler = Callable[[Any, Workspace], R | Waiting | Paused | Ended]
+"""Takes the request and the workspace, writes the artifact's parts, returns the artifact's summary: of the
+class that the request's class names as its `result`."""
+Handlers = Mapping[type[JobRequest], Handler[Any]]
+"""What a worker can do: a handler for the class of each request."""
 
 
 class JobRunner:
@@ -77,7 +79,7 @@ class JobRunner:
         records: JobRecords,
         live: LiveJobs,
         sender: Sender,
-        handlers: Mapping[type[JobRequest], Handler],
+        handlers: Handlers,
         *,
         lease_seconds: float,
         max_attempts: int,
@@ -181,10 +183,9 @@ class JobRunner:
                 if isinstance(outcome, Paused):
                     self._pause(record, outcome)
                     return
-                if isinstance(outcome, dict):
+                if isinstance(outcome, ArtifactSummary):
                     signals.check()
-                    software = {package: version(package) for package in ("gamut", *self._packages)}
-                    outcome = Ended(JobState.SUCCEEDED, commit(request, workspace, outcome, software).id)
+                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, workspace, outcome).id)
             self._end(
                 record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
             )
@@ -209,6 +210,11 @@ class JobRunner:
         )
         log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
         self._live.publish_state(paused)
+
+    def _commit(self, request: JobRequest, workspace: Workspace, summary: ArtifactSummary) -> Manifest:
+        return workspace.output.commit(
+            manifest_of(request, summary, job=workspace.job, packages=self._packages)
+        )
 
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
@@ -284,26 +290,6 @@ class JobRunner:
             for record in self._records.readable([job_id]):
                 if record.queue is Queue.COORDINATE and not record.state.ended:
                     self._sender.send(record)
-
-
-def commit(request: JobRequest, workspace: Workspace, summary: Summary, software: dict[str, str]) -> Manifest:
-    """Makes the parts that a handler wrote an artifact; returns the manifest that stands (see
-    `ArtifactWriter.commit`)."""
-    return workspace.output.commit(
-        Manifest(
-            id=workspace.artifact_id,
-            kind=request.produces,
-            operation=request.operation,
-            version=request.version,
-            request=request.canonical(),
-            inputs=request.inputs(),
-            parts=[],
-            summary=summary,
-            software=software,
-            job=workspace.job,
-            created_at=datetime.now(UTC),
-        )
-    )
 
 
 def _not_yet(record: JobRecord) -> bool:

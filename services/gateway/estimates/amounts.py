@@ -32,7 +32,7 @@ class Amounts:
         self._store = store
         self._known = known
         self._there: dict[str, tuple[int, float] | None] = {}
-        read = {name for request in known.values() for name in request.inputs().values()}
+        read = {name for request in known.values() for name in request.input_artifacts().values()}
         sized = [(self._sized(name), name) for name in sorted(read) if name.startswith("dataset-")]
         self.largest = max(((found[0], name) for found, name in sized if found), default=(0, None))[1]
         """A dataset that exists and that the plan reads: the largest, so that none is a test set."""
@@ -99,7 +99,7 @@ class Amounts:
     def _contexts(self, dataset: str) -> int | None:
         """Contexts that a dataset has or, of a split that keeps their questions together, will have."""
         if manifest := find_manifest(self._store, dataset):
-            found = manifest.summary.get("contexts")
+            found = manifest.figure("contexts")
             return None if found is None else int(found)
         request = self._known.get(dataset)
         if isinstance(request, SplitRequest) and request.group_by in (None, "context_id"):
@@ -116,7 +116,7 @@ class Amounts:
             manifest = find_manifest(self._store, dataset)
             part = manifest.part(ROWS) if manifest else None
             self._there[dataset] = (
-                (int(manifest.summary.get("rows", 0)), (part.bytes if part else 0) / BYTES_A_WORD)
+                (int(manifest.figure("rows") or 0), (part.bytes if part else 0) / BYTES_A_WORD)
                 if manifest
                 else None
             )

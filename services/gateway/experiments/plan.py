@@ -140,7 +140,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
             raise _Absent(None)
         return artifact
     if isinstance(reference, InputRef):
-        return graph.recipe.given[reference.name]
+        return graph.recipe.inputs[reference.name]
     if isinstance(reference, ParameterRef):
         return inside(graph.recipe.parameters[reference.name], reference.inside)
     if isinstance(reference, AxisRef):

@@ -18,8 +18,8 @@ from services.metrics.reporting.conditions import Condition, baseline_of, condit
 from services.metrics.reporting.correlations import Correlation, correlations
 from services.metrics.reporting.estimates import Estimate, change, outcome
 from services.metrics.reporting.runs import Run
-from services.metrics.reporting.verdicts import Against, Dose, Verdict, decide
-from shared.contracts.report import Design
+from services.metrics.reporting.verdicts import Dose, decide
+from shared.contracts.report import Against, Design, Verdict
 
 LEVEL = 0.95
 

@@ -13,6 +13,7 @@ from services.metrics.reporting.lengths import FALLING
 from services.metrics.reporting.recommending import NOTHING, listed, recommendation, rows_told, told, within
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import Dose
+from shared.contracts.advice import ProposalSummary
 
 STRONGEST = 3
 
@@ -43,15 +44,15 @@ def tell(answers: Sequence[Answer], question: Question) -> Told:
     )
 
 
-def mixture_found(mixture: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> str:
+def mixture_found(mixture: ProposalSummary, trials: Sequence[Mapping[str, Any]]) -> str:
     """What a search over mixtures ended with, from the summary of its last proposal."""
     pruned = sum(trial["outcome"] == "pruned" for trial in trials)
     failed = sum(trial["outcome"] == "failed" for trial in trials)
     rungs = len({trial["rung"] for trial in trials})
     lost = f", {failed} failed" if failed else ""
     return (
-        f"The search's mixture is {mixture['real']:,.0f} real rows and {mixture['generated']:,.0f} of the "
-        f"pool {mixture['pool']} (ρ = {mixture['rho']:.2g}); of {len(trials)} trials in {rungs} rungs "
+        f"The search's mixture is {mixture.real:,.0f} real rows and {mixture.generated:,.0f} of the "
+        f"pool {mixture.pool} (ρ = {mixture.rho:.2g}); of {len(trials)} trials in {rungs} rungs "
         f"{pruned} were pruned{lost}."
     )
 

@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.settings import TrainingSettings
+
 FALLING = 0.01
 """Still falling: the loss goes down by more than this share of itself over the last quarter of the steps."""
 QUARTERS = 4
@@ -46,23 +49,24 @@ class Length:
         return self.chosen and self.falling is False
 
 
-def length_of(summary: Mapping[str, Any], settings: Mapping[str, Any], curve: Sequence[Point]) -> Length:
+def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Sequence[Point]) -> Length:
     """From a model's summary, the settings of its request, and its `loss_curve.json`."""
-    chosen = settings.get("early_stopping") is not None
-    steps = int((summary["best_step"] if chosen else None) or summary["steps"])
+    chosen = settings.early_stopping is not None
+    steps = (summary.best_step if chosen else None) or summary.steps
     return Length(
         steps=steps,
-        planned=int(summary["planned_steps"]),
-        epochs=steps * settings["rows_per_step"] / max(1, summary["rendering"]["rows"]),
+        planned=summary.planned_steps,
+        epochs=steps * settings.rows_per_step / max(1, summary.rendering.rows),
         chosen=chosen,
-        falling=False if summary["stopped_early"] else still_falling(curve),
+        falling=False if summary.stopped_early else still_falling(curve),
     )
 
 
 def still_falling(curve: Sequence[Point]) -> bool | None:
     """Whether the loss still fell over the last quarter of the steps, by more than `FALLING` of itself.
 
-    With validation losses: the last of them is below the lowest until three quarters of the way by so much.
+    With validation losses: the last of them is the lowest, by so much below those until three quarters of the
+    way.
     Without: the mean training loss of the last quarter is below that of the quarter before by so much, and by
     more than twice the standard error of that difference. None where there are too few steps to tell.
     """
@@ -80,8 +84,8 @@ def still_falling(curve: Sequence[Point]) -> bool | None:
 
 
 def _validation_falls(checked: Sequence[tuple[int, float]]) -> bool | None:
-    end = checked[-1][0]
+    end, last = checked[-1]
     earlier = [loss for step, loss in checked if step <= end * (QUARTERS - 1) / QUARTERS]
     if not earlier:
         return None
-    return checked[-1][1] < (1 - FALLING) * min(earlier)
+    return last == min(loss for _, loss in checked) and last < (1 - FALLING) * min(earlier)

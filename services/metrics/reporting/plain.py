@@ -8,6 +8,7 @@ from typing import Any
 from services.metrics.reporting.answer import Answer
 from services.metrics.reporting.estimates import Estimate
 from services.metrics.reporting.verdicts import Dose
+from shared.contracts.report import IntervalEstimate, Recommendation
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -42,19 +43,19 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def headline(answer: Answer) -> dict[str, Any]:
-    """For the manifest's summary."""
+def headline(answer: Answer) -> Recommendation:
+    """For the artifact's summary."""
     best = answer.best
-    return {
-        "within": dict(answer.within),
-        "verdict": answer.verdict,
-        "tested_against": list(answer.tested),
-        "name": best.name if best else None,
-        "dataset": _dataset(best) if best else None,
-        "loss": _estimate(best.outcome) if best else None,
-        "change": _estimate(best.change) if best else None,
-        "avoid": [avoid.name for avoid in answer.avoid],
-    }
+    return Recommendation(
+        within=dict(answer.within),
+        verdict=answer.verdict,
+        tested_against=list(answer.tested),
+        name=best.name if best else None,
+        dataset=_dataset(best) if best else None,
+        loss=_shown(best.outcome) if best else None,
+        change=_shown(best.change) if best else None,
+        avoid=[avoid.name for avoid in answer.avoid],
+    )
 
 
 def _dose(dose: Dose | None) -> dict[str, Any] | None:
@@ -84,5 +85,10 @@ def _dataset(dose: Dose) -> str | None:
     return next((run.artifacts["dataset"] for run in dose.condition.runs if "dataset" in run.artifacts), None)
 
 
+def _shown(estimate: Estimate | None) -> IntervalEstimate | None:
+    return None if estimate is None else IntervalEstimate.model_validate(asdict(estimate))
+
+
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else asdict(estimate) | {"covers": list(estimate.covers)}
+    shown = _shown(estimate)
+    return None if shown is None else shown.model_dump(mode="json")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from services.metrics.reporting.answer import Answer, Question
 from services.metrics.reporting.estimates import Estimate
 from services.metrics.reporting.table import TITLES
-from services.metrics.reporting.verdicts import Dose, Verdict
+from services.metrics.reporting.verdicts import Dose
+from shared.contracts.report import Verdict
 
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
 

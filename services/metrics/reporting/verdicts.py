@@ -13,25 +13,11 @@ from typing import Literal
 
 from services.metrics.reporting.conditions import Condition
 from services.metrics.reporting.estimates import Estimate
-from shared.contracts.report import Design
+from shared.contracts.report import Against, Design, Verdict
 
-Against = Literal["in_place_of", "in_addition_to", "training_longer"]
 Effect = Literal["helps", "hurts", "no_difference", "unmeasured"]
 """Of a condition's change from its reference: its whole interval lies below zero, above, or on both sides; or
 there is no interval."""
-Verdict = Literal[
-    "add", "add_nothing", "replace", "keep_real", "train", "keep_baseline", "do_not_train", "undecided"
-]
-"""Of all conditions:
-
-* `add`: generated rows in addition to the real ones lower the loss;
-* `add_nothing`: they were tried as additions, and none of them lowers it;
-* `replace`: generated rows in place of real ones lower the loss;
-* `keep_real`: they were tried in place of real ones only, and none of them lowers it;
-* `train`, `keep_baseline`: a condition of no declared design, or the baseline, has the lowest loss;
-* `do_not_train`: the model as it was is better than every trained one;
-* `undecided`: nothing was evaluated.
-"""
 
 
 @dataclass(frozen=True)

@@ -272,5 +272,5 @@ def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str,
         raise NotPackable(type(module).__name__, f"uses {', '.join(odd)}")
 
 
-# Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled by itself.
+# Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled alone.
 AttentionInterface.register(NAME, torch.compiler.disable(segment_attention_forward))

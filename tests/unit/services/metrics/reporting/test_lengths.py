@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from services.metrics.reporting.lengths import length_of, still_falling
+from shared.contracts.training.results import TokenCounts, TrainingSummary
+from shared.contracts.training.settings import EarlyStopping, TrainingSettings
 
-SETTINGS = {"rows_per_step": 8, "early_stopping": None}
-STOPPING = SETTINGS | {"early_stopping": {"patience": 3}}
+SETTINGS = TrainingSettings(rows_per_step=8)
+STOPPING = TrainingSettings(rows_per_step=8, early_stopping=EarlyStopping(patience=3))
 
 
 def curve(losses: list[float], validation: dict[int, float] | None = None) -> list[dict[str, Any]]:
@@ -20,14 +22,14 @@ def curve(losses: list[float], validation: dict[int, float] | None = None) -> li
     ]
 
 
-def summary(steps: int, planned: int, *, best: int | None = None, stopped: bool = False) -> dict[str, Any]:
-    return {
-        "steps": steps,
-        "planned_steps": planned,
-        "best_step": best,
-        "stopped_early": stopped,
-        "rendering": {"rows": 80},
-    }
+def summary(steps: int, planned: int, *, best: int | None = None, stopped: bool = False) -> TrainingSummary:
+    return TrainingSummary.model_construct(
+        steps=steps,
+        planned_steps=planned,
+        best_step=best,
+        stopped_early=stopped,
+        rendering=TokenCounts.model_construct(rows=80),
+    )
 
 
 def test_a_training_loss_that_falls_to_the_end_is_still_falling() -> None:
@@ -45,6 +47,11 @@ def test_one_that_is_level_is_not_whatever_its_noise() -> None:
 def test_held_back_rows_decide_where_there_are_any(last: float, falls: bool) -> None:
     losses = [5 - 0.02 * step for step in range(100)]  # the training loss falls in any case
     assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 100: last})) is falls
+
+
+def test_what_was_lower_before_its_end_is_not_still_falling() -> None:
+    losses = [5 - 0.02 * step for step in range(100)]
+    assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 90: 2.6, 100: 2.7})) is False
 
 
 def test_of_too_few_steps_or_checks_nothing_is_said() -> None:
