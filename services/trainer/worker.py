@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from transformers.utils import logging as transformers_logging
 
-from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.operations.evaluate import make_evaluation
 from services.trainer.operations.train import make_training
 from services.trainer.planning.machine import announce, this_machine
@@ -19,10 +19,10 @@ from shared.jobs.running import Handlers
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
-def handlers(settings: TrainerSettings, companions: Companions | None = None) -> Handlers:
-    """What this worker makes of each request. Without `companions` every training is alone."""
+def handlers(settings: TrainerSettings, waiting: WaitingTrainings | None = None) -> Handlers:
+    """What this worker makes of each request. Without `waiting` every training is alone."""
     return {
-        TrainingRequest: partial(make_training, settings, companions),
+        TrainingRequest: partial(make_training, settings, waiting=waiting),
         EvaluationRequest: partial(make_evaluation, settings),
     }
 
@@ -39,4 +39,4 @@ _quiet(settings)
 platform = connect(settings)
 if settings.train_job_template is None:  # else the pods train, and say where
     announce(platform.store, this_machine(settings))
-app = make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)
+app = make_worker(settings, handlers(settings, WaitingTrainings.on(platform)), PACKAGES, platform)

@@ -117,7 +117,7 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
                 ended[done] = trainer.records.get(jobs[1].id).state
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
     trainer.new_worker({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the companion has six
     assert ended[5] is JobState.QUEUED
@@ -145,7 +145,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
                 raise KeyboardInterrupt
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
     runner = trainer.new_worker({TrainingRequest: dies})
     with pytest.raises(KeyboardInterrupt):
@@ -177,7 +177,7 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
                 seen.append(trainer.records.get(jobs[1].id).state)
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
     sent: list[str] = []
     trainer.sender._send = lambda queue, job: sent.append(job)
