@@ -9,7 +9,6 @@ from peft import LoraConfig, PeftModel
 from peft.tuners.lora import LoraLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN_TARGETS
 from torch import nn
-from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from services.trainer.errors import UnsuitableModel
@@ -52,7 +51,7 @@ def require_same(adapted: PeftModel, asked: LoraConfig, wanted: set[str]) -> Non
         raise UnsuitableModel(f"An adapter is trained further with its own settings only ({named}).", errors)
 
 
-def targeted(model: PreTrainedModel, targets: Any) -> set[str]:
+def targeted(model: Any, targets: Any) -> set[str]:
     """Names of the modules that peft would put an adapter on."""
     wanted = KNOWN_TARGETS[model.config.model_type] if targets is None else targets
     if wanted == "all-linear":
