@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import redis
 from celery import Celery
 from celery.signals import worker_shutting_down
 
-from shared.contracts.base import JobRequest
 from shared.jobs.live import LiveJobs
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
-from shared.jobs.running import Handler, JobRunner
+from shared.jobs.running import Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.queue import TASK, make_queue, send
@@ -64,7 +64,7 @@ def connect(settings: CommonSettings) -> Platform:
 
 def make_worker(
     settings: CommonSettings,
-    handlers: Mapping[type[JobRequest], Handler],
+    handlers: Handlers,
     packages: tuple[str, ...] = (),
     platform: Platform | None = None,
 ) -> Celery:
@@ -91,3 +91,16 @@ def make_worker(
 
     worker_shutting_down.connect(lambda **_: runner.draining.set(), weak=False)
     return platform.queue
+
+
+def lazy_app(create_worker: Callable[[], Celery]) -> Callable[[str], Celery]:
+    """The `__getattr__` of a worker's module: makes its `app` when Celery first asks for it, so that
+    importing the module connects to nothing."""
+    create_once = cache(create_worker)
+
+    def attribute(name: str) -> Celery:
+        if name == "app":
+            return create_once()
+        raise AttributeError(name)
+
+    return attribute

@@ -11,16 +11,15 @@ object for each time somebody resumed it.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from services.gateway.estimates.counting import Rows, fewest_calls
 from shared.artifacts import find_manifest
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
+from shared.contracts.generation.results import LedgerSummary
+from shared.contracts.training.requests import TrainingRequest
 from shared.jobs.spending import larger, spent
 from shared.store.base import ObjectStore
 
@@ -48,7 +47,7 @@ def charges(scratch: ObjectStore) -> Iterator[tuple[str, Charge]]:
 
 
 def charge(scratch: ObjectStore, job: str, found: Charge) -> None:
-    """Written before the job is sent; the first one stands, of whatever process."""
+    """Put if absent, before the job is sent: if two coordinators race, the first charge is kept."""
     before = json.dumps(found.before).encode() if found.before else b""
     scratch.put_if_absent(f"{_CHARGED}{job}/{found.artifact}", before)
 
@@ -62,16 +61,16 @@ def taken(store: ObjectStore, artifact: str) -> dict[str, float]:
 
 def cost_of(manifest: Manifest) -> dict[str, float]:
     """What it says it took, by the names of `ExperimentBudget`'s fields."""
-    found: Counter[str] = Counter()
-    ledger: Mapping[str, Any] = manifest.summary.get("ledger") or {}
-    for account in ledger.get("sources", {}).values():
-        found["calls"] += account.get("issued", 0)
-        found["tokens"] += account.get("tokens_in", 0) + account.get("tokens_out", 0)
-    for amount in ledger.get("money", {}).values():
-        found["money"] += float(amount)  # type: ignore[assignment]  # Counter adds whatever can be added
-    if manifest.operation == "train":
-        found["training_seconds"] += manifest.summary.get("seconds", 0)
-    return {name: float(amount) for name, amount in found.items()}
+    found: dict[str, float] = {}
+    if kept := manifest.summary.get("ledger"):
+        ledger = LedgerSummary.model_validate(kept, extra="ignore")
+        accounts = ledger.sources.values()
+        found["calls"] = sum(account.issued for account in accounts)
+        found["tokens"] = sum(account.tokens_in + account.tokens_out for account in accounts)
+        found["money"] = sum(map(float, ledger.money.values()))
+    if manifest.operation == TrainingRequest.operation:
+        found["training_seconds"] = float(manifest.figure("seconds") or 0)
+    return found
 
 
 def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
@@ -82,24 +81,17 @@ def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-def exceeded(
-    budget: ExperimentBudget,
-    spent: Mapping[str, float],
-    under_way: Iterable[JobRequest],
-    following: JobRequest,
-    rows: Rows,
-) -> str | None:
-    """Why `following` must not start now; None when it may.
+def exceeded(budget: ExperimentBudget, spent: Mapping[str, float], calls_to_come: int) -> str | None:
+    """Why a job must not start now; None when it may.
 
-    Calls are known before they are made, at least how few they can be: with them the experiment stops before
-    the limit. Of the rest only what was spent is known.
+    How few calls to sources it and the jobs under way can make is known before they are made
+    (`calls_to_come`): the experiment stops before their limit. Of tokens, money and seconds only what was
+    spent is known: it stops when they are used up.
     """
     certain = {**dict.fromkeys(budget.limits, 0.0), **spent}
-    if "calls" in budget.limits:
-        coming = sum(fewest_calls(request, rows) for request in [*under_way, following])
-        if coming and certain["calls"] + coming > budget.limits["calls"]:
-            allowed = budget.limits["calls"]
-            return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
+    if calls_to_come and certain["calls"] + calls_to_come > budget.limits["calls"]:
+        allowed = budget.limits["calls"]
+        return f"calls: {certain['calls']:,.0f} made, {calls_to_come:,} to come, {allowed:,.0f} allowed"
     for name, limit in budget.limits.items():
         if name != "calls" and certain[name] >= limit:
             return f"{name.replace('_', ' ')}: {certain[name]:,.4g} spent of {limit:,.4g}"

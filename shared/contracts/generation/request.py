@@ -8,10 +8,12 @@ from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.fields import Sampling, Seed, Temperature
 from shared.contracts.generation.acceptance import Acceptance, LengthUnit
 from shared.contracts.generation.dial import DialTarget
-from shared.contracts.generation.fields import Seed
+from shared.contracts.generation.limits import CANDIDATES_A_ROW, CANDIDATES_BESIDE, TRIES
 from shared.contracts.generation.prompts import Format, Templates
+from shared.contracts.generation.results import GenerationSummary
 from shared.contracts.generation.sources import Sources, adapters_of
 from shared.contracts.generation.strategies import (
     AnswerRule,
@@ -24,13 +26,14 @@ from shared.contracts.generation.strategies import (
 )
 
 
-class GenerationRequest(JobRequest):
+class GenerationRequest(JobRequest, Sampling):
     """Make a dataset of exactly `rows` accepted rows."""
 
     operation: ClassVar[str] = "generate"
     version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[GenerationSummary]] = GenerationSummary
 
     kind: DatasetKind
     strategy: Strategy = Strategy.TOPIC_GUIDED
@@ -43,8 +46,8 @@ class GenerationRequest(JobRequest):
         default=None,
         ge=1,
         le=10**9,
-        description="Candidates tried at most; null: 4 × rows + 100. "
-        "`answers` and `paraphrase` have no such limit: each prompt or pair is tried 4 times.",
+        description=f"Candidates tried at most; null: {CANDIDATES_A_ROW} × rows + {CANDIDATES_BESIDE}. "
+        f"`answers` and `paraphrase` have no such limit: each prompt or pair is tried {TRIES} times.",
     )
     task: str = Field(
         default="short stories",
@@ -90,13 +93,11 @@ class GenerationRequest(JobRequest):
         "keep to a JSON schema (vLLM, OpenAI), for models that do not keep to the form by themselves.",
     )
     templates: Templates = Templates()
-    temperature: float = Field(default=0.7, ge=0, le=2, description="0.7: W and E.")
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=512, ge=1, le=131_072)
+    temperature: Temperature = Field(default=0.7, description="0.7: W and E.")
     acceptance: Acceptance = Acceptance()
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         named = {
             "topics": self.topics,
             "examples": self.examples,
@@ -140,7 +141,9 @@ class GenerationRequest(JobRequest):
         if self.sentences is None and self.kind is DatasetKind.COMPLETION and self.examples is None:
             raise ValueError("without sentences, examples are needed that show how many there are")
         if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
-            raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
+            raise ValueError(
+                f"strategy {self.strategy} tries each prompt or pair {TRIES} times: no max_candidates"
+            )
         if self.max_candidates is not None and self.rows is not None and self.max_candidates < self.rows:
             raise ValueError(
                 f"max_candidates ({self.max_candidates}) are too few for {self.rows} rows: each makes one"
