@@ -95,8 +95,8 @@ class Recipe:
 
     @cached_property
     def _held_out(self) -> list[Filter]:
-        size = self.request.acceptance.held_out_words
-        return [Contamination(self.inputs.held_out, size)] if self.inputs.held_out else []
+        rule, held_out = self.request.acceptance, self.inputs.held_out
+        return [Contamination(held_out, rule.held_out_words, rule.held_out_share)] if held_out else []
 
     def params(self) -> Params:
         request = self.request
