@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.target import Target
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Sample
 from services.generator.instruments.agent.asking import Interviewer
@@ -18,7 +19,6 @@ from services.generator.instruments.judges.preference import Preferences, compar
 from services.generator.instruments.judges.ratings import Judged, Ratings
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
-from services.generator.strategies.common import Target
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import Budget, ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest

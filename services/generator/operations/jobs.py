@@ -12,6 +12,7 @@ import uvloop
 
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import StoreParts
+from services.generator.calls.target import Target
 from services.generator.engine.record import Record
 from services.generator.engine.session import Places, Session, call_scope
 from services.generator.errors import BadPromptTemplate, SourceRefused
@@ -19,7 +20,6 @@ from services.generator.instruments.budget import Spending
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import Action, NoSource, Refusing, SourceError
-from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.text.tokens import counter
 from shared.contracts.generation.sources import SourceRef

@@ -21,11 +21,13 @@ from functools import partial
 from typing import Any
 
 from services.generator.calls.call import Call, Message, Params
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Draft, Filter, Refusal, Reject, Sample, Stage
+from services.generator.engine.targets import Targets
 from services.generator.strategies.collecting import collect, most_candidates
-from services.generator.strategies.common import Example, Target, Targets, draft_of
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.text.tokens import TokenCounter

@@ -19,7 +19,8 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
-from services.generator.strategies.common import Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import draft_of
 from services.generator.strategies.json_answers import json_in
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
