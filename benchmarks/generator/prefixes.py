@@ -28,7 +28,7 @@ from services.generator.datasets.generation_inputs import GenerationInputs
 from services.generator.datasets.levels import levels_of
 from services.generator.datasets.rows import stage_for
 from services.generator.engine.asking import Ask
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
 from services.generator.inputs.values import Inputs
@@ -130,8 +130,8 @@ async def _run(*, in_turn: bool) -> Ran:
         return Ran(seconds, hit, _reusable(prompts), answered)
 
 
-async def _fresh(stage: Stage) -> Record:
-    return Record(MemoryParts(), stage, "1")
+async def _fresh(stage: Stage) -> StageRecord:
+    return StageRecord(MemoryParts(), stage, "1")
 
 
 async def _serve(server: SimulatedServer, stack: AsyncExitStack) -> str:

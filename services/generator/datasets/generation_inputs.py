@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from services.generator.calls.call import Params
 from services.generator.calls.target import Target
-from services.generator.engine.filters.contamination import Contamination
+from services.generator.engine.filters.contamination import ContaminationFilter
 from services.generator.engine.filters.length import LengthDistribution, LengthRange
-from services.generator.engine.filters.near_duplicate import NearDuplicates
+from services.generator.engine.filters.near_duplicate import NearDuplicateFilter
 from services.generator.engine.filters.refusals import Refusals
 from services.generator.engine.stage import Filter
 from services.generator.errors import BadPromptTemplate
@@ -74,7 +74,7 @@ class GenerationInputs:
     @cached_property
     def _held_out(self) -> list[Filter]:
         size = self.request.acceptance.held_out_words
-        return [Contamination(self.inputs.held_out, size)] if self.inputs.held_out else []
+        return [ContaminationFilter(self.inputs.held_out, size)] if self.inputs.held_out else []
 
     def params(self) -> Params:
         request = self.request
@@ -118,7 +118,7 @@ class GenerationInputs:
             filters.append(Refusals(generated or ("answer" if pairs else None)))
         filters += self._held_out
         if rule.near_duplicate is not None:
-            filters.append(NearDuplicates(rule.near_duplicate))
+            filters.append(NearDuplicateFilter(rule.near_duplicate))
         return filters
 
 

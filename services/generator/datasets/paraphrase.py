@@ -7,7 +7,7 @@ from functools import partial
 from services.generator.datasets.generation_inputs import GenerationInputs
 from services.generator.datasets.levels import level_column
 from services.generator.datasets.parsing import row_parser
-from services.generator.engine.filters.near_duplicate import NearDuplicates
+from services.generator.engine.filters.near_duplicate import NearDuplicateFilter
 from services.generator.engine.stage import Stage
 from services.generator.engine.targets import Targets
 from services.generator.strategies.paraphrase import VARIABLES as PARAPHRASE_VARIABLES
@@ -63,7 +63,7 @@ def paraphrase_stage(given: GenerationInputs, level: Level) -> Stage:
         question_filters=[
             judge
             for judge in given.filters(rule.per_context, "question")
-            if not isinstance(judge, NearDuplicates)  # paraphrases are alike by their nature
+            if not isinstance(judge, NearDuplicateFilter)  # paraphrases are alike by their nature
         ],
         extra=level_column(level),
     )

@@ -8,7 +8,7 @@ from functools import partial
 from services.generator.datasets.generation_inputs import GenerationInputs
 from services.generator.dial.dialling import Aim, Dial, Dialled, Evaluate, Reading, most_evaluations
 from services.generator.dial.knobs import Knob, knob_for
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import CallBounds
 from services.generator.errors import CandidatesExhausted, TargetUnreachable
@@ -18,7 +18,9 @@ from shared.datasets import row_text
 Measure = Callable[[Sequence[str]], Awaitable[Reading]]
 
 
-async def dial_dataset(given: GenerationInputs, session: Session, measure: Measure) -> tuple[Record, Dialled]:
+async def dial_dataset(
+    given: GenerationInputs, session: Session, measure: Measure
+) -> tuple[StageRecord, Dialled]:
     """The record of the full dataset that was kept, and how it came to be.
 
     Raises `TargetUnreachable` when the target was missed and the request does not want the closest.
@@ -26,7 +28,7 @@ async def dial_dataset(given: GenerationInputs, session: Session, measure: Measu
     dial = given.request.dial
     assert dial is not None
     knob = knob_for(dial, given)
-    records: dict[tuple[int, int], Record] = {}
+    records: dict[tuple[int, int], StageRecord] = {}
     evaluate = partial(_evaluate, given, session, measure, knob, records)
     rows = given.wanted
     probe_rows = min(dial.probe_rows, rows)
@@ -78,7 +80,7 @@ async def _evaluate(
     session: Session,
     measure: Measure,
     knob: Knob,
-    records: dict[tuple[int, int], Record],
+    records: dict[tuple[int, int], StageRecord],
     setting: int,
     rows: int,
     parts: int,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from services.generator.calls.target import Target
 from services.generator.datasets.generation_inputs import GenerationInputs
 from services.generator.datasets.rows import stage_for
-from services.generator.dial.search import Range
+from services.generator.dial.search import KnobRange
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Stage
 from shared.contracts.generation.dial import DialMetric, DialTarget
@@ -37,8 +37,8 @@ class Knob:
     ratio: bool
     stage: Callable[[int, int], Stage]
 
-    def range(self, rises: bool) -> Range:
-        return Range(self.low, self.high, rises, self.ratio)
+    def range(self, rises: bool) -> KnobRange:
+        return KnobRange(self.low, self.high, rises, self.ratio)
 
 
 def knob_for(dial: DialTarget, given: GenerationInputs) -> Knob:

@@ -10,7 +10,7 @@ from services.generator.datasets.levels import levels_of
 from services.generator.datasets.rows import stage_for
 from services.generator.dial.dialled import dial_dataset
 from services.generator.dial.measuring import MetricsService
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
@@ -77,7 +77,7 @@ def make_dataset(
     return job.run(work)
 
 
-async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
+async def _run_all(stages: Sequence[Stage], session: Session) -> list[StageRecord]:
     ended = await session.run_all(stages)
     last, _ = ended[-1]
     if last.short:
@@ -86,7 +86,7 @@ async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
 
 
 async def _written(
-    job: GenerationJob, given: GenerationInputs, session: Session, records: Sequence[Record]
+    job: GenerationJob, given: GenerationInputs, session: Session, records: Sequence[StageRecord]
 ) -> Written:
     """Writes the rows, the rejects and the contexts; what the summary says of them."""
     written = Written(

@@ -62,12 +62,13 @@ class ParaphraseSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A pair to be paraphrased: its name in calls' seeds, and what the rows say they are paraphrases of."""
+    """A pair to be paraphrased: its name in calls' seeds, and what the column `paraphrase_of` of its
+    paraphrases says: the hash of its prompt, or `real`."""
 
     name: str
     question: str
     answer: str
-    said: str
+    paraphrase_of: str
 
 
 class Paraphrase(Stage):
@@ -197,7 +198,7 @@ class Paraphrase(Stage):
                 "answer": source.answer,
             }
 
-        extra = {**settings.extra, "paraphrase_of": source.said}
+        extra = {**settings.extra, "paraphrase_of": source.paraphrase_of}
         return draft_of(call, answer, parse, settings.text_of, extra=extra)
 
     def _paraphrase_call(self, context_id: str, source: _Source, number: int) -> Call:

@@ -36,7 +36,7 @@ class Passage(BaseModel):
     passage: str = Field(min_length=1)
 
 
-class Question(BaseModel):
+class LessonQuestion(BaseModel):
     model_config = ConfigDict(extra="ignore")
     question: str = Field(min_length=1)
     options: Annotated[list[str], Field(min_length=4, max_length=4)]
@@ -47,7 +47,7 @@ class Question(BaseModel):
 class Lesson(BaseModel):
     model_config = ConfigDict(extra="ignore")
     passages: list[Passage]
-    multiple_choice_question: Question
+    multiple_choice_question: LessonQuestion
 
 
 def lesson_schema(fewest: int, most: int) -> dict[str, Any]:

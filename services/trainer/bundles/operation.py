@@ -26,7 +26,7 @@ from services.trainer.loop.training import Trained
 from services.trainer.models import loading
 from services.trainer.models.resolving import Place
 from services.trainer.operations.preparing import Prepared, prepare, require_fit
-from services.trainer.operations.progress import SPENT, Progress, Surroundings
+from services.trainer.operations.progress import SPENT, Surroundings, TrainingProgress
 from services.trainer.planning import plans
 from services.trainer.planning.machine import this_machine
 from services.trainer.planning.memory import translated_memory_errors
@@ -202,12 +202,12 @@ def _teller(
     members: Sequence[Member],
     workspace: Workspace,
     companions: Companions | None,
-) -> Callable[[Progress], None]:
+) -> Callable[[TrainingProgress], None]:
     """Tells every job its own progress: the leader at each step, the others now and then."""
     last = 0.0
     workspace.spending.note_time(SPENT)
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
         workspace.spending.note_time(SPENT)
         first = members[0]

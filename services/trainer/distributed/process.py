@@ -34,7 +34,7 @@ from services.trainer.models import loading
 from services.trainer.models.building import Finished, build_model, finish
 from services.trainer.models.resolving import Place
 from services.trainer.operations.preparing import prepare, require_fit
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 from services.trainer.planning.machine import Machine, announce, this_machine
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
@@ -115,10 +115,10 @@ def device_here(settings: TrainerSettings) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else device
 
 
-def _teller(scratch: ObjectStore) -> Callable[[Progress], None]:
+def _teller(scratch: ObjectStore) -> Callable[[TrainingProgress], None]:
     last = 0.0
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
         if time.monotonic() - last >= TELL_SECONDS or progress.step == progress.steps:
             last = time.monotonic()

@@ -22,7 +22,7 @@ from services.trainer.models.building import Finished, build_model, finish, free
 from services.trainer.models.resolving import Place
 from services.trainer.operations.curves import curve_csv, curve_png
 from services.trainer.operations.preparing import Prepared, prepare, require_fit
-from services.trainer.operations.progress import SPENT, Progress, Surroundings
+from services.trainer.operations.progress import SPENT, Surroundings, TrainingProgress
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.requests import TrainingRequest
@@ -105,7 +105,7 @@ def _surroundings(workspace: Workspace) -> Surroundings:
     stored = StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder)
     workspace.spending.note_time(SPENT)
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         workspace.spending.note_time(SPENT)
         workspace.progress(
             progress.step,

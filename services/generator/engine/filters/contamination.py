@@ -10,7 +10,7 @@ from services.generator.engine.filters.words import shingle_hashes, words
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
 
 
-class Contamination(Filter):
+class ContaminationFilter(Filter):
     """`size` consecutive words in common with any held-out text. 8 bytes for each held-out word are kept (for
     each letter where no spaces are written); a 64-bit collision refuses a clean row with a probability below
     10⁻⁹ for a million of them."""
