@@ -15,7 +15,8 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
-from services.generator.strategies.common import Example, Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.turns import TopicTurns
 

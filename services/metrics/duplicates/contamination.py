@@ -20,7 +20,7 @@ from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
 from services.metrics.lexical.ngrams.partition import Partitioner
 from services.metrics.lexical.ngrams.shingled import shingled
-from services.metrics.lexical.ngrams.states import Rows
+from services.metrics.lexical.ngrams.states import NGramRows
 from services.metrics.lexical.ngrams.tables import slots_for
 from services.metrics.lexical.text.tokens import Tokens
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS
@@ -103,7 +103,7 @@ class HeldOutIndex:
             raise LexicalError(f"n-grams have at least one word, not {order}")
         entries = Partitioner([shingled(test, order, whole=True)]).entries(1, documents=True)
         assert entries.documents is not None
-        rows = Rows.from_entries(entries)
+        rows = NGramRows.from_entries(entries)
         held = np.unique((rows.of.astype(np.uint64) << np.uint64(32)) | entries.documents)
         grams, holders = held >> np.uint64(32), (held & np.uint64(0xFFFFFFFF)).astype(np.int64)
         heads = np.concatenate(

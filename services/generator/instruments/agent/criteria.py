@@ -17,7 +17,7 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import json_in, schema_of
 from services.generator.strategies.parse import Unparsable
@@ -35,7 +35,7 @@ class Metadata(BaseModel):
     definition: str
 
 
-class Metric(BaseModel):
+class NoticedMetric(BaseModel):
     model_config = ConfigDict(extra="ignore")
     name: str = Field(min_length=1)
     justification: str
@@ -47,7 +47,7 @@ class Noticed(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     metadata: list[Metadata] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
-    metrics: list[Metric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
+    metrics: list[NoticedMetric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
 
 
 class Entry(BaseModel):
@@ -83,7 +83,7 @@ class CriteriaStage(PaidStage):
         shown: int,
         max_characters: int,
         seed: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.wanted = runs
@@ -124,10 +124,12 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
     portions = _portions(NOTICED * runs, kept)
     variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
     gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
-    told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
+    put_as_criterion = interviewer.call(
+        "agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline"
+    )
     return [
         Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
-        Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
+        Sample(put_as_criterion, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
     ]
 
 

@@ -20,7 +20,7 @@ from services.generator.instruments.agent.clustering import (
     to_verify,
 )
 from services.generator.instruments.agent.score import RunningMean, run_score
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
@@ -52,7 +52,7 @@ class ClusterRuns(PaidStage):
         criteria: Sequence[str],
         interviewer: Interviewer,
         settings: RunSettings,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = 1 + settings.verify
