@@ -10,7 +10,9 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 from shared.contracts.base import JobRequest
+from shared.contracts.operations import OPERATIONS
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
 from shared.jobs.running import Handler, JobRunner
@@ -22,6 +24,8 @@ from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from shared.telemetry import configure_logging
 from shared.tracing import configure_tracing
+
+MAKES = {operation: request.produces for operation, request in OPERATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Platform:
             self.sender,
             grace_seconds=3 * beat,
             max_attempts=self.settings.max_attempts,
+            moved=Moving(self.store, self.records, self.settings.max_attempts_in_all, MAKES).moved,
         )
 
 
@@ -81,6 +86,7 @@ def make_worker(
         handlers,
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
+        max_attempts_in_all=settings.max_attempts_in_all,
         packages=packages,
     )
 

@@ -61,7 +61,7 @@ class Heartbeat:
             self._signals.lost.set()
             return
         current = self._records.get(self._record.id)
-        if current.state is JobState.CANCELLING:
+        if current.state is JobState.CANCELLING and current.sequence <= self._record.sequence + 1:
             self._signals.cancelled.set()
-        elif current.attempts != self._record.attempts or current.state is not self._record.state:
+        elif current.sequence != self._record.sequence:  # another worker took it, or it has ended
             self._signals.lost.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -89,6 +90,8 @@ class Reconciler:
     sender: Sender
     grace_seconds: float
     max_attempts: int
+    moved: Callable[[JobRecord], bool] = lambda record: False
+    """Whether the attempt of this record, whose worker is gone, made lasting progress."""
     _unleased_since: dict[str, float] = field(default_factory=dict)
     _looked_at: dict[str, float] = field(default_factory=dict)
     _orphans: dict[str, float] = field(default_factory=dict)
@@ -155,6 +158,8 @@ class Reconciler:
     def _apply(self, record: JobRecord, action: Action) -> None:
         if action is Action.NOTHING:
             return
+        if action is Action.FAIL and self.moved(record):
+            action = Action.NOTHING if self._is_sent(record.id) else Action.SEND
         log.info(
             "reconciler.acts", job=record.id, action=action, state=record.state, attempts=record.attempts
         )

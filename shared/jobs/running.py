@@ -30,6 +30,7 @@ from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import artifact_id
 from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
@@ -81,6 +82,7 @@ class JobRunner:
         *,
         lease_seconds: float,
         max_attempts: int,
+        max_attempts_in_all: int = 100,
         packages: tuple[str, ...] = (),
     ) -> None:
         self._store = store
@@ -90,6 +92,8 @@ class JobRunner:
         self._handlers = {request.operation: (request, handler) for request, handler in handlers.items()}
         self._beat_seconds = min(lease_seconds / 3, 2.0)
         self._max_attempts = max_attempts
+        makes = {request.operation: request.produces for request in handlers}
+        self._moving = Moving(store, records, max_attempts_in_all, makes)
         self._packages = packages
         self.draining = threading.Event()
 
@@ -149,9 +153,8 @@ class JobRunner:
             self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
             return
         if record.state is JobState.QUEUED or (record.state is JobState.RUNNING and not coordinates):
-            record = self._records.append(
-                record, state=JobState.RUNNING, attempts=record.attempts + 1, reason=None
-            )
+            failures = 0 if self._moving.moved(record) else record.attempts
+            record = self._records.append(record, state=JobState.RUNNING, attempts=failures + 1, reason=None)
             self._live.publish_state(record)
             log.info("job.started", operation=record.operation, attempt=record.attempts)
         self._live.clear_sent(job_id)
@@ -188,7 +191,7 @@ class JobRunner:
         except Cancelled:
             self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
         except Draining:
-            self._requeue(record, "worker_draining", delay=0, counts=False)
+            self._requeue(record, "worker_draining", delay=0, failures=record.attempts - 1)
         except StaleRecord:
             raise
         except GamutError as error:
@@ -227,10 +230,12 @@ class JobRunner:
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
             # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
-            self._requeue(record, error.reason, OUTAGE_SECONDS, error, counts=False)
-        elif error.reason in RETRIED and record.attempts < self._max_attempts:
+            self._requeue(record, error.reason, OUTAGE_SECONDS, error, failures=record.attempts - 1)
+        elif error.reason in RETRIED and (
+            (moved := self._moving.moved(record)) or record.attempts < self._max_attempts
+        ):
             delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
-            self._requeue(record, error.reason, delay, error)
+            self._requeue(record, error.reason, delay, error, failures=0 if moved else record.attempts)
         else:
             self._end(record, JobState.FAILED, reason=error.reason, error=error)
 
@@ -241,9 +246,9 @@ class JobRunner:
         delay: float,
         error: GamutError | None = None,
         *,
-        counts: bool = True,
+        failures: int,
     ) -> None:
-        """Put the job back on the queue; an attempt that `counts` brings it nearer to its last."""
+        """Put the job back on the queue; `failures` to make progress in a row bring it nearer to its end."""
         later = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
         current = self._records.get(record.id)
         if current.state is JobState.CANCELLING:
@@ -255,7 +260,7 @@ class JobRunner:
             reason=reason,
             not_before=later,
             error=error.problem() if error else None,
-            attempts=record.attempts if counts else record.attempts - 1,
+            attempts=failures,
         )
         self._live.publish_state(queued)
         if not delay:
@@ -276,7 +281,7 @@ class JobRunner:
             ended = self._records.append(record, **changes)
         except StaleRecord:  # cancelled, or taken over, while it ended
             current = self._records.get(record.id)
-            if current.state is not JobState.CANCELLING or current.attempts != record.attempts:
+            if current.state is not JobState.CANCELLING or current.sequence != record.sequence + 1:
                 raise
             ended = self._records.append(current, **changes)
         log.info("job.ended", operation=ended.operation, state=ended.state, reason=ended.reason)

@@ -14,6 +14,7 @@ from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.jobs import JobState
 from shared.errors import InputMissing, InvalidData, SourceUnavailable, StoreUnavailable
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
 from shared.jobs.running import Handler, JobRunner
@@ -40,7 +41,14 @@ class Count(JobRequest):
 class Suite:
     """The parts of a service around one handler, with a list in place of the broker's wire."""
 
-    def __init__(self, store: LocalStore, redis_url: str, handler: Handler, max_attempts: int = 3) -> None:
+    def __init__(
+        self,
+        store: LocalStore,
+        redis_url: str,
+        handler: Handler,
+        max_attempts: int = 3,
+        max_in_all: int = 100,
+    ) -> None:
         self.store = store
         self.redis = redis.Redis.from_url(redis_url)
         self.sent: list[str] = []
@@ -56,10 +64,13 @@ class Suite:
             {Count: handler},
             lease_seconds=3,
             max_attempts=max_attempts,
+            max_attempts_in_all=max_in_all,
         )
+        makes = {Count.operation: Count.produces}
         self.reconciler = Reconciler(
-            self.records, self.live, self.sender, grace_seconds=0, max_attempts=max_attempts
-        )
+            self.records, self.live, self.sender, grace_seconds=0, max_attempts=max_attempts,
+            moved=Moving(store, self.records, max_in_all, makes).moved,
+        )  # fmt: skip
 
 
 def count(request: Count, workspace: Workspace) -> dict[str, Any]:
