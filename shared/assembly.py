@@ -10,6 +10,7 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 from shared.contracts.base import JobRequest
+from shared.contracts.jobs import JobRecord
 from shared.contracts.operations import OPERATIONS
 from shared.jobs.live import LiveJobs
 from shared.jobs.moving import Moving
@@ -18,6 +19,7 @@ from shared.jobs.records import JobRecords
 from shared.jobs.running import Handler, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
+from shared.jobs.usage import settle
 from shared.queue import TASK, make_queue, send
 from shared.settings import CommonSettings
 from shared.store.base import ObjectStore
@@ -49,8 +51,13 @@ class Platform:
             self.sender,
             grace_seconds=3 * beat,
             max_attempts=self.settings.max_attempts,
+            settle=self._settle,
             moved=Moving(self.store, self.records, self.settings.max_attempts_in_all, MAKES).moved,
         )
+
+    def _settle(self, record: JobRecord) -> None:
+        progress = self.live.progress(record.id)
+        settle(self.store, self.records, record, progress.tokens if progress else 0)
 
 
 def connect(settings: CommonSettings) -> Platform:

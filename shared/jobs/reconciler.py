@@ -92,6 +92,8 @@ class Reconciler:
     max_attempts: int
     moved: Callable[[JobRecord], bool] = lambda record: False
     """Whether the attempt of this record, whose worker is gone, made lasting progress."""
+    settle: Callable[[JobRecord], None] = lambda record: None
+    """Charges what a job took that nobody will go on with."""
     _unleased_since: dict[str, float] = field(default_factory=dict)
     _looked_at: dict[str, float] = field(default_factory=dict)
     _orphans: dict[str, float] = field(default_factory=dict)
@@ -121,6 +123,8 @@ class Reconciler:
             if record is None:
                 self._forget_orphan(job_id)
                 continue
+            if not record.state.ended:
+                self.live.count_again(record)
             try:
                 self._apply(
                     record,
@@ -174,6 +178,7 @@ class Reconciler:
             self._end(record, JobState.FAILED, Reason.WORKER_LOST, WorkerLost())
 
     def _end(self, record: JobRecord, state: JobState, reason: Reason, error: GamutError | None) -> None:
+        self.settle(record)
         problem = error.problem() if error else None
         ended = self.records.append(record, state=state, reason=reason, error=problem)
         self.live.publish_state(ended)

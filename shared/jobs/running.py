@@ -171,9 +171,10 @@ class JobRunner:
             with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
-                heartbeat.also = workspace.spending.keep
-                used = charged(self._store, self._live, record, workspace)
-                with used, workspace.spending.kept(), self._live.counts.timed(record.operation):
+                used = charged(self._store, self._records, record, workspace)
+                timed = self._live.counts.timed(record.operation)
+                with used as meter, workspace.spending.kept(), timed:
+                    heartbeat.also = (workspace.spending.keep, meter.beat)
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return
