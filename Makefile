@@ -7,6 +7,9 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 GAMUT := $(RUN) -m embedded
 
+# Processes that run tests side by side: one for each core, four at most (each holds a gigabyte or two).
+WORKERS ?= auto
+
 # The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, ROWS how many of each
 # kind are compared, SOURCE is an OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the
 # model to fine-tune: a folder or a hub's name.
@@ -44,11 +47,11 @@ down: $(READY) ## Stop it
 status: $(READY) ## Show its processes
 	@$(GAMUT) status
 
-test: check ## Check the code and run every test that needs no GPU
-	$(RUN) -m pytest -q
+test: check ## Check the code and run every test that needs no GPU, side by side (WORKERS=1: one after the other)
+	$(RUN) -m pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(READY) ## Run the unit tests only
-	$(RUN) -m pytest -q tests/unit
+	$(RUN) -m pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder tests/unit
 
 test-docker: $(READY) ## Build every image and run the composed suite for real (root or a Docker engine; ten minutes)
 	scripts/test-docker.sh

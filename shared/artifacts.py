@@ -11,19 +11,29 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+from pydantic import ValidationError
 
 from shared.contracts.artifacts import Manifest, Part
+from shared.contracts.base import ArtifactSummary, JobRequest
+from shared.contracts.json_types import JsonObject
 from shared.damage import Digest, damaged, was_set_aside
 from shared.errors import InputMissing
+from shared.identity import artifact_id
 from shared.store.base import ObjectNotFound, ObjectStore
 from shared.store.prefixed import PrefixedStore
 from shared.stored import Unreadable, read_stored
 
 _CHUNK = 2**20
+S = TypeVar("S", bound=ArtifactSummary)
+Row = dict[str, Any]
+"""A row of a JSONL part: its columns by name."""
 
 
 def project_store(store: ObjectStore, project: str) -> ObjectStore:
@@ -73,8 +83,19 @@ class Artifact:
         return cls(store, manifest)
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> JsonObject:
         return self.manifest.summary
+
+    def summary_as(self, kind: type[S]) -> S:
+        """The summary as the class that its operation's request names. Raises `InputMissing` when it cannot
+        be read as that: it is an artifact of another operation, or one too old."""
+        try:
+            return self.manifest.summary_as(kind)
+        except ValidationError as error:
+            raise InputMissing(
+                f"the summary of {self.id} cannot be read as {kind.__name__} ({error.error_count()} faults, "
+                f"the first: {error.errors()[0]['msg']}): name another artifact, or make it again"
+            ) from error
 
     def has(self, name: str) -> bool:
         return self.manifest.part(name) is not None
@@ -99,7 +120,7 @@ class Artifact:
     def json(self, name: str) -> Any:
         return json.loads(self.read(name))
 
-    def rows(self, name: str = "rows.jsonl") -> Iterator[dict[str, Any]]:
+    def rows(self, name: str = "rows.jsonl") -> Iterator[Row]:
         """The rows of a JSONL part, streamed: memory holds one chunk and one row."""
         rest = b""
         chunks = self.stream(name)
@@ -133,14 +154,10 @@ class Artifact:
             return local
         copy = folder / f"{self.id}-{name.replace('/', '-')}"
         if not copy.exists():
-            draft = copy.with_suffix(copy.suffix + ".part")
             try:
-                with draft.open("wb") as file:
-                    for chunk in self._store.stream(self.key(name)):
-                        file.write(chunk)
+                self._store.get_file(self.key(name), copy)
             except ObjectNotFound:
                 raise damaged(self._store, self.manifest, self._part(name)) from None
-            draft.rename(copy)
         return copy
 
     def lines(self, name: str, path: Path) -> Iterator[bytes]:
@@ -172,6 +189,34 @@ class Artifact:
         return part
 
 
+def manifest_of(
+    request: JobRequest, summary: ArtifactSummary, *, job: str, packages: Iterable[str] = ()
+) -> Manifest:
+    """The manifest of what a request makes, its parts still to be named (`ArtifactWriter.commit`).
+
+    `packages` are the distributions that computed it, beside ours. Raises TypeError when the summary is not
+    of the class that the request names: what is kept must be what the API promises.
+    """
+    if type(summary) is not request.result:
+        made = type(summary).__name__
+        raise TypeError(f"{request.operation} makes a {request.result.__name__}, not a {made}")
+    stored = summary.stored()
+    request.result.read(stored)  # what cannot be read again must not be kept
+    return Manifest(
+        id=artifact_id(request),
+        kind=request.produces,
+        operation=request.operation,
+        version=request.version,
+        request=request.canonical(),
+        inputs=request.input_artifacts(),
+        parts=[],
+        summary=stored,
+        software={package: version(package) for package in ("gamut", *packages)},
+        job=job,
+        created_at=datetime.now(UTC),
+    )
+
+
 class ArtifactWriter:
     """Collects the parts of one attempt; `commit` makes them an artifact, once."""
 
@@ -201,7 +246,7 @@ class ArtifactWriter:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1)
         self.put(name, text.encode(), "application/json")
 
-    def put_rows(self, name: str, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
+    def put_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Writes JSONL; returns the number of rows."""
         count = 0
         with self.part(name, "application/jsonl") as file:

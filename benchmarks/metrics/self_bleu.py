@@ -12,8 +12,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from benchmarks.metrics.corpus import paragraphs, words
 from benchmarks.metrics.peers import version
 from benchmarks.metrics.results import Row, cpu_seconds, row
-from services.metrics.lexical import Tokens, self_bleu_scores
-from services.metrics.lexical.measures import self_bleu
+from services.metrics.lexical import Tokens, self_bleu, self_bleu_scores
 
 PLACE = 2
 

@@ -21,8 +21,13 @@ import pyarrow as pa
 
 from benchmarks.metrics.corpus import WORDS_PER_TEXT, paragraph, paragraphs, sentences
 from benchmarks.metrics.results import Row, row
-from services.metrics.lexical import Tokens, distinct_ns, ngram_entropies, self_repetition
-from services.metrics.lexical.measures import self_bleu
+from services.metrics.lexical import (
+    Tokens,
+    distinct_ns,
+    ngram_entropies,
+    self_bleu,
+    self_repetition,
+)
 from services.metrics.lexical.runners.measure import measure_texts
 
 PLACE = 200

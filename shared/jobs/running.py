@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from shared import tracing
-from shared.artifacts import project_store
+from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest, Queue
+from shared.contracts.base import ArtifactSummary, JobRequest, Queue
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import artifact_id
@@ -66,9 +65,12 @@ class Ended:
     error: GamutError | None = None
 
 
-Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
-"""Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
+R = TypeVar("R", bound=ArtifactSummary)
+Handler = Callable[[Any, Workspace], R | Waiting | Paused | Ended]
+"""Takes the request and the workspace, writes the artifact's parts, returns the artifact's summary: of the
+class that the request's class names as its `result`."""
+Handlers = Mapping[type[JobRequest], Handler[Any]]
+"""What a worker can do: a handler for the class of each request."""
 
 
 class JobRunner:
@@ -78,13 +80,16 @@ class JobRunner:
         records: JobRecords,
         live: LiveJobs,
         sender: Sender,
-        handlers: Mapping[type[JobRequest], Handler],
+        handlers: Handlers,
         *,
         lease_seconds: float,
         max_attempts: int,
         max_attempts_in_all: int = 100,
         packages: tuple[str, ...] = (),
+        outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
+        """`packages` are the distributions whose versions go into every manifest. A job waits
+        `outage_seconds` before it is tried again when the store failed."""
         self._store = store
         self._records = records
         self._live = live
@@ -95,6 +100,7 @@ class JobRunner:
         makes = {request.operation: request.produces for request in handlers}
         self._moving = Moving(store, records, max_attempts_in_all, makes)
         self._packages = packages
+        self._outage_seconds = outage_seconds
         self.draining = threading.Event()
 
     def run(self, job_id: str) -> None:
@@ -181,9 +187,9 @@ class JobRunner:
                 if isinstance(outcome, Paused):
                     self._pause(record, outcome)
                     return
-                if isinstance(outcome, dict):
+                if isinstance(outcome, ArtifactSummary):
                     signals.check()
-                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, record, workspace, outcome).id)
+                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, workspace, outcome).id)
             self._end(
                 record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
             )
@@ -209,29 +215,15 @@ class JobRunner:
         log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
         self._live.publish_state(paused)
 
-    def _commit(
-        self, request: JobRequest, record: JobRecord, workspace: Workspace, summary: Summary
-    ) -> Manifest:
+    def _commit(self, request: JobRequest, workspace: Workspace, summary: ArtifactSummary) -> Manifest:
         return workspace.output.commit(
-            Manifest(
-                id=workspace.artifact_id,
-                kind=request.produces,
-                operation=request.operation,
-                version=request.version,
-                request=request.canonical(),
-                inputs=request.inputs(),
-                parts=[],
-                summary=summary,
-                software={package: version(package) for package in ("gamut", *self._packages)},
-                job=record.id,
-                created_at=datetime.now(UTC),
-            )
+            manifest_of(request, summary, job=workspace.job, packages=self._packages)
         )
 
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
             # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
-            self._requeue(record, error.reason, OUTAGE_SECONDS, error, failures=record.attempts - 1)
+            self._requeue(record, error.reason, self._outage_seconds, error, failures=record.attempts - 1)
         elif error.reason in RETRIED and (
             (moved := self._moving.moved(record)) or record.attempts < self._max_attempts
         ):

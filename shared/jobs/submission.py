@@ -133,7 +133,7 @@ class Submission:
         store = project_store(self._store, project)
         absent = [
             FieldError(pointer=f"/{role}", detail=_why_absent(store, artifact))
-            for role, artifact in request.inputs().items()
+            for role, artifact in request.input_artifacts().items()
             if find_manifest(store, artifact) is None
         ]
         if absent:

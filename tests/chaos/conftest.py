@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedded.suite import Suite, start, stop
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def fresh_suite(tmp_path: Path) -> Iterator[Callable[[str], Suite]]:
     def make(name: str) -> Suite:
         data_dir = tmp_path / name
         started.append(data_dir)
-        return start(data_dir, None, None, lambda waited_for: None)
+        return start(data_dir, None, free_port(), lambda waited_for: None)
 
     try:
         yield make

@@ -20,6 +20,7 @@ from embedded.client import Gateway, Json
 from embedded.demo import DATA, RECIPE, TEST
 from embedded.suite import Suite, start, status, stop
 from tests.e2e.conftest import shrunk
+from tests.ports import free_port
 
 WORKERS = (
     "gateway-worker",
@@ -59,7 +60,7 @@ def made(suite: Suite) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    suite = start(tmp_path_factory.mktemp("peace"), None, None, lambda name: None)
+    suite = start(tmp_path_factory.mktemp("peace"), None, free_port(), lambda name: None)
     try:
         gateway, job = posted(suite, seed=7)
         assert gateway.wait(job["id"])["state"] == "succeeded"

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from embedded.client import Gateway
 from tests.deploy.compose import compose_command, example
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_BASE = "gamut-local/python:3.11"
@@ -35,12 +35,6 @@ def base_image() -> str:
     if subprocess.run(["docker", "image", "inspect", LOCAL_BASE], capture_output=True).returncode != 0:
         subprocess.run([ROOT / "scripts" / "local-base-image.sh", LOCAL_BASE], check=True)
     return LOCAL_BASE
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 class KeyedGateway(Gateway):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from embedded.client import Gateway, Json
 from embedded.demo import DATA, RECIPE, TEST
 from embedded.processes import REPOSITORY, Additions
 from embedded.suite import Suite, running, start, stop
+from tests.ports import free_port
 
 BASE = REPOSITORY / "standin" / "models" / "base"
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         sources = {"simulated": {"base_url": address, "model": "gamut-simulation", "api": "chat"}}
         models = {kind: str(untrained(kind, data_dir / "models" / kind)) for kind in ARCHITECTURES}
         try:
-            yield start(data_dir, None, None, lambda name: None, Additions(sources, models))
+            yield start(data_dir, None, free_port(), lambda name: None, Additions(sources, models))
         finally:
             stop(data_dir)
 
@@ -53,9 +53,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 @contextmanager
 def simulated_source() -> Iterator[str]:
     """A process that answers as an instructed model would, in invented words."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "services.generator.simulation", "--port", str(port)]
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
@@ -103,9 +101,9 @@ def small_recipe(inputs: dict[str, str]) -> Callable[[int], Json]:
 def shrunk(path: Path, seed: int) -> Json:
     recipe: Json = yaml.safe_load(path.read_text())
     recipe["name"] = f"small-{seed}"
-    recipe["sweep"] = {"topics": [2, 20], "seed": [seed]}
-    steps = recipe["steps"]
-    steps["pool"]["request"]["count"] = 20
-    steps["pool"]["request"]["seed"] = seed
-    recipe["parameters"]["rows"] = 48
+    recipe["sweep"] = {"level": [2, 20], "seed": [seed]}
+    recipe["steps"]["pool"]["request"]["seed"] = seed
+    recipe["parameters"] |= {"rows": 48, "pool": 20}
+    often = {"patience": 2, "every_steps": 10}
+    recipe["parameters"]["training"] |= {"max_steps": 60, "early_stopping": often}
     return recipe

@@ -19,7 +19,7 @@ from services.generator.worker import make_handlers
 from shared import tracing
 from shared.assembly import connect
 from shared.contracts.jobs import JobState
-from shared.jobs.running import JobRunner
+from shared.testing import Bench
 from tests.integration.generator.conftest import Simulated, simulated_server
 
 REMOTE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -61,16 +61,8 @@ def test_a_request_its_job_and_its_calls_are_one_trace(
         job = client.post("/v1/topics", json=body, headers=HEADER).json()["id"]
         client.get("/health")
     handlers = make_handlers(GeneratorSettings(sources={"small": source.source()}))
-    runner = JobRunner(
-        platform.store,
-        platform.records,
-        platform.live,
-        platform.sender,
-        handlers,
-        lease_seconds=30,
-        max_attempts=1,
-    )
-    runner.run(job)
+    bench = Bench(tmp_path, redis_url, handlers, store=platform.store)
+    bench.runner.run(job)
     assert platform.records.get(job).state is JobState.SUCCEEDED
 
     found = {span.name: span for span in spans.get_finished_spans()}

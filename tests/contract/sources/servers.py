@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 MODEL = ROOT / "standin" / "models" / "generator"
@@ -41,7 +42,7 @@ def running_standin(*options: str) -> Iterator[Source]:
 def _running(
     kind: str, command: Sequence[str], environment: Mapping[str, str], patience: float
 ) -> Iterator[Source]:
-    port = _free_port()
+    port = free_port()
     arguments = [*command, "--served-model-name", MODEL_NAME, "--host", "127.0.0.1", "--port", str(port)]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -69,9 +70,3 @@ def _require_health(source: Source, process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         raise RuntimeError(f"the process ended with status {process.returncode}")
     httpx.get(f"{source.url}/health", timeout=5).raise_for_status()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

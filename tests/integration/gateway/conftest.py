@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from shared.artifacts import project_store
 from shared.store.local import LocalStore
+from tests.ports import free_port
 from tests.unit.services.gateway.small_operations import REAL, TEST
 from tests.unit.services.gateway.small_suite import give_artifact
 
@@ -91,9 +91,7 @@ def _worker(python: str, app: str, queues: str) -> list[str]:
 
 @pytest.fixture
 def processes(tmp_path: Path, redis_url: str) -> Iterator[Processes]:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "GAMUT_REDIS_URL": redis_url,
         "GAMUT_DATA_DIR": str(tmp_path),

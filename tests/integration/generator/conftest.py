@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from aiohttp import web
 
 from services.generator.settings import GeneratorSettings
 from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.worker import make_handlers
-from shared.artifacts import Artifact, ArtifactWriter, project_store
-from shared.contracts.artifacts import Manifest
-from shared.contracts.base import ArtifactKind, JobRequest
+from shared.artifacts import project_store
+from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobRecord
-from shared.datasets import CONTEXTS, ROWS
-from shared.identity import digest
-from shared.jobs.live import LiveJobs
-from shared.jobs.records import JobRecords
-from shared.jobs.running import JobRunner
-from shared.jobs.sending import Sender
-from shared.jobs.submission import Submission
 from shared.store.local import LocalStore
+from shared.testing import Bench, put_dataset
 
 
 @dataclass
@@ -85,64 +75,27 @@ def upload(
     contexts: dict[str, str] | None = None,
     project: str = "p",
 ) -> str:
-    """A dataset artifact of these rows in a project, as ingestion leaves it. Returns its id."""
-    artifact_id = f"dataset-{digest([str(kind), rows, contexts])}"
-    summary: dict[str, Any] = {"kind": str(kind), "rows": len(rows)}
-    with tempfile.TemporaryDirectory() as folder:
-        writer = ArtifactWriter(project_store(store, project), artifact_id, 1, Path(folder))
-        writer.put_rows(ROWS, rows)
-        if contexts:
-            summary["contexts"] = writer.put_rows(
-                CONTEXTS, [{"id": i, "text": t} for i, t in contexts.items()]
-            )
-        writer.commit(
-            Manifest(
-                id=artifact_id,
-                kind=ArtifactKind.DATASET,
-                operation="ingest",
-                version=1,
-                request={},
-                inputs={},
-                parts=[],
-                summary=summary,
-                software={},
-                job="upload",
-                created_at=datetime.now(UTC),
-            )
-        )
-    return artifact_id
+    """A dataset artifact of these rows in a project. Returns its id."""
+    return put_dataset(project_store(store, project), rows, kind, contexts)
 
 
-class Service:
-    """The generator's worker: jobs are submitted and run, artifacts read."""
+class Service(Bench):
+    """The generator's worker, with the settings as they are when a job is run."""
 
     def __init__(self, store: LocalStore, redis_url: str, sources: dict[str, Any]) -> None:
-        self.store = store
+        super().__init__(Path(), redis_url, store=store, lease_seconds=10, max_attempts=1)
         self.sources = sources
         self.patience = 30.0
         self.metrics_url = ""
-        self.records = JobRecords(store)
-        self.live = LiveJobs(redis.Redis.from_url(redis_url), lease_seconds=10)
-        sender = Sender(lambda queue, job: None, self.live)
-        self.submission = Submission(store, self.records, self.live, sender)
-        self._sender = sender
 
     def run(self, request: JobRequest) -> JobRecord:
-        job = self.submission.submit("p", request)
-        handlers = make_handlers(
-            GeneratorSettings(
-                sources=self.sources, source_patience_seconds=self.patience, metrics_url=self.metrics_url
-            )
+        """The job of this request, after one attempt."""
+        settings = GeneratorSettings(
+            sources=self.sources, source_patience_seconds=self.patience, metrics_url=self.metrics_url
         )
-        runner = JobRunner(
-            self.store, self.records, self.live, self._sender, handlers, lease_seconds=10, max_attempts=1
-        )
-        runner.run(job.id)
+        job = self.submit(request)
+        self.worker(make_handlers(settings)).run(job.id)
         return self.records.get(job.id)
-
-    def artifact(self, record: JobRecord) -> Artifact:
-        assert record.artifact is not None, record.error
-        return Artifact.open(project_store(self.store, "p"), record.artifact)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import pytest
@@ -22,10 +21,7 @@ from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from shared.contracts.operations import OPERATIONS
 from shared.identity import artifact_id
-from shared.jobs.running import JobRunner
-from shared.jobs.sending import Sender
 from shared.jobs.spending import spent
-from shared.jobs.submission import Submission
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, Simulated, simulated_server
 from tests.integration.generator.test_again import Mortal
@@ -67,22 +63,16 @@ def test_a_budget_hears_of_a_source_that_is_paid_for_nothing(local_store: LocalS
     """Each of five pools asks three times and fails for want of topics: after the first, none is begun."""
     with simulated_server() as endpoint:
         worker = Service(local_store, redis_url, {"small": endpoint.source()})
-        wire: deque[str] = deque()
-        sender = Sender(lambda queue, job: wire.append(job), worker.live)
-        submission = Submission(local_store, worker.records, worker.live, sender)
-        cancellation = Cancellation(worker.records, worker.live, sender)
+        cancellation = Cancellation(worker.records, worker.live, worker.sender)
         catalogue = Catalogue(OPERATIONS)
-        coordinator = Coordinator(worker.records, worker.live, submission, cancellation, catalogue)
+        coordinator = Coordinator(worker.records, worker.live, worker.submission, cancellation, catalogue)
         handlers: dict[type[JobRequest], Any] = dict(
             make_handlers(GeneratorSettings(sources=worker.sources, source_patience_seconds=0.2))
         )
         handlers[ExperimentRequest] = coordinator.advance
-        runner = JobRunner(
-            local_store, worker.records, worker.live, sender, handlers, lease_seconds=10, max_attempts=1
-        )
-        job = submission.submit("p", ExperimentRequest.model_validate(POOLS))
-        while wire:
-            runner.run(wire.popleft())
+        worker.runner = worker.worker(handlers)
+        job = worker.submit(ExperimentRequest.model_validate(POOLS))
+        worker.drain()
         paused = worker.records.get(job.id)
         assert (paused.state, paused.reason) == (JobState.PAUSED, "budget_exhausted")
         assert [r.reason for r in worker.records.all() if r.operation == "topics"] == ["candidates_exhausted"]

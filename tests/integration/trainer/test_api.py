@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from services.trainer.api import create_api
 from services.trainer.planning.machine import Machine, announce
 from shared.assembly import Platform
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
@@ -44,7 +45,7 @@ def test_it_is_well(client: TestClient) -> None:
 
 
 def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: Trainer) -> None:
-    dataset = trainer.dataset("completion", tiny.stories(20))
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
     plan = client.post("/v1/plan", json=body(dataset)).raise_for_status().json()
     model = trainer.artifact(trainer.run(TrainingRequest(dataset=dataset, base="tiny-llama")))
     for name in ("steps", "tokens", "computed_tokens", "parameters", "trainable_parameters"):
@@ -55,7 +56,7 @@ def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: T
 
 def test_it_plans_for_the_machine_that_trains(client: TestClient, trainer: Trainer) -> None:
     """The API's own, on a cluster, has a fraction of the worker's memory and no GPU."""
-    dataset = trainer.dataset("completion", tiny.stories(20))
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
     announce(trainer.store, Machine(12_345, 1e9, bf16=False))
     plan = client.post("/v1/plan", json=body(dataset)).raise_for_status().json()
     assert (plan["fits"], plan["memory_available"]) == (False, 12_345)
@@ -73,7 +74,7 @@ def test_a_model_that_cannot_pack_rows_is_padded_and_says_so(client: TestClient,
     folder = tiny.saved(AutoModelForCausalLM.from_config(config), trainer.folder / "gemma2")
     trainer.settings.models["tiny-gemma2"] = str(folder)
     rows = [row for row in tiny.stories(40) if len(row["context"]) < 120][:12]
-    dataset = trainer.dataset("completion", rows)
+    dataset = trainer.dataset(rows, DatasetKind.COMPLETION)
     plan = client.post("/v1/plan", json=body(dataset, base="tiny-gemma2")).raise_for_status().json()
     model = trainer.artifact(trainer.run(TrainingRequest(dataset=dataset, base="tiny-gemma2")))
     scored = trainer.artifact(trainer.run(EvaluationRequest(dataset=dataset, model=model.id)))
@@ -86,7 +87,7 @@ def test_a_model_that_cannot_pack_rows_is_padded_and_says_so(client: TestClient,
 
 
 def test_a_job_that_cannot_fit_says_so_before_it_starts(client: TestClient, trainer: Trainer) -> None:
-    dataset = trainer.dataset("completion", tiny.stories(20))
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
     width = {"model_type": "llama", "hidden_size": 32768, "num_hidden_layers": 200, "vocab_size": 400}
     huge = body(dataset, architecture=width, settings={"method": "pretrain"})
     plan = client.post("/v1/plan", json=huge).raise_for_status().json()
@@ -97,7 +98,7 @@ def test_a_job_that_cannot_fit_says_so_before_it_starts(client: TestClient, trai
 
 
 def test_rows_that_do_not_fit_are_named(client: TestClient, trainer: Trainer) -> None:
-    dataset = trainer.dataset("completion", tiny.stories(6))
+    dataset = trainer.dataset(tiny.stories(6), DatasetKind.COMPLETION)
     short = body(dataset, settings={"rendering": {"max_length": 60}})
     answer = client.post("/v1/plan", json=short)
     assert answer.status_code == 422
@@ -118,14 +119,14 @@ def test_rows_that_do_not_fit_are_named(client: TestClient, trainer: Trainer) ->
 def test_a_wrong_field_is_pointed_at(
     client: TestClient, trainer: Trainer, change: dict[str, Any], pointer: str
 ) -> None:
-    dataset = trainer.dataset("completion", tiny.stories(2))
+    dataset = trainer.dataset(tiny.stories(2), DatasetKind.COMPLETION)
     answer = client.post("/v1/plan", json=body(dataset, **change))
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 def test_an_unknown_base_is_answered_with_the_known_ones(client: TestClient, trainer: Trainer) -> None:
-    dataset = trainer.dataset("completion", tiny.stories(2))
+    dataset = trainer.dataset(tiny.stories(2), DatasetKind.COMPLETION)
     answer = client.post("/v1/plan", json=body(dataset, base="gpt-5"))
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_model")
     assert "tiny-gpt2, tiny-llama" in answer.json()["detail"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.training.requests import EvaluationRequest
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
@@ -70,7 +71,7 @@ def accuracy(folder: str) -> float:
 
 
 def test_a_benchmark_s_accuracy_is_transformers_own(trainer: Trainer, tasks: Path) -> None:
-    test = trainer.dataset("completion", tiny.stories(4))
+    test = trainer.dataset(tiny.stories(4), DatasetKind.COMPLETION)
     asked = EvaluationRequest(dataset=test, base="tiny-llama", benchmarks=("next_sentence",))
     evaluation = trainer.artifact(trainer.run(asked))
     found = evaluation.json("evaluation.json")["benchmarks"]["next_sentence"]["acc"]
@@ -80,7 +81,7 @@ def test_a_benchmark_s_accuracy_is_transformers_own(trainer: Trainer, tasks: Pat
 
 
 def test_an_unknown_benchmark_is_answered_with_the_known_ones(trainer: Trainer, tasks: Path) -> None:
-    test = trainer.dataset("completion", tiny.stories(4))
+    test = trainer.dataset(tiny.stories(4), DatasetKind.COMPLETION)
     asked = EvaluationRequest(dataset=test, base="tiny-llama", benchmarks=("next_sentence", "hellaswag"))
     ended = trainer.run(asked)
     assert ended.error is not None
@@ -89,7 +90,7 @@ def test_an_unknown_benchmark_is_answered_with_the_known_ones(trainer: Trainer, 
 
 
 def test_a_trainer_without_tasks_says_so(trainer: Trainer) -> None:
-    test = trainer.dataset("completion", tiny.stories(4))
+    test = trainer.dataset(tiny.stories(4), DatasetKind.COMPLETION)
     ended = trainer.run(EvaluationRequest(dataset=test, base="tiny-llama", benchmarks=("next_sentence",)))
     assert ended.error is not None
     assert "GAMUT_BENCHMARK_TASKS" in ended.error.detail

@@ -25,6 +25,7 @@ from services.trainer.distributed.remote import told_error
 from services.trainer.errors import NonFiniteLoss
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import Artifact, project_store, scratch_store
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import TrainingRequest
 from shared.errors import Reason
@@ -59,7 +60,7 @@ def _children_see_the_same(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, tm
 
 def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
     """Nine rows: the last step of an epoch has one, and leaves a process with none."""
-    rows = trainer.dataset("completion", tiny.stories(9))
+    rows = trainer.dataset(tiny.stories(9), DatasetKind.COMPLETION)
     return TrainingRequest.model_validate(
         {"dataset": rows, "base": "tiny-llama", "settings": {**SMALL, **settings}}
     )
@@ -67,7 +68,7 @@ def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
 
 def alone(trainer: Trainer, asked: TrainingRequest) -> Artifact:
     before, trainer.project = trainer.project, "solo"
-    trainer.dataset("completion", tiny.stories(9))
+    trainer.dataset(tiny.stories(9), DatasetKind.COMPLETION)
     made = trainer.artifact(trainer.run(asked))
     trainer.project = before
     return made
@@ -104,7 +105,7 @@ def test_killed_processes_go_on_and_end_the_same(trainer: Trainer) -> None:
     due = killed.not_before
     assert due is not None
     until(lambda: datetime.now(UTC) > due, "another attempt")
-    trainer.runner().run(killed.id)
+    trainer.new_worker().run(killed.id)
     assert_equal(trainer.artifact(trainer.records.get(killed.id)), expected)
 
 
@@ -201,7 +202,7 @@ def test_a_cancelled_training_deletes_its_train_job(trainer: Trainer, cluster: C
         return before(body)
 
     cluster.create = created  # type: ignore[method-assign]
-    trainer.runner().run(job.id)
+    trainer.new_worker().run(job.id)
     assert trainer.records.get(job.id).state is JobState.CANCELLED
     assert cluster.jobs == {}
 

@@ -14,8 +14,10 @@ from transformers import AutoModelForCausalLM
 from services.trainer.operations.progress import SPENT
 from services.trainer.operations.train import make_training
 from shared.artifacts import Artifact, project_store
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.jobs.spending import spent
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -31,8 +33,8 @@ def request(dataset: str, **changes: Any) -> TrainingRequest:
 
 
 def test_fine_tuning_lowers_the_test_loss(trainer: Trainer, tmp_path: Path) -> None:
-    train = trainer.dataset("completion", tiny.stories(16), number=1)
-    test = trainer.dataset("completion", tiny.stories(22)[16:], number=2)
+    train = trainer.dataset(tiny.stories(16), DatasetKind.COMPLETION)
+    test = trainer.dataset(tiny.stories(22)[16:], DatasetKind.COMPLETION)
     before = trainer.artifact(trainer.run(EvaluationRequest(dataset=test, base="tiny-llama")))
     model = trainer.artifact(trainer.run(request(train)))
     after = trainer.artifact(trainer.run(EvaluationRequest(dataset=test, model=model.id)))
@@ -45,7 +47,7 @@ def test_fine_tuning_lowers_the_test_loss(trainer: Trainer, tmp_path: Path) -> N
 
 
 def test_peft_loads_the_adapter_unchanged(trainer: Trainer, tmp_path: Path) -> None:
-    train = trainer.dataset("completion", tiny.stories(8))
+    train = trainer.dataset(tiny.stories(8), DatasetKind.COMPLETION)
     model = trainer.artifact(trainer.run(request(train)))
     folder = tmp_path / "download"
     folder.mkdir()
@@ -61,15 +63,15 @@ def test_peft_loads_the_adapter_unchanged(trainer: Trainer, tmp_path: Path) -> N
 
 
 def test_a_killed_training_goes_on_and_ends_the_same(trainer: Trainer) -> None:
-    train = trainer.dataset("completion", tiny.stories(16))
+    train = trainer.dataset(tiny.stories(16), DatasetKind.COMPLETION)
     often = {**SMALL, "checkpoint_seconds": 0, "lora": {"dropout": 0.1}}
     undisturbed = trainer.artifact(trainer.run(request(train, settings=often)))
     trainer.project = "q"
-    trainer.dataset("completion", tiny.stories(16))
+    trainer.dataset(tiny.stories(16), DatasetKind.COMPLETION)
     job = trainer.submission.submit("q", request(train, settings=often))
     steps: list[float] = []
 
-    def dies_at_step_five(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def dies_at_step_five(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -81,7 +83,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(trainer: Trainer) -> None:
         workspace.progress = progress  # type: ignore[method-assign]
         return make_training(trainer.settings, None, asked, workspace)
 
-    runner = trainer.runner({TrainingRequest: dies_at_step_five})
+    runner = trainer.new_worker({TrainingRequest: dies_at_step_five})
     with pytest.raises(KeyboardInterrupt):
         runner.run(job.id)
     lost = spent(project_store(trainer.store, "q"), undisturbed.id)[SPENT]

@@ -12,8 +12,10 @@ from safetensors.torch import load
 from services.trainer.loop.checkpoints import StoredStates
 from services.trainer.operations.train import make_training
 from shared.artifacts import Artifact, project_store
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -30,7 +32,7 @@ def sweep(trainer: Trainer, **changes: Any) -> list[TrainingRequest]:
     return [
         TrainingRequest.model_validate(
             {
-                "dataset": trainer.dataset("completion", rows, number=n + 1),
+                "dataset": trainer.dataset(rows, DatasetKind.COMPLETION),
                 "base": "tiny-llama",
                 "seed": n,
                 "settings": {**SMALL, "learning_rate": rate, **changes},
@@ -81,7 +83,7 @@ def test_a_sweep_costs_one_training_and_ends_as_its_solo_runs(trainer: Trainer) 
     expected = alone(trainer)
     requests = sweep(trainer)
     jobs = submitted(trainer, requests)
-    runner = trainer.runner()
+    runner = trainer.new_worker()
     runner.run(jobs[0].id)
     for job, request, steps in zip(jobs[1:], requests[1:], (6, 10), strict=True):
         assert trainer.records.get(job.id).state is JobState.QUEUED
@@ -102,10 +104,10 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
     """Once its last step is kept, a companion's job is any worker's again."""
     requests = sweep(trainer)
     jobs = submitted(trainer, requests)
-    other = trainer.runner()
+    other = trainer.new_worker()
     ended: dict[float, JobState] = {}
 
-    def leads(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def leads(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -117,7 +119,7 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
         workspace.progress = progress  # type: ignore[method-assign]
         return make_training(trainer.settings, trainer.companions, asked, workspace)
 
-    trainer.runner({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the companion has six
+    trainer.new_worker({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the companion has six
     assert ended[5] is JobState.QUEUED
     assert ended[8] is JobState.SUCCEEDED
     assert trainer.records.get(jobs[2].id).state is JobState.SUCCEEDED
@@ -133,7 +135,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
     jobs = submitted(trainer, requests)
     steps: list[tuple[int, float]] = []
 
-    def dies(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def dies(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -145,7 +147,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
         workspace.progress = progress  # type: ignore[method-assign]
         return make_training(trainer.settings, trainer.companions, asked, workspace)
 
-    runner = trainer.runner({TrainingRequest: dies})
+    runner = trainer.new_worker({TrainingRequest: dies})
     with pytest.raises(KeyboardInterrupt):
         runner.run(jobs[0].id)
     kept = [states(trainer, request).latest() for request in requests]
@@ -162,10 +164,10 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
 def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) -> None:
     requests = sweep(trainer)
     jobs = submitted(trainer, requests)
-    other = trainer.runner()
+    other = trainer.new_worker()
     seen: list[JobState] = []
 
-    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -179,7 +181,7 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
 
     sent: list[str] = []
     trainer.sender._send = lambda queue, job: sent.append(job)
-    trainer.runner({TrainingRequest: meanwhile}).run(jobs[0].id)
+    trainer.new_worker({TrainingRequest: meanwhile}).run(jobs[0].id)
     assert seen == [JobState.QUEUED]
     assert sent == [jobs[1].id]  # its message was used up; the third one's still lies in the queue
 
@@ -187,7 +189,7 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
 def test_only_what_can_go_along_does(trainer: Trainer) -> None:
     """Another base, another adapter, dropout, bad rows: each waits for its own turn."""
     first, *_ = sweep(trainer)
-    bad = trainer.dataset("completion", [{"id": "x", "context": "He came.", "completion": ""}], number=9)
+    bad = trainer.dataset([{"id": "x", "context": "He came.", "completion": ""}], DatasetKind.COMPLETION)
 
     def changed(**fields: Any) -> TrainingRequest:
         return TrainingRequest.model_validate({**first.model_dump(mode="json"), **fields})
@@ -200,11 +202,11 @@ def test_only_what_can_go_along_does(trainer: Trainer) -> None:
         changed(dataset=bad, seed=5),
     ]
     jobs = submitted(trainer, [first, *others])
-    trainer.runner().run(jobs[0].id)
+    trainer.new_worker().run(jobs[0].id)
     assert trainer.records.get(jobs[0].id).state is JobState.SUCCEEDED
     assert all(states(trainer, request).latest() is None for request in others)
     assert notes(trainer, jobs[0].id)[-1] == "training"  # it had no company
-    trainer.runner().run(jobs[4].id)
+    trainer.new_worker().run(jobs[4].id)
     ended = trainer.records.get(jobs[4].id)
     assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_data")
 
@@ -218,6 +220,6 @@ def test_no_more_go_along_than_fit_the_memory_or_the_setting(trainer: Trainer) -
         trainer.project = f"p{settings.bundle}"
         requests = sweep(trainer)
         jobs = submitted(trainer, requests)
-        trainer.runner().run(jobs[0].id)
+        trainer.new_worker().run(jobs[0].id)
         together = [request for request in requests if states(trainer, request).latest() is not None]
         assert len(together) == (2 if settings.bundle == 2 else 0)

@@ -12,6 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from services.trainer.settings import TrainerSettings
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.training.requests import TrainingRequest
 from shared.store.local import LocalStore
 from tests.integration.trainer.conftest import Trainer
@@ -48,7 +49,7 @@ def test_vllm_serves_the_adapter(
 ) -> None:
     settings = TrainerSettings(models={NAME: str(MODEL)}, device="cpu", threads=1)
     trainer = Trainer(local_store, redis_url, settings, tmp_path)
-    rows = trainer.dataset("completion", tiny.stories(12))
+    rows = trainer.dataset(tiny.stories(12), DatasetKind.COMPLETION)
     asked = {"epochs": 3, "rows_per_step": 4, "learning_rate": 0.01, "lora": {"target_modules": "all-linear"}}
     request = TrainingRequest.model_validate({"dataset": rows, "base": NAME, "settings": asked})
     artifact = trainer.artifact(trainer.run(request))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import SourceUnavailable
 from shared.jobs.workspace import Workspace
-from shared.store.local import LocalStore
-from tests.unit.shared.jobs.test_running import Count, Suite
+from shared.testing import Bench
+from tests.summaries import AnySummary
+from tests.unit.shared.jobs.test_running import Count, bench_of
 
 KILLS = 20
 Step = Callable[[Workspace], None]
@@ -45,9 +47,9 @@ def repeat(workspace: Workspace) -> None:
     workspace.spending.keep()
 
 
-def killed_until_the_end(suite: Suite, kills: int) -> JobRecord:
+def killed_until_the_end(suite: Bench, kills: int) -> JobRecord:
     """A worker takes the job, and dies; then the reconciler acts, and so on."""
-    job = suite.submission.submit("p", Count(upto=2))
+    job = suite.submit(Count(upto=2))
     for _ in range(kills + 3):
         if suite.records.get(job.id).state.ended:
             break
@@ -60,29 +62,27 @@ def killed_until_the_end(suite: Suite, kills: int) -> JobRecord:
 
 
 def handler(step: Step, kills: int) -> Any:
-    def work(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def work(request: Count, workspace: Workspace) -> AnySummary:
         if workspace.token <= kills:
             step(workspace)
             raise Killed
-        return {}
+        return AnySummary()
 
     return work
 
 
 @pytest.mark.parametrize("step", [checkpoint, pay])
-def test_a_job_that_moves_survives_any_number_of_kills(
-    local_store: LocalStore, redis_url: str, step: Step
-) -> None:
-    suite = Suite(local_store, redis_url, handler(step, KILLS))
+def test_a_job_that_moves_survives_any_number_of_kills(tmp_path: Path, redis_url: str, step: Step) -> None:
+    suite = bench_of(tmp_path, redis_url, handler(step, KILLS))
     ended = killed_until_the_end(suite, KILLS)
     assert (ended.state, ended.sequence, ended.attempts) == (JobState.SUCCEEDED, KILLS + 2, 1)
 
 
 @pytest.mark.parametrize("step", [order, spend_time, repeat])
 def test_one_that_does_not_is_given_up_after_as_many_attempts_as_are_allowed(
-    local_store: LocalStore, redis_url: str, step: Step
+    tmp_path: Path, redis_url: str, step: Step
 ) -> None:
-    suite = Suite(local_store, redis_url, handler(step, KILLS))
+    suite = bench_of(tmp_path, redis_url, handler(step, KILLS))
     ended = killed_until_the_end(suite, KILLS)
     first_moved = 1 if step is repeat else 0  # the first time, it was paid for the first time
     assert (ended.state, ended.reason) == (JobState.FAILED, "worker_lost")
@@ -90,26 +90,26 @@ def test_one_that_does_not_is_given_up_after_as_many_attempts_as_are_allowed(
     assert ended.sequence == 3 + first_moved + 1
 
 
-def test_even_a_job_that_moves_ends_some_time(local_store: LocalStore, redis_url: str) -> None:
-    suite = Suite(local_store, redis_url, handler(checkpoint, KILLS), max_in_all=7)
+def test_even_a_job_that_moves_ends_some_time(tmp_path: Path, redis_url: str) -> None:
+    suite = bench_of(tmp_path, redis_url, handler(checkpoint, KILLS), max_attempts_in_all=7)
     ended = killed_until_the_end(suite, KILLS)
     assert (ended.state, ended.reason) == (JobState.FAILED, "worker_lost")
     assert ended.sequence == 7 + 3
 
 
 def test_a_source_that_goes_away_again_and_again_lets_a_moving_job_end(
-    local_store: LocalStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.jobs.running.BACKOFF_SECONDS", (0, 0, 0, 0))
 
-    def away(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def away(request: Count, workspace: Workspace) -> AnySummary:
         if workspace.token < 20:
             checkpoint(workspace)
             raise SourceUnavailable
-        return {}
+        return AnySummary()
 
-    suite = Suite(local_store, redis_url, away)
-    job = suite.submission.submit("p", Count(upto=2))
+    suite = bench_of(tmp_path, redis_url, away)
+    job = suite.submit(Count(upto=2))
     while not suite.records.get(job.id).state.ended:
         suite.runner.run(job.id)
     assert suite.records.get(job.id).state is JobState.SUCCEEDED

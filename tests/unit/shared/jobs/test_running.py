@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import redis
 
 from shared.artifacts import Artifact, project_store
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.jobs import JobState
 from shared.errors import InputMissing, InvalidData, SourceUnavailable, StoreUnavailable
-from shared.jobs.live import LiveJobs
-from shared.jobs.moving import Moving
-from shared.jobs.reconciler import Reconciler
-from shared.jobs.records import JobRecords
-from shared.jobs.running import Handler, JobRunner
-from shared.jobs.sending import Sender
-from shared.jobs.submission import Submission
+from shared.jobs.running import Handler
 from shared.jobs.usage import tokens_used
 from shared.jobs.workspace import Workspace
-from shared.store.local import LocalStore
+from shared.testing import Bench
+from tests.summaries import AnySummary
 
 
 class Count(JobRequest):
@@ -30,61 +25,32 @@ class Count(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     upto: int
     after: str | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"after": self.after} if self.after else {}
 
 
-class Suite:
-    """The parts of a service around one handler, with a list in place of the broker's wire."""
-
-    def __init__(
-        self,
-        store: LocalStore,
-        redis_url: str,
-        handler: Handler,
-        max_attempts: int = 3,
-        max_in_all: int = 100,
-    ) -> None:
-        self.store = store
-        self.redis = redis.Redis.from_url(redis_url)
-        self.sent: list[str] = []
-        self.records = JobRecords(store)
-        self.live = LiveJobs(self.redis, lease_seconds=3)
-        self.sender = Sender(lambda queue, job: self.sent.append(job), self.live)
-        self.submission = Submission(store, self.records, self.live, self.sender)
-        self.runner = JobRunner(
-            store,
-            self.records,
-            self.live,
-            self.sender,
-            {Count: handler},
-            lease_seconds=3,
-            max_attempts=max_attempts,
-            max_attempts_in_all=max_in_all,
-        )
-        makes = {Count.operation: Count.produces}
-        self.reconciler = Reconciler(
-            self.records, self.live, self.sender, grace_seconds=0, max_attempts=max_attempts,
-            moved=Moving(store, self.records, max_in_all, makes).moved,
-        )  # fmt: skip
+def bench_of(folder: Path, redis_url: str, handler: Handler[Any], **chosen: Any) -> Bench:
+    """The parts of a service around one handler."""
+    return Bench(folder, redis_url, {Count: handler}, lease_seconds=3, **chosen)
 
 
-def count(request: Count, workspace: Workspace) -> dict[str, Any]:
+def count(request: Count, workspace: Workspace) -> AnySummary:
     rows = workspace.output.put_rows("rows.jsonl", [{"n": n} for n in range(request.upto)])
     workspace.progress(rows, request.upto, "rows")
-    return {"rows": rows}
+    return AnySummary(rows=rows)
 
 
 @pytest.fixture
-def suite(local_store: LocalStore, redis_url: str) -> Suite:
-    return Suite(local_store, redis_url, count)
+def suite(tmp_path: Path, redis_url: str) -> Bench:
+    return bench_of(tmp_path, redis_url, count)
 
 
-def test_a_job_makes_its_artifact(suite: Suite) -> None:
+def test_a_job_makes_its_artifact(suite: Bench) -> None:
     job = suite.submission.submit("p", Count(upto=3))
     assert (job.state, suite.sent) == (JobState.QUEUED, [job.id])
     suite.runner.run(job.id)
@@ -97,7 +63,7 @@ def test_a_job_makes_its_artifact(suite: Suite) -> None:
     assert list(suite.records.active()) == []
 
 
-def test_the_same_request_again_runs_nothing(suite: Suite) -> None:
+def test_the_same_request_again_runs_nothing(suite: Bench) -> None:
     first = suite.submission.submit("p", Count(upto=3))
     suite.runner.run(first.id)
     again = suite.submission.submit("p", Count(upto=3))
@@ -105,7 +71,7 @@ def test_the_same_request_again_runs_nothing(suite: Suite) -> None:
     assert suite.sent == [first.id]
 
 
-def test_projects_do_not_see_each_other(suite: Suite) -> None:
+def test_projects_do_not_see_each_other(suite: Bench) -> None:
     first = suite.submission.submit("p", Count(upto=3))
     suite.runner.run(first.id)
     other = suite.submission.submit("q", Count(upto=3))
@@ -113,24 +79,24 @@ def test_projects_do_not_see_each_other(suite: Suite) -> None:
     assert other.state is JobState.QUEUED
 
 
-def test_an_absent_input_is_named(suite: Suite) -> None:
+def test_an_absent_input_is_named(suite: Bench) -> None:
     with pytest.raises(InputMissing) as raised:
         suite.submission.submit("p", Count(upto=1, after="dataset-" + "0" * 32))
     assert [error.pointer for error in raised.value.errors] == ["/after"]
     assert list(suite.records.all()) == []
 
 
-def test_a_copy_leaves_at_once(local_store: LocalStore, redis_url: str) -> None:
+def test_a_copy_leaves_at_once(tmp_path: Path, redis_url: str) -> None:
     entered, leave = threading.Event(), threading.Event()
     calls = []
 
-    def slow(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def slow(request: Count, workspace: Workspace) -> AnySummary:
         calls.append(workspace.token)
         entered.set()
         leave.wait(20)
         return count(request, workspace)
 
-    suite = Suite(local_store, redis_url, slow)
+    suite = bench_of(tmp_path, redis_url, slow)
     job = suite.submission.submit("p", Count(upto=2))
     worker = threading.Thread(target=suite.runner.run, args=[job.id])
     worker.start()
@@ -142,11 +108,11 @@ def test_a_copy_leaves_at_once(local_store: LocalStore, redis_url: str) -> None:
     assert suite.records.get(job.id).state is JobState.SUCCEEDED
 
 
-def test_a_fault_of_the_data_is_not_tried_again(local_store: LocalStore, redis_url: str) -> None:
-    def refuse(request: Count, workspace: Workspace) -> dict[str, Any]:
+def test_a_fault_of_the_data_is_not_tried_again(tmp_path: Path, redis_url: str) -> None:
+    def refuse(request: Count, workspace: Workspace) -> AnySummary:
         raise InvalidData("row 3 has no text")
 
-    suite = Suite(local_store, redis_url, refuse)
+    suite = bench_of(tmp_path, redis_url, refuse)
     job = suite.submission.submit("p", Count(upto=2))
     suite.runner.run(job.id)
     ended = suite.records.get(job.id)
@@ -155,17 +121,15 @@ def test_a_fault_of_the_data_is_not_tried_again(local_store: LocalStore, redis_u
     assert ended.error.detail == "row 3 has no text"
 
 
-def test_a_source_that_is_away_is_tried_again_up_to_the_limit(
-    local_store: LocalStore, redis_url: str
-) -> None:
-    def away(request: Count, workspace: Workspace) -> dict[str, Any]:
+def test_a_source_that_is_away_is_tried_again_up_to_the_limit(tmp_path: Path, redis_url: str) -> None:
+    def away(request: Count, workspace: Workspace) -> AnySummary:
         raise SourceUnavailable
 
-    suite = Suite(local_store, redis_url, away, max_attempts=1)
+    suite = bench_of(tmp_path, redis_url, away, max_attempts=1)
     job = suite.submission.submit("p", Count(upto=2))
     suite.runner.run(job.id)
     assert suite.records.get(job.id).state is JobState.FAILED
-    patient = Suite(local_store, redis_url, away, max_attempts=2)
+    patient = bench_of(tmp_path, redis_url, away, max_attempts=2)
     again = patient.submission.submit("p", Count(upto=2))
     patient.runner.run(again.id)
     waiting = patient.records.get(again.id)
@@ -174,18 +138,15 @@ def test_a_source_that_is_away_is_tried_again_up_to_the_limit(
     assert waiting.resubmissions == 1
 
 
-def test_an_outage_of_the_store_costs_no_attempt(
-    local_store: LocalStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
+def test_an_outage_of_the_store_costs_no_attempt(tmp_path: Path, redis_url: str) -> None:
     failures = iter([True, True, True, False])
 
-    def while_the_store_fails(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def while_the_store_fails(request: Count, workspace: Workspace) -> AnySummary:
         if next(failures):
             raise StoreUnavailable
         return count(request, workspace)
 
-    suite = Suite(local_store, redis_url, while_the_store_fails, max_attempts=1)
+    suite = bench_of(tmp_path, redis_url, while_the_store_fails, max_attempts=1, outage_seconds=0)
     job = suite.submission.submit("p", Count(upto=2))
     for _ in range(3):
         suite.runner.run(job.id)
@@ -196,20 +157,17 @@ def test_an_outage_of_the_store_costs_no_attempt(
     assert suite.records.get(job.id).state is JobState.SUCCEEDED
 
 
-def test_attempts_that_cost_none_are_each_charged(
-    local_store: LocalStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.jobs.running.OUTAGE_SECONDS", 0)
+def test_attempts_that_cost_none_are_each_charged(tmp_path: Path, redis_url: str) -> None:
     spent = iter([5, 10])
 
-    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> AnySummary:
         total = next(spent)
         workspace.progress(0, 1, "calls", tokens=total)
         if total == 5:
             raise StoreUnavailable
-        return {}
+        return AnySummary()
 
-    suite = Suite(local_store, redis_url, five_tokens_an_attempt)
+    suite = bench_of(tmp_path, redis_url, five_tokens_an_attempt, outage_seconds=0)
     job = suite.submission.submit("p", Count(upto=2), "key")
     suite.runner.run(job.id)
     suite.runner.run(job.id)
@@ -217,7 +175,7 @@ def test_attempts_that_cost_none_are_each_charged(
     assert tokens_used(suite.store, "key", datetime.now(UTC).date()) == 10
 
 
-def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Suite) -> None:
+def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Bench) -> None:
     job = suite.submission.submit("p", Count(upto=2))
     suite.reconciler.once()
     assert suite.sent == [job.id]
@@ -227,12 +185,10 @@ def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Suite) -> None:
     assert suite.live.indexed("p", None, 10)[0][0] == job.id
 
 
-def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(
-    local_store: LocalStore, redis_url: str
-) -> None:
+def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(tmp_path: Path, redis_url: str) -> None:
     tokens = []
 
-    def interrupted(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def interrupted(request: Count, workspace: Workspace) -> AnySummary:
         tokens.append(workspace.token)
         if workspace.token == 1:  # while this attempt hangs, its lease goes and another worker takes over
             suite.redis.flushall()
@@ -240,7 +196,7 @@ def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(
             suite.runner.run(suite.sent[-1])
         return count(request, workspace)
 
-    suite = Suite(local_store, redis_url, interrupted)
+    suite = bench_of(tmp_path, redis_url, interrupted)
     job = suite.submission.submit("p", Count(upto=2))
     suite.runner.run(job.id)
     ended = suite.records.get(job.id)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
@@ -28,12 +27,10 @@ from shared.contracts.measurement import MeasurementRequest
 from shared.contracts.mixture import MixtureRequest, SampleRequest, SplitRequest
 from shared.contracts.operations import OPERATIONS
 from shared.identity import artifact_id
-from shared.jobs.live import LiveJobs
-from shared.store.local import LocalStore
+from shared.testing import HandlerBench
 from tests.unit.services.gateway.estimates.test_costing import url
 from tests.unit.services.gateway.small_operations import REAL, TEST
 from tests.unit.services.gateway.small_suite import SmallSuite
-from tests.unit.services.metrics.operations.conftest import Bench
 
 __all__ = ["url"]
 STORIES = Path(__file__).parents[5] / "examples" / "data" / "stories.train.jsonl"
@@ -123,13 +120,13 @@ def test_a_language_model_that_measures_is_told_whole(collection: str, http: Tes
 
 
 @pytest.fixture
-def bench(local_store: LocalStore, redis_url: str, tmp_path: Path) -> Bench:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return Bench(local_store, LiveJobs(redis.Redis.from_url(redis_url), lease_seconds=30), folder)
+def bench(redis_url: str, tmp_path: Path) -> HandlerBench:
+    return HandlerBench(tmp_path, redis_url)
 
 
-def test_a_small_run_is_as_large_as_it_was_said_to_be(bench: Bench, redis_url: str, tmp_path: Path) -> None:
+def test_a_small_run_is_as_large_as_it_was_said_to_be(
+    bench: HandlerBench, redis_url: str, tmp_path: Path
+) -> None:
     """Rows to the row, words within a third, before and after: what the seconds are computed from."""
     lines = [json.loads(line) for line in STORIES.read_text().splitlines()]
     real = bench.dataset(lines[:200], DatasetKind.COMPLETION)

@@ -128,7 +128,7 @@ def test_distinct_n_of_qa_is_summed_over_contexts(bench: Any, measuring: Measuri
         for c in ("cat", "dog")
         for _ in range(2)
     ]
-    contexts = [{"id": "cat", "text": "…"}, {"id": "dog", "text": "…"}]
+    contexts = {"cat": "…", "dog": "…"}
     dataset = bench.dataset(rows, DatasetKind.QA, contexts)
     request = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=False)
     summary = bench.run(measuring.measure, request).summary
@@ -147,7 +147,7 @@ def test_what_is_drawn_for_qa_is_contexts(bench: Any, measuring: Measuring) -> N
         for place, name in enumerate(names)
         for _ in range(3)
     ]
-    dataset = bench.dataset(rows, DatasetKind.QA, [{"id": name, "text": "…"} for name in names])
+    dataset = bench.dataset(rows, DatasetKind.QA, dict.fromkeys(names, "…"))
     request = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=False)
     values = {v["name"]: v for v in bench.run(measuring.measure, request).json("measurement.json")["values"]}
     interval, value = values["distinct_1"]["interval"], values["distinct_1"]["value"]
@@ -175,14 +175,14 @@ def test_an_unknown_name_is_refused_with_its_field(
 
 
 def test_rejects_are_counted_by_reason(bench: Any, measuring: Measuring) -> None:
-    from shared.contracts.datasets import IngestRequest
+    from shared.contracts.datasets import DatasetSummary, IngestRequest
 
-    def with_rejects(request: IngestRequest, workspace: Any) -> dict[str, Any]:
+    def with_rejects(request: IngestRequest, workspace: Any) -> DatasetSummary:
         workspace.output.put_rows("rows.jsonl", [{"id": "a", "text": "kept"}])
         workspace.output.put_rows(
             "rejects.jsonl", [{"reason": "too_short"}, {"reason": "refusal"}, {"reason": "too_short"}]
         )
-        return {"kind": "text", "rows": 1}
+        return DatasetSummary(kind=DatasetKind.TEXT, rows=1)
 
     request = IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(b"{}"))
     dataset = bench.run(with_rejects, request).id

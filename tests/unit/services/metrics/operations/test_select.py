@@ -79,12 +79,8 @@ def test_kinds_do_not_mix(bench: Any) -> None:
 
 
 def test_a_qa_mixture_holds_the_contexts_its_rows_name(bench: Any) -> None:
-    real = bench.dataset(
-        questions("a", "b"), DatasetKind.QA, [{"id": "a", "text": "A"}, {"id": "b", "text": "B"}]
-    )
-    generated = bench.dataset(
-        questions("a"), DatasetKind.QA, [{"id": "a", "text": "A"}, {"id": "z", "text": "Z"}]
-    )
+    real = bench.dataset(questions("a", "b"), DatasetKind.QA, {"a": "A", "b": "B"})
+    generated = bench.dataset(questions("a"), DatasetKind.QA, {"a": "A", "z": "Z"})
     mixture = bench.run(
         make_mixture, MixtureRequest(real=real, generated=generated, rho=0.2, mode="additive")
     )
@@ -92,8 +88,8 @@ def test_a_qa_mixture_holds_the_contexts_its_rows_name(bench: Any) -> None:
 
 
 def test_one_context_id_with_two_texts_is_refused(bench: Any) -> None:
-    real = bench.dataset(questions("a"), DatasetKind.QA, [{"id": "a", "text": "A"}])
-    generated = bench.dataset(questions("a"), DatasetKind.QA, [{"id": "a", "text": "another"}])
+    real = bench.dataset(questions("a"), DatasetKind.QA, {"a": "A"})
+    generated = bench.dataset(questions("a"), DatasetKind.QA, {"a": "another"})
     with pytest.raises(InvalidData, match="context 'a' has one text"):
         bench.run(make_mixture, MixtureRequest(real=real, generated=generated, rho=0.5))
 
@@ -110,7 +106,7 @@ def test_a_sample_is_part_of_a_larger_one(bench: Any) -> None:
 
 def test_splits_of_qa_share_no_context(bench: Any) -> None:
     names = [f"c{n}" for n in range(20)]
-    dataset = bench.dataset(questions(*names), DatasetKind.QA, [{"id": n, "text": n} for n in names])
+    dataset = bench.dataset(questions(*names), DatasetKind.QA, {n: n for n in names})
     seen: list[str] = []
     for part in ("train", "validation", "test"):
         made = bench.run(make_split, SplitRequest(dataset=dataset, take=part))

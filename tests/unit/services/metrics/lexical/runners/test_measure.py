@@ -19,10 +19,10 @@ from services.metrics.lexical import (
     expectation_adjusted_distinct,
     ngram_diversity,
     ngram_entropies,
+    self_bleu,
     self_repetition,
 )
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.measures import self_bleu
 from services.metrics.lexical.runners.local import Processes
 from services.metrics.lexical.runners.measure import measure_texts
 from services.metrics.lexical.settings import LexicalSettings
