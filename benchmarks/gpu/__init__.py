@@ -1,1 +1,1 @@
-"""The trainer on a GPU: exactness, speed beside transformers' own, kernels. `scripts/gpu-check.sh` runs them."""
+"""The trainer on a GPU: exactness, speed kernels. `scripts/gpu-check.sh` runs them."""

@@ -121,9 +121,7 @@ def main() -> None:
     )
     found = profiled(batch)
     common.write(sys.argv[1], found)
-    print(
-        f"a step takes {found['step_ms']:.1f} ms; {found['launches']} kernels take {found['device_ms']:.1f} ms of it"
-    )
+    print(f"a step takes {found['step_ms']:.1f} ms; {found['launches']} kernels {found['device_ms']:.1f} ms")
     for row in found["top"]:
         print(f"{row['ms']:8.2f} ms {row['calls']:5} x  {row['name']}")
     found["attention"] = attention(batch)

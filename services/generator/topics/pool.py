@@ -65,6 +65,7 @@ class TopicPool(Stage):
         self.wanted = wanted
         self.max_candidates = max_candidates
         self.rows_each = float(settings.per_call)
+        self.most_rows_each = 2 * settings.per_call
         self._target = target
         self._params = params
         self._prompts = prompts
@@ -78,7 +79,6 @@ class TopicPool(Stage):
             self._set.add(topic)
 
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
-        settings = self._settings
         call, area = self._call(number, history)
         answer = await ask(call)
         where = origin(call, answer)
@@ -88,7 +88,7 @@ class TopicPool(Stage):
         if not items:
             return [Reject(Refusal.PARSE, "no list of topics", answer.text, where)]
         row: Row = {"area": area} if area else {}
-        return [Draft({"topic": item, **row}, item, where) for item in items[: 2 * settings.per_call]]
+        return [Draft({"topic": item, **row}, item, where) for item in items[: self.most_rows_each]]
 
     def _call(self, number: int, history: int) -> tuple[Call, str]:
         settings = self._settings

@@ -206,7 +206,7 @@ class StepTrainer(Trainer):
                 raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
 
     def made(self, number: int) -> batches.StepBatches:
-        """Tensors of one step on the device, and the attention of each pass. Called in a thread of its own."""
+        """Tensors of one step on the device, and its passes' attention. Called in a thread of its own."""
         device = self.args.device
         # A thread starts on the first GPU, whichever its process trains on.
         with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():

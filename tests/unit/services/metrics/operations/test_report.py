@@ -19,7 +19,8 @@ from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, Job
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import MeasurementRequest, Metric
 from shared.contracts.report import ReportRequest, ReportRun
-from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.settings import EarlyStopping, TrainingSettings
 from tests.summaries import AnySummary, summary_of
 
 TEST = [{"id": str(n), "text": f"Held-out row {n}."} for n in range(200)]
@@ -206,43 +207,35 @@ def test_two_runs_of_one_name_are_refused() -> None:
         ReportRequest(runs=[ReportRun(name="a"), ReportRun(name="a")])
 
 
-class Trained(JobRequest):
-    """Stands for a training: its artifact has the curve, and its request the settings."""
-
-    operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
-    produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
-    queue: ClassVar[Queue] = Queue.TRAIN
-    result: ClassVar[type[TrainingSummary]] = TrainingSummary
-
-    settings: dict[str, Any]
-    best: int | None
-
-
-def trained(request: Trained, workspace: Any) -> ArtifactSummary:
-    """Thirty steps over eighty rows, three epochs; the loss falls to the end, that on held-back rows until
-    `best`."""
+def trained(request: TrainingRequest, workspace: Any) -> ArtifactSummary:
+    """Thirty steps over eighty rows, three epochs; the loss falls to the end, that on held-back rows, where
+    there are some, until step 20."""
+    best = 20 if request.settings.early_stopping else None
     points = [
         {
             "step": step,
             "loss": 5 - step / 10,
-            "validation_loss": 3 + abs(step - request.best) / 10 if request.best and step % 10 == 0 else None,
+            "validation_loss": 3 + abs(step - best) / 10 if best and step % 10 == 0 else None,
         }
         for step in range(1, 31)
     ]
     workspace.output.put_json("loss_curve.json", points)
-    rendering = {"rows": 80, "tokens": 800, "predicted_tokens": 720, "longest": 10}
+    counts = {"rows": 80, "tokens": 800, "predicted_tokens": 800, "longest": 10}
     return summary_of(
-        request, steps=30, planned_steps=30, best_step=request.best, stopped_early=False, rendering=rendering
+        request, steps=30, planned_steps=30, best_step=best, stopped_early=False, rendering=counts
     )
 
 
 def test_each_run_says_what_it_is_tested_as_and_how_long_it_was_trained(bench: Any) -> None:
-    stopping = {"rows_per_step": 8, "early_stopping": {"patience": 2}}
-    fixed = {"rows_per_step": 8, "early_stopping": None}
+    rows, held_back = (bench.dataset([{"text": text}]) for text in ("a row", "a held-back row"))
+    fixed = TrainingSettings(rows_per_step=8)
+    stopping = fixed.model_copy(update={"early_stopping": EarlyStopping(patience=2)})
     models = {
-        name: bench.run(trained, Trained(settings=settings, best=best)).id
-        for name, settings, best in (("real", stopping, 20), ("D4", fixed, None))
+        name: bench.run(
+            trained,
+            TrainingRequest(dataset=rows, base="story-base", validation=held_back, settings=settings),
+        ).id
+        for name, settings in (("real", stopping), ("D4", fixed))
     }
     real = make_run(bench, "real", 500, 0.0).model_copy(update={"design": "alone", "model": models["real"]})
     added = make_run(bench, "real + D4", 300, -0.4).model_copy(

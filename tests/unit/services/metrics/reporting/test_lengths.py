@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from services.metrics.reporting.lengths import length_of, still_falling
-from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.results import TokenCounts, TrainingSummary
 from shared.contracts.training.settings import EarlyStopping, TrainingSettings
-from tests.data.artifacts import kept_manifests
 
 SETTINGS = TrainingSettings(rows_per_step=8)
 STOPPING = TrainingSettings(rows_per_step=8, early_stopping=EarlyStopping(patience=3))
@@ -24,15 +23,12 @@ def curve(losses: list[float], validation: dict[int, float] | None = None) -> li
 
 
 def summary(steps: int, planned: int, *, best: int | None = None, stopped: bool = False) -> TrainingSummary:
-    kept = next(made for made in kept_manifests() if made.operation == "train").summary_as(TrainingSummary)
-    return kept.model_copy(
-        update={
-            "steps": steps,
-            "planned_steps": planned,
-            "best_step": best,
-            "stopped_early": stopped,
-            "rendering": kept.rendering.model_copy(update={"rows": 80}),
-        }
+    return TrainingSummary.model_construct(
+        steps=steps,
+        planned_steps=planned,
+        best_step=best,
+        stopped_early=stopped,
+        rendering=TokenCounts.model_construct(rows=80),
     )
 
 
@@ -51,6 +47,11 @@ def test_one_that_is_level_is_not_whatever_its_noise() -> None:
 def test_held_back_rows_decide_where_there_are_any(last: float, falls: bool) -> None:
     losses = [5 - 0.02 * step for step in range(100)]  # the training loss falls in any case
     assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 100: last})) is falls
+
+
+def test_what_was_lower_before_its_end_is_not_still_falling() -> None:
+    losses = [5 - 0.02 * step for step in range(100)]
+    assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 90: 2.6, 100: 2.7})) is False
 
 
 def test_of_too_few_steps_or_checks_nothing_is_said() -> None:

@@ -1,6 +1,6 @@
 """The simulated server: latency, a queue, a prefix cache, and every way of failing that real ones have.
 
-    python -m services.generator.simulation --port 8001 --latency 0.2 --refuse 0.2 --fail 0.05 --cut 0.02
+    python -m tests.simulation --port 8001 --latency 0.2 --refuse 0.2 --fail 0.05 --cut 0.02
 
 Faults are drawn from a seeded stream by the number of the request, so a run can be repeated. It counts what
 it did (`GET /counts`), which is what a client's ledger is held against.
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from services.generator.simulation.speaker import Speaker, digest, instance
+from tests.simulation.speaker import Speaker, digest, instance
 
 MODEL = "gamut-simulation"
 BLOCK = 64

@@ -1,8 +1,4 @@
-"""Operations `cluster_agent`, `judge` and `self_preference`: measurements that a language model takes.
-
-Each artifact keeps everything that was answered (raw runs, ratings or comparisons), what could not be read,
-and flat headline values in its summary.
-"""
+"""Operation `cluster_agent`: the diversity of a dataset as a language model sees it."""
 
 from __future__ import annotations
 
@@ -16,30 +12,13 @@ from services.generator.errors import BudgetExhausted, CandidatesExhausted
 from services.generator.instruments.agent.asking import Interviewer
 from services.generator.instruments.agent.criteria import gather_criteria
 from services.generator.instruments.budget import Overspent, Spending
-from services.generator.instruments.interviews import (
-    criteria_stage,
-    interviewer_of,
-    preference_stage,
-    ratings_stage,
-    runs_stage,
-    texts_of,
-)
+from services.generator.instruments.interviews import criteria_stage, interviewer_of, runs_stage, texts_of
 from services.generator.operations.jobs import GenerationJob, refused
+from services.generator.operations.measurements import FAILURES, put_measurement
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
-from shared.contracts.base import ArtifactSummary
-from shared.contracts.instruments import (
-    ClusterAgentRequest,
-    ClusterAgentSummary,
-    JudgeRequest,
-    JudgeSummary,
-    SelfPreferenceRequest,
-    SelfPreferenceSummary,
-)
+from shared.contracts.instruments import ClusterAgentRequest, ClusterAgentSummary
 from shared.jobs.workspace import Workspace
-
-MEASUREMENT = "measurement.json"
-FAILURES = "failures.jsonl"
 
 
 def measure_clusters(
@@ -77,7 +56,7 @@ def measure_clusters(
             stopped_by=stage.enough(runs.progress.decided) or result.short or "all runs made",
             ledger=session.ledger.report(),
         )
-        _put_measurement(workspace, found, criteria=criteria, refused=refused(made))
+        put_measurement(workspace, found, criteria=criteria, refused=refused(made))
         return found
 
     return job.run(work)
@@ -117,70 +96,3 @@ async def _complete(stage: Stage, session: Session) -> Record:
     if result.short:
         raise CandidatesExhausted(result.short)
     return record
-
-
-def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorSettings) -> JudgeSummary:
-    """Parts: measurement.json, ratings.jsonl (a line for each row), failures.jsonl."""
-    job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
-    dataset = workspace.input(request.dataset)
-    interviewer = interviewer_of(request, job.targets[0])
-    job.unit = "rows"
-
-    async def work(session: Session) -> JudgeSummary:
-        spending = job.spending(request.budget, session.ledger)
-        stage = ratings_stage(request, dataset, interviewer, spending)
-        _, record = await session.run(stage)
-        await job.write("ratings.jsonl", [record], "rows")
-        await job.write(FAILURES, [record], "rejects")
-        found = JudgeSummary.model_validate(
-            {
-                **stage.tally.summary(request.aspects, request.danger_from),
-                "rows": record.progress.accepted,
-                "stopped_by": spending.spent or "all rows rated",
-                "ledger": session.ledger.report(),
-            }
-        )
-        _put_measurement(workspace, found, danger_from=request.danger_from, refused=refused([record]))
-        return found
-
-    return job.run(work)
-
-
-def measure_preference(
-    request: SelfPreferenceRequest, workspace: Workspace, settings: GeneratorSettings
-) -> SelfPreferenceSummary:
-    """Parts: measurement.json, comparisons.jsonl, failures.jsonl."""
-    job = GenerationJob(workspace, settings, [request.judge], request.seed, request.operation)
-    datasets = {name: workspace.input(artifact) for name, artifact in request.candidates.items()}
-    interviewer = interviewer_of(request, job.targets[0])
-    job.unit = "comparisons"
-
-    async def work(session: Session) -> SelfPreferenceSummary:
-        spending = job.spending(request.budget, session.ledger)
-        stage, prompts = preference_stage(request, datasets, interviewer, spending)
-        _, record = await session.run(stage)
-        await job.write("comparisons.jsonl", [record], "rows")
-        await job.write(FAILURES, [record], "rejects")
-        found = SelfPreferenceSummary.model_validate(
-            {
-                **stage.scores.summary(request.target, request.human),
-                "comparisons": record.progress.accepted,
-                "parse_failures": refused([record]).get(Refusal.PARSE, 0),
-                "prompts": prompts,
-                "stopped_by": spending.spent or "all comparisons made",
-                "ledger": session.ledger.report(),
-            }
-        )
-        _put_measurement(
-            workspace, found, target=request.target, human=request.human, refused=refused([record])
-        )
-        return found
-
-    return job.run(work)
-
-
-def _put_measurement(workspace: Workspace, found: ArtifactSummary, **details: object) -> None:
-    """The part that says everything: the summary's values, what they were found with, and what was spent."""
-    values = found.stored()
-    ledger = values.pop("ledger")
-    workspace.output.put_json(MEASUREMENT, {"values": values, **details, "ledger": ledger})

@@ -1,4 +1,4 @@
-"""Start a simulated server: `python -m services.generator.simulation --port 8001 --latency 0.2`."""
+"""Start a simulated server: `python -m tests.simulation --port 8001 --latency 0.2`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import fields
 
 from aiohttp import web
 
-from services.generator.simulation.server import Behaviour, SimulatedServer
+from tests.simulation.server import Behaviour, SimulatedServer
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m services.generator.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
     whole = ("slots", "cache_blocks", "context", "template_tokens", "max_waiting", "vocabulary", "seed")

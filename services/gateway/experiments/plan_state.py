@@ -46,7 +46,7 @@ class BudgetSpent(GamutError):
     reason = Reason.BUDGET_EXHAUSTED
 
 
-class Standing:
+class PlanState:
     """`made` holds the artifact of each settled node, None for what could not be made, and for what a gate
     stopped the reason."""
 

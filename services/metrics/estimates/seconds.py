@@ -14,9 +14,10 @@ worker has yet to compile its kernels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from shared.contracts.base import JobRequest
+from shared.contracts.fields import Range
 from shared.contracts.measurement import (
     DEFAULT_METRICS,
     HASHED_NGRAMS,
@@ -29,9 +30,6 @@ from shared.contracts.measurement import (
 )
 from shared.contracts.mixture import DeduplicationRequest
 from shared.contracts.report import ReportRequest
-
-Amount = Callable[[str], tuple[float, float] | None]
-"""A dataset's rows and words; None where they cannot be told yet."""
 
 BASE = 0.15
 WORDS_A_SECOND = 170_000.0
@@ -53,15 +51,11 @@ STARTING = 20.0
 """A worker's first measurement compiles its kernels and loads its fonts."""
 
 
-def measuring_seconds(request: JobRequest, amount: Amount) -> tuple[float, float] | None:
-    """Fewest and most seconds that the job is expected to take, its worker running already; None where the
-    amounts it follows from are not known."""
+def measuring_seconds(request: JobRequest, sides: Sequence[tuple[float, float]]) -> Range:
+    """Seconds that the job is expected to take, its worker running already. `sides`: rows and words of each
+    dataset that it reads, in the order in which the request names them."""
     if isinstance(request, ReportRequest):
         return _spread(BASE + REPORT + RUN * len(request.runs))
-    found = [amount(dataset) for name, dataset in _datasets(request)]
-    if not found or any(one is None for one in found):
-        return None
-    sides = [one for one in found if one is not None]
     if isinstance(request, MeasurementRequest):
         return _measure(request, sides)
     if isinstance(request, ComparisonRequest):
@@ -74,12 +68,7 @@ def measuring_seconds(request: JobRequest, amount: Amount) -> tuple[float, float
     return _spread(BASE + sum(rows for rows, _ in sides) / rate)
 
 
-def _datasets(request: JobRequest) -> list[tuple[str, str]]:
-    """Without what is small beside them: evaluations, histories."""
-    return [(role, name) for role, name in request.input_artifacts().items() if name.startswith("dataset-")]
-
-
-def _measure(request: MeasurementRequest, sides: list[tuple[float, float]]) -> tuple[float, float]:
+def _measure(request: MeasurementRequest, sides: Sequence[tuple[float, float]]) -> Range:
     words = sum(words for _, words in sides)
     rows = sides[: 1 + (request.reference is not None)]
     maps = sum(min(count, MAPPED) for count, _ in rows) * MAP + PICTURES if request.pictures else 0.0
@@ -88,7 +77,7 @@ def _measure(request: MeasurementRequest, sides: list[tuple[float, float]]) -> t
     return _spread(BASE + words / WORDS_A_SECOND * _share(request) + maps, whole, _dearer(request))
 
 
-def _compare(request: ComparisonRequest, sides: list[tuple[float, float]]) -> tuple[float, float]:
+def _compare(request: ComparisonRequest, sides: Sequence[tuple[float, float]]) -> Range:
     group = sides[: len(request.datasets)]
     smallest = min(rows for rows, _ in group)
     words = sum(words for _, words in sides)
@@ -101,7 +90,8 @@ def _compare(request: ComparisonRequest, sides: list[tuple[float, float]]) -> tu
 
 
 def _share(request: MeasureOptions) -> float:
-    """Of the words' time: what is asked for by name takes no more than all of it, and never nothing."""
+    """The share of the words' time that the metrics asked for take: by their number among the default ones,
+    at least 0.1, as reading the words takes some of it whatever is measured."""
     asked = {metric for metric in request.metrics if metric is not Metric.DEFAULT}
     if len(asked) < len(request.metrics):
         return 1.0
@@ -114,11 +104,16 @@ def _dearer(request: MeasureOptions) -> float:
 
 
 def _embedding(name: str, rows: float) -> tuple[float, float]:
-    """The built-in one is among what the words take."""
+    """Least and most seconds; none for the built-in hashed n-grams, whose time is in WORDS_A_SECOND."""
     return (0.0, 0.0) if name == HASHED_NGRAMS else (rows * EMBED[0], rows * EMBED[1])
 
 
-def _spread(
-    seconds: float, more: tuple[float, float] = (0.0, 0.0), dearer: float = 1.0
-) -> tuple[float, float]:
-    return seconds * FASTER + more[0], seconds * SLOWER * dearer + more[1]
+def _spread(seconds: float, more: tuple[float, float] = (0.0, 0.0), dearer: float = 1.0) -> Range:
+    """The model's `seconds` with the range that machines and texts make of them. `more` is a range to be
+    added; measures beyond the default ones may make the highest value `dearer` times as large."""
+    low, high = more
+    return Range(
+        low=seconds * FASTER + low,
+        expected=seconds + (low * high) ** 0.5,
+        high=seconds * SLOWER * dearer + high,
+    )

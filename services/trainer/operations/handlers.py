@@ -1,0 +1,20 @@
+"""Every operation of this service, by the class of its request."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from services.trainer.bundles.companions import Companions
+from services.trainer.operations.evaluate import make_evaluation
+from services.trainer.operations.train import make_training
+from services.trainer.settings import TrainerSettings
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.jobs.running import Handlers
+
+
+def handlers(settings: TrainerSettings, companions: Companions | None = None) -> Handlers:
+    """What this worker makes of each request. Without `companions` every training is alone."""
+    return {
+        TrainingRequest: partial(make_training, settings, companions),
+        EvaluationRequest: partial(make_evaluation, settings),
+    }
