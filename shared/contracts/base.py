@@ -93,6 +93,6 @@ class JobRequest(Contract):
         """The artifacts this request reads, by role. They must exist before the job is accepted."""
         return {}
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """The request as plain JSON, defaults written out: what is digested and kept."""
         return self.model_dump(mode="json")

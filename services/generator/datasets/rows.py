@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.calls.call import Params
 from services.generator.engine.filters.contamination import Contamination
@@ -53,7 +53,7 @@ from shared.contracts.generation.limits import default_candidates
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.strategies import Level, Strategy, TopicOrder
-from shared.datasets import row_text
+from shared.datasets import Row, row_text
 from shared.errors import InvalidRequest
 
 STOPS: dict[tuple[Format, DatasetKind], tuple[str, ...]] = {
@@ -103,7 +103,7 @@ class Recipe:
         stops = STOPS.get((request.format, request.kind), ())
         return Params(request.temperature, request.top_p, request.max_tokens, stops)
 
-    def held_to(self, form: type[BaseModel]) -> dict[str, Any] | None:
+    def held_to(self, form: type[BaseModel]) -> JsonSchemaValue | None:
         """The JSON schema that answers are held to, where the request wants that."""
         return limited(form, self.inputs.examples) if self.request.structured else None
 
@@ -162,7 +162,7 @@ def stage_for(recipe: Recipe, level: Level) -> Stage:
     return _STAGES[recipe.request.strategy](recipe, level)
 
 
-def row_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
+def row_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], Row]:
     """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape`: sentences of a
     completion row, and of its completion."""
     if request.kind is DatasetKind.TEXT:

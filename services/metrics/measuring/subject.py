@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -93,7 +92,7 @@ class Subject:
     reference: TextSet | None = None
     test: TextSet | None = None
     runner: Callable[[], Runner] = InProcess
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property
