@@ -30,7 +30,7 @@ NO_ROW = -1
 
 
 @compiled
-def fill_table(keys, table):  # type: ignore[no-untyped-def]
+def fill_table(keys, table):
     """Put row numbers (from 1) of different keys into an empty table."""
     mask = np.uint64(len(table) - 1)
     for row in range(len(keys)):
@@ -41,9 +41,7 @@ def fill_table(keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def check_rows(  # type: ignore[no-untyped-def]
-    hashes, offsets, order, keys, table, heads, holders, sizes, found, best, shares
-):
+def check_rows(hashes, offsets, order, keys, table, heads, holders, sizes, found, best, shares):
     """For each training row the test row it holds most of, and how much; mark the n-grams found.
 
     heads, holders    test rows that have n-gram k are `holders[heads[k]:heads[k + 1]]`
@@ -76,7 +74,7 @@ def check_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def choose(touched, hits, sizes, row, best, shares):  # type: ignore[no-untyped-def]
+def choose(touched, hits, sizes, row, best, shares):
     """Keep the test row with the largest share (the first of equals), and clear the hits."""
     for k in range(len(touched)):
         test = touched[k]
