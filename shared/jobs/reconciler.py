@@ -162,8 +162,8 @@ class Reconciler:
     def _apply(self, record: JobRecord, action: Remedy) -> None:
         if action is Remedy.NOTHING:
             return
-        if action is Action.FAIL and self.moved(record):
-            action = Action.NOTHING if self._is_sent(record.id) else Action.SEND
+        if action is Remedy.FAIL and self.moved(record):
+            action = Remedy.NOTHING if self._is_sent(record.id) else Remedy.SEND
         log.info(
             "reconciler.acts", job=record.id, action=action, state=record.state, attempts=record.attempts
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,7 +23,7 @@ from services.gateway.experiments.plan import (
     only,
     run_axes,
 )
-from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, at, runs
+from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, Template, at, runs
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.identity import artifact_id
@@ -99,7 +98,7 @@ class _Expansion:
                 for needed in needed_steps(run):
                     yield self._key(needed, here)
 
-    def _validated(self, step: str, labels: Labels, body: dict[str, Any]) -> JobRequest | None:
+    def _validated(self, step: str, labels: Labels, body: Template) -> JobRequest | None:
         try:
             return self._catalogue.request(self._graph.recipe.steps[step].operation, body)
         except (ValidationError, UnknownNames) as error:

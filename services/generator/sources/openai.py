@@ -118,7 +118,7 @@ def request_body(call: Call, *, stream: bool = False) -> bytes:
 @lru_cache(maxsize=256)
 def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> bytes:
     """The body up to the prompt, which is what the calls of a stage share."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": model,
         "max_tokens": params.max_tokens,
         "temperature": params.temperature,

@@ -8,6 +8,7 @@ from typing import Any
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.stage import Draft, Refusal, Reject, origin
 from services.generator.strategies.parse import Unparsable
+from shared.datasets import Row
 
 Example = dict[str, str]
 """What a template sees of a real row: its columns, and `text`, the whole of it."""
@@ -16,8 +17,8 @@ Example = dict[str, str]
 def draft_of(
     call: Call,
     answer: Answer,
-    parse: Callable[[str], dict[str, Any]],
-    text_of: Callable[[dict[str, Any]], str],
+    parse: Callable[[str], Row],
+    text_of: Callable[[Row], str],
     *,
     topic: str | None = None,
     extra: Mapping[str, Any] | None = None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
@@ -50,7 +51,7 @@ class Lesson(BaseModel):
     multiple_choice_question: LessonQuestion
 
 
-def lesson_schema(fewest: int, most: int) -> dict[str, Any]:
+def lesson_schema(fewest: int, most: int) -> JsonSchemaValue:
     """The JSON schema of an answer with so many passages."""
     schema = Lesson.model_json_schema()
     schema["properties"]["passages"] |= {"minItems": fewest, "maxItems": most}

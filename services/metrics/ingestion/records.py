@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from shared.datasets import Row
 
 MAX_ROW_BYTES = 16 * 2**20
 """A row larger than this is refused before it is in memory. Longer than any novel; a file without line ends
@@ -17,7 +18,7 @@ class FileRecord:
 
     number: int
     line: int | None
-    values: dict[str, Any]
+    values: Row
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from services.metrics.reporting.answer import ReportAnswer
 from services.metrics.reporting.estimates import EstimatedValue
@@ -11,7 +10,7 @@ from services.metrics.reporting.verdicts import Dose
 from shared.contracts.report import IntervalEstimate, Recommendation
 
 
-def answer_json(answer: ReportAnswer) -> dict[str, Any]:
+def answer_json(answer: ReportAnswer) -> dict[str, object]:
     """For `report.json`."""
     return {
         "within": dict(answer.within),
@@ -58,7 +57,7 @@ def headline(answer: ReportAnswer) -> Recommendation:
     )
 
 
-def _dose(dose: Dose | None) -> dict[str, Any] | None:
+def _dose(dose: Dose | None) -> dict[str, object] | None:
     if dose is None:
         return None
     return {
@@ -89,6 +88,6 @@ def _shown(estimate: EstimatedValue | None) -> IntervalEstimate | None:
     return None if estimate is None else IntervalEstimate.model_validate(asdict(estimate))
 
 
-def _estimate(estimate: EstimatedValue | None) -> dict[str, Any] | None:
+def _estimate(estimate: EstimatedValue | None) -> dict[str, object] | None:
     shown = _shown(estimate)
     return None if shown is None else shown.model_dump(mode="json")

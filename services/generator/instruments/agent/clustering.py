@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.json_answers import json_in
 from services.generator.strategies.parse import Unparsable
@@ -40,7 +40,7 @@ class Verdicts(BaseModel):
 
 
 @cache
-def clustering_schema(texts: int) -> dict[str, Any]:
+def clustering_schema(texts: int) -> JsonSchemaValue:
     """The JSON schema of a clustering of so many texts."""
     schema = ClusteringAnswer.model_json_schema()
     member = schema["$defs"]["Cluster"]["properties"]["members"]["items"]

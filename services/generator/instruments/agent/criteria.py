@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,7 @@ from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import json_in, schema_of
 from services.generator.strategies.parse import Unparsable
+from shared.datasets import Row
 
 PORTION = 60
 """Entries gathered in one prompt."""
@@ -94,7 +95,7 @@ class CriteriaStage(PaidStage):
         self._max_characters = max_characters
         self._seed = seed
 
-    def _variables(self, number: int) -> dict[str, Any]:
+    def _variables(self, number: int) -> dict[str, object]:
         chance = Chance(self._seed, "criteria", number)
         return {
             "texts": [clipped(text, self._max_characters) for text in chance.sample(self._texts, self._shown)]
@@ -148,9 +149,7 @@ def _portions(entries: int, left_of_each: int) -> int:
     return portions if portions == 1 else portions + _portions(portions * left_of_each, left_of_each)
 
 
-async def gather_criteria(
-    noticed: Sequence[dict[str, Any]], interviewer: Interviewer, ask: Ask, kept: int
-) -> list[str]:
+async def gather_criteria(noticed: Sequence[Row], interviewer: Interviewer, ask: Ask, kept: int) -> list[str]:
     """One criterion for each kept metadata and metric. Raises `Unparsable` when the model gives no usable
     answer."""
     metadata = [
