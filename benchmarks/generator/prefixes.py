@@ -30,9 +30,6 @@ from services.generator.engine.record import Record
 from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
 from services.generator.inputs.values import Inputs
-from services.generator.simulation.clock import run_simulated
-from services.generator.simulation.server import BLOCK, MODEL, Behaviour, PrefixCache, SimulatedServer
-from services.generator.simulation.speaker import invented_word
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from shared.contracts.datasets import DatasetKind
@@ -40,6 +37,9 @@ from shared.contracts.generation.acceptance import Acceptance, LengthRule
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.strategies import ParaphraseRule, Strategy
+from tests.simulation.clock import run_simulated
+from tests.simulation.server import BLOCK, MODEL, Behaviour, PrefixCache, SimulatedServer
+from tests.simulation.speaker import invented_word
 
 CONTEXTS, QUESTIONS, SERVERS, SLOTS = 355, 30, 4, 16
 WORDS = 1900

@@ -49,6 +49,7 @@ from services.generator.text.tokens import TokenCounter, WordCounter
 from services.generator.topics.turns import TopicTurns, level_topics
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.acceptance import LengthMatch
+from shared.contracts.generation.limits import default_candidates
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.strategies import Level, Strategy, TopicOrder
@@ -94,8 +95,8 @@ class Recipe:
 
     @cached_property
     def _held_out(self) -> list[Filter]:
-        size = self.request.acceptance.held_out_words
-        return [Contamination(self.inputs.held_out, size)] if self.inputs.held_out else []
+        rule, held_out = self.request.acceptance, self.inputs.held_out
+        return [Contamination(held_out, rule.held_out_words, rule.held_out_share)] if held_out else []
 
     def params(self) -> Params:
         request = self.request
@@ -120,7 +121,7 @@ class Recipe:
             raise BadPromptTemplate(str(error)) from error
 
     def max_candidates(self, wanted: int) -> int:
-        return self.request.max_candidates or 4 * wanted + 100
+        return self.request.max_candidates or default_candidates(wanted)
 
     def filters(self, wanted: int, generated: str | None = None) -> list[Filter]:
         """Cheapest first; near-duplicates last, so that only rows that pass all else are compared.

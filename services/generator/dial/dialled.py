@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from services.generator.datasets.rows import Recipe
-from services.generator.dial.dialling import Aim, Dial, Dialled, Evaluate, Reading
+from services.generator.dial.dialling import Aim, Dial, Dialled, Evaluate, Reading, most_evaluations
 from services.generator.dial.knobs import Knob, knob_for
 from services.generator.engine.record import Record
 from services.generator.engine.session import Session
+from services.generator.engine.stage import CallBounds
 from services.generator.errors import CandidatesExhausted, TargetUnreachable
 from shared.contracts.generation.dial import DialTarget
 from shared.datasets import row_text
@@ -37,6 +38,21 @@ async def dial_dataset(recipe: Recipe, session: Session, measure: Measure) -> tu
     if found.missed and dial.when_missed == "fail":
         raise TargetUnreachable(missed(dial, found))
     return records[found.setting, rows], found
+
+
+def dial_bounds(recipe: Recipe) -> CallBounds:
+    """The first full dataset may be the right one; or each round may need all calls of a full dataset."""
+    dial = recipe.request.dial
+    assert dial is not None
+    knob = knob_for(dial, recipe)
+    ends = [knob.stage(setting, recipe.wanted).call_bounds() for setting in (knob.low, knob.high)]
+    return CallBounds(min(end.fewest for end in ends), dial_rounds(recipe) * max(end.most for end in ends))
+
+
+def dial_rounds(recipe: Recipe) -> int:
+    """Datasets, or probes of one, that the request may have made; 1 without a dial."""
+    dial = recipe.request.dial
+    return most_evaluations(dial.max_rounds, rises=knob_for(dial, recipe).rises) if dial else 1
 
 
 def missed(dial: DialTarget, found: Dialled) -> str:

@@ -31,6 +31,12 @@ class Reading:
     shift: float | None = None
 
 
+def most_evaluations(max_rounds: int, *, rises: bool | None) -> int:
+    """Datasets that are made and measured at most, probes among them: two more where it has to be found out
+    first whether the value `rises` with the setting."""
+    return max_rounds + (2 if rises is None else 0)
+
+
 Evaluate = Callable[[int, int, int], Awaitable[list[Reading]]]
 """(setting, rows, parts) → readings of the first 1/parts, 2/parts, … and of all of so many rows."""
 

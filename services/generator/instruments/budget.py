@@ -24,6 +24,7 @@ from typing import Self
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.ledger import Ledger, Price
 from services.generator.engine.asking import Ask, Issue, Pay
+from services.generator.engine.stage import CallBounds
 from shared.contracts.instruments import Budget
 
 UNSEEN_TEMPLATE_TOKENS = 4_096
@@ -34,6 +35,19 @@ UNSEEN = (
     f" ({UNSEEN_TEMPLATE_TOKENS:,} tokens are set aside for the chat template until a first answer shows "
     "what it adds)"
 )
+
+
+def within_budget(bounds: CallBounds, budget: Budget, calls_each: int) -> CallBounds:
+    """What a budget leaves of a measurement's calls, whose candidates make `calls_each` of them at most. It
+    ends where the next candidate might need more than is left: fewer than that many may stay unspent. How few
+    calls a budget of tokens or money pays for is not known before they are answered."""
+    if budget.calls is None:
+        most, surely = bounds.most, bounds.fewest
+    else:
+        most, surely = min(bounds.most, budget.calls), max(0, budget.calls - calls_each + 1)
+    if budget.tokens is not None or budget.money is not None:
+        surely = 0
+    return CallBounds(min(bounds.fewest, surely), most)
 
 
 class Overspent(Exception):

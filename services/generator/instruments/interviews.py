@@ -9,13 +9,14 @@ from typing import TypeVar
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Sample
+from services.generator.engine.stage import CallBounds, Sample
 from services.generator.instruments.agent.asking import Interviewer
-from services.generator.instruments.agent.criteria import CriteriaStage, gathering_outline
+from services.generator.instruments.agent.criteria import CriteriaStage, gathering_bounds, gathering_outline
 from services.generator.instruments.agent.runs import ClusterRuns, RunSettings
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import Spending, within_budget
 from services.generator.instruments.judges.preference import Preferences, comparisons
 from services.generator.instruments.judges.ratings import Judged, Ratings
+from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
 from services.generator.strategies.common import Target
 from shared.artifacts import Artifact
@@ -126,22 +127,34 @@ def outline(
     request: ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest,
     target: Target,
     open_artifact: Callable[[str], Artifact],
-) -> list[Sample]:
-    """The calls that the measurement would make; criteria that are not found yet are of the usual length."""
-    interviewer, spending = interviewer_of(request, target), unlimited()
+) -> tuple[list[Sample], CallBounds]:
+    """The calls that the measurement would make, and how few and how many its budget lets them be. Criteria
+    that are not found yet are of the usual length."""
+    interviewer = interviewer_of(request, target)
+    stages = _planned(request, interviewer, open_artifact)
+    samples = [sample for stage in stages for sample in stage.outline(SAMPLES)]
+    bounds = sum((stage.call_bounds() for stage in stages), CallBounds(0, 0))
+    if isinstance(request, ClusterAgentRequest) and not request.criteria:
+        samples += gathering_outline(interviewer, request.criteria_runs, request.kept)
+        bounds += gathering_bounds(request.criteria_runs, request.kept)
+    return samples, within_budget(bounds, request.budget, max(stage.calls_each for stage in stages))
+
+
+def _planned(
+    request: ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest,
+    interviewer: Interviewer,
+    open_artifact: Callable[[str], Artifact],
+) -> list[PaidStage]:
+    spending = unlimited()
     if isinstance(request, JudgeRequest):
-        stage = ratings_stage(request, open_artifact(request.dataset), interviewer, spending)
-        return list(stage.outline(SAMPLES))
+        return [ratings_stage(request, open_artifact(request.dataset), interviewer, spending)]
     if isinstance(request, SelfPreferenceRequest):
         datasets = {name: open_artifact(artifact) for name, artifact in request.candidates.items()}
-        return list(preference_stage(request, datasets, interviewer, spending)[0].outline(SAMPLES))
+        return [preference_stage(request, datasets, interviewer, spending)[0]]
     texts = texts_of(open_artifact(request.dataset))
     criteria = request.criteria or [PLANNED_CRITERION] * (2 * request.kept)
-    found = list(runs_stage(request, texts, criteria, interviewer, spending).outline(SAMPLES))
-    if not request.criteria:
-        found += criteria_stage(request, texts, interviewer, spending).outline(SAMPLES)
-        found += gathering_outline(interviewer, request.criteria_runs, request.kept)
-    return found
+    runs = runs_stage(request, texts, criteria, interviewer, spending)
+    return [runs] if request.criteria else [runs, criteria_stage(request, texts, interviewer, spending)]
 
 
 def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:

@@ -13,9 +13,6 @@ from services.generator.instruments.budget import Overspent, Spending
 class PaidStage(Stage):
     """Ends at the first candidate that the budget does not pay for; those before it are decided first."""
 
-    calls_each = 1
-    """Calls that a candidate makes at most."""
-
     def __init__(self, spending: Spending) -> None:
         self._spending = spending
         self._unpaid: int | None = None

@@ -15,7 +15,7 @@ from services.generator.calls.call import Call, Params, derived_seed
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
-from services.generator.strategies.collecting import collect
+from services.generator.strategies.collecting import collect, most_candidates
 from services.generator.strategies.common import Target, Targets, draft_of
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import Prompts
@@ -57,6 +57,7 @@ class Answers(Stage):
         self.name = name
         self.wanted = wanted
         self.max_candidates = len(prompts)
+        self.calls_each = most_candidates(1)
         self._own_filters = [judge for judge in filters if not judge.remembers]
         self.filters = [judge for judge in filters if judge.remembers]
         self._given = prompts

@@ -23,8 +23,8 @@ from typing import Any
 from services.generator.calls.call import Call, Message, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Filter, Refusal, Reject, Sample, Stage
-from services.generator.strategies.collecting import collect
+from services.generator.engine.stage import CallBounds, Draft, Filter, Refusal, Reject, Sample, Stage
+from services.generator.strategies.collecting import collect, most_candidates
 from services.generator.strategies.common import Example, Target, Targets, draft_of
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
@@ -86,6 +86,7 @@ class Paraphrase(Stage):
         self.wanted = len(contexts) * settings.per_context
         self.max_candidates = len(contexts)
         self.rows_each = float(settings.per_context)
+        self.most_rows_each = settings.per_context
         self.calls_at_once = settings.per_context
         self.shares_prefixes = True
         self._contexts = list(contexts.items())
@@ -119,7 +120,7 @@ class Paraphrase(Stage):
 
     def _sources(self, context_id: str, shuffled: Sequence[Draft], replaced: int) -> list[_Source]:
         settings = self._settings
-        count = replaced // settings.paraphrases
+        count = self._groups(replaced)
         if not settings.of_real:
             return [
                 _Source(f"g{number}", pair.row["question"], pair.row["answer"], pair.origin["prompt_hash"])
@@ -133,6 +134,19 @@ class Paraphrase(Stage):
             )
             for number in range(count if own else 0)
         ]
+
+    def _groups(self, replaced: int) -> int:
+        """Pairs that are written anew for so many rows, `paraphrases` times each."""
+        return replaced // self._settings.paraphrases
+
+    def call_bounds(self) -> CallBounds:
+        """Of every context each pair, and each paraphrase of those that are written anew: asked for once, or
+        as often as `collect` tries."""
+        settings = self._settings
+        replaced = map(settings.replaced, range(len(self._contexts)))
+        paraphrased = sum(settings.paraphrases * self._groups(count) for count in replaced)
+        fewest = len(self._contexts) * settings.per_context + paraphrased
+        return CallBounds(fewest, most_candidates(fewest))
 
     async def _group(self, ask: Ask, context_id: str, source: _Source) -> tuple[list[Draft], list[Reject]]:
         """m_p different paraphrases of one pair."""

@@ -14,10 +14,10 @@ from services.generator.strategies.common import Example, Target
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.topics.identity import TopicSet
 from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
+from shared.contracts.generation.limits import default_topic_calls
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.topics import TopicsRequest
 
-CANDIDATES_FACTOR = 20
 STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT: ()}
 
 
@@ -52,8 +52,7 @@ class PoolPlan:
             seed=request.seed,
             examples_per_prompt=request.examples_per_prompt,
         )
-        needed = -(-wanted // request.per_call)
-        limit = request.max_candidates or CANDIDATES_FACTOR * max(needed, 10)
+        limit = request.max_candidates or default_topic_calls(wanted, request.per_call)
         return TopicPool(
             name,
             wanted,

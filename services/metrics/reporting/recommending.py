@@ -40,11 +40,11 @@ def _add(answer: Answer, best: Dose, title: str) -> str:
 def _add_nothing(answer: Answer, best: Dose, title: str) -> str:
     other = answer.of("in_addition_to")[0]
     hurts = other.effect == "hurts"
-    effect = "every addition makes it worse" if hurts else "none that was tried lowers it"
+    effect = f"even the best of them raises the {title}" if hurts else f"none of them lowers the {title}"
     judged = "hurts least" if hurts else "neither helps nor hurts, as far as these runs can tell"
     return (
         f"Add none of the generated rows to your {_own_rows(answer)}: {effect}. The best, {_added(other)}, "
-        f"{judged}: {title} {moved(other)}."
+        f"{judged}: {moved(other)}."
     )
 
 

@@ -22,7 +22,7 @@ class TrainingRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[TrainingSummary]] = TrainingSummary
@@ -69,6 +69,10 @@ class TrainingRequest(JobRequest):
             raise ValueError("method 'pretrain' needs an architecture, and the other methods take none")
         if self.settings.early_stopping is not None and self.validation is None:
             raise ValueError("early stopping needs validation rows: it is never done on the test set")
+        if self.validation is not None and self.validation == self.dataset:
+            raise ValueError(
+                "validation and dataset are the same rows: what is trained on cannot say when to stop"
+            )
         if self.validation is not None and self.validation == self.test:
             raise ValueError(
                 "validation and test are the same rows: a test set that stops the training tests nothing"

@@ -16,13 +16,13 @@ from services.generator.calls.parts import StoreParts
 from services.generator.datasets.rows import Recipe, levels_of, stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.inputs.values import Inputs
-from services.generator.simulation.clock import run_simulated
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore
+from tests.simulation.clock import run_simulated
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 ROWS = 1500
 STORM: dict[str, Any] = {"latency": 0.4, "refuse": 0.20, "fail": 0.05, "cut": 0.02}

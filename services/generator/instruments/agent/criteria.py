@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Refusal, Reject, Sample, origin
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.budget import Spending
 from services.generator.instruments.paid import PaidStage
@@ -25,8 +25,8 @@ from services.generator.strategies.parse import Unparsable
 PORTION = 60
 """Entries gathered in one prompt."""
 GATHER_TRIES = 5
-NOTICED = 4
-"""Metadata, and metrics, in one answer: 3 to 5."""
+NOTICED, FEWEST_NOTICED, MOST_NOTICED = 4, 3, 5
+"""Metadata, and metrics, in one answer: as expected, at least, at most."""
 
 
 class Metadata(BaseModel):
@@ -46,8 +46,8 @@ class Noticed(BaseModel):
     """Answer to one of the M prompts."""
 
     model_config = ConfigDict(extra="ignore")
-    metadata: list[Metadata] = Field(min_length=3, max_length=5)
-    metrics: list[Metric] = Field(min_length=3, max_length=5)
+    metadata: list[Metadata] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
+    metrics: list[Metric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
 
 
 class Entry(BaseModel):
@@ -121,10 +121,7 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
     """The calls that reduce what `runs` answers noticed, with entries of the usual length in them."""
     entry = Entry(name="a few words", description="a sentence of some twenty words " * 4)
     size = min(PORTION, NOTICED * runs)
-    portions, left = 0, NOTICED * runs
-    while left > 0:
-        portions += -(-left // PORTION)
-        left = -(-left // PORTION) * kept if left > PORTION else 0
+    portions = _portions(NOTICED * runs, kept)
     variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
     gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
     told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
@@ -132,6 +129,21 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
         Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
         Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
     ]
+
+
+def gathering_bounds(runs: int, kept: int) -> CallBounds:
+    """Of `gather_criteria`, when each of `runs` answers noticed as few as it may, or as many. Entries of both
+    kinds that are the same are asked about once."""
+    return CallBounds(
+        2 * _portions(FEWEST_NOTICED * runs, 1) + 1,
+        GATHER_TRIES * (2 * _portions(MOST_NOTICED * runs, kept) + 2 * kept),
+    )
+
+
+def _portions(entries: int, left_of_each: int) -> int:
+    """Prompts that reduce the entries of one kind, of which so many are left of each portion."""
+    portions = -(-entries // PORTION)
+    return portions if portions == 1 else portions + _portions(portions * left_of_each, left_of_each)
 
 
 async def gather_criteria(

@@ -9,7 +9,7 @@ from typing import Any
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, origin
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.agent.clustering import (
     Cluster,
@@ -141,11 +141,18 @@ class ClusterRuns(PaidStage):
             return f"the interval is narrower than {settings.interval_width:g}"
         return super().enough(decided)
 
+    def _fewest_runs(self) -> int:
+        """Runs before the interval can be narrow enough."""
+        return min(self._settings.min_runs, self.wanted) if self._settings.interval_width else self.wanted
+
+    def call_bounds(self) -> CallBounds:
+        """Of clusters of one text each nothing is verified."""
+        return CallBounds(self._fewest_runs(), super().call_bounds().most)
+
     def outline(self, samples: int) -> Sequence[Sample]:
         chosen = self._chosen(0)
         call = self._interviewer.call("agent_cluster", *self._cluster_prompt(chosen), 0)
-        sure = min(self._settings.min_runs, self.wanted) if self._settings.interval_width else self.wanted
-        asked = [Sample(call, self.wanted, fewest=sure)]
+        asked = [Sample(call, self.wanted, fewest=self._fewest_runs())]
         if self._settings.verify:  # of singletons alone nothing is asked
             asked.append(Sample(call, self.wanted, fewest=0))
         return asked

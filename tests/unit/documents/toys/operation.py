@@ -54,7 +54,7 @@ from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
-from services.metrics.handlers import handlers
+from services.metrics.operations.handlers import handlers
 from services.metrics.settings import MetricsSettings
 from shared.testing import Bench
 
@@ -83,7 +83,7 @@ REVERSAL = Toy(
             ("from shared.contracts.trace import", "from shared.contracts.reversal import ReversalRequest\n"),
             ("    TraceRequest,\n", "    ReversalRequest,\n"),
         ),
-        "services/metrics/handlers.py": (
+        "services/metrics/operations/handlers.py": (
             (
                 "from services.metrics.operations.running import",
                 "from services.metrics.operations.reversal import make_reversal\n",

@@ -76,13 +76,13 @@ import sys
 from pathlib import Path
 
 from services.generator.settings import GeneratorSettings
-from services.generator.worker import make_handlers
+from services.generator.operations.handlers import handlers
 from shared.contracts.generation.request import GenerationRequest
 from shared.testing import Bench
 
 folder, redis_url, source, model = Path(sys.argv[1]), *sys.argv[2:]
 settings = GeneratorSettings(sources={"small": {"base_url": source, "model": model, "api": "chat"}})
-bench = Bench(folder, redis_url, make_handlers(settings))
+bench = Bench(folder, redis_url, handlers(settings))
 request = GenerationRequest.model_validate(
     {
         "kind": "text", "strategy": "unguided", "rows": 5, "sources": [{"name": "small", "model": model}],

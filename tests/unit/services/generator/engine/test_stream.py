@@ -19,8 +19,8 @@ from services.generator.engine.filters.near_duplicate import NearDuplicates
 from services.generator.engine.record import Record
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
 from services.generator.engine.stream import Stream
-from services.generator.simulation.clock import run_simulated
 from services.generator.sources.errors import NoSource, Reason, SourceError
+from tests.simulation.clock import run_simulated
 
 
 class Numbers(Stage):
