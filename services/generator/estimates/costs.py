@@ -12,7 +12,7 @@ from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.text.tokens import TokenCounter, counter
 from shared.contracts.fields import Range
-from shared.contracts.generation.previews import Estimate
+from shared.contracts.generation.previews import GenerationEstimate
 from shared.contracts.instruments import Budget
 from shared.estimates import plus
 
@@ -36,7 +36,7 @@ def estimate(
     most: int,
     seed_texts: Sequence[str] = (),
     rounds: int = 1,
-) -> Estimate:
+) -> GenerationEstimate:
     """Calls, tokens, seconds and money of these calls, of which there are `most` at most. `seed_texts` are
     the real rows, whose lengths are asked for; without them an answer may have any length up to its call's
     `max_tokens`. With a dial all of it may be made in each of so many `rounds`."""
@@ -64,7 +64,7 @@ def estimate(
         name: Range(**{bound: round(value) for bound, value in found.model_dump().items()})
         for name, found in (("calls", calls), ("tokens_in", tokens_in), ("tokens_out", tokens_out))
     }
-    return Estimate(
+    return GenerationEstimate(
         **ranges,
         seconds=_seconds(ranges["tokens_in"], ranges["tokens_out"], calls.expected, specs),
         money=_money(ranges, samples, specs),
@@ -73,7 +73,7 @@ def estimate(
     )
 
 
-def within(told: Estimate, budget: Budget) -> Estimate:
+def within(told: GenerationEstimate, budget: Budget) -> GenerationEstimate:
     """What is left of an estimate when the measurement ends as soon as its budget is spent."""
 
     def share(bound: str) -> float:

@@ -17,7 +17,7 @@ from services.generator.strategies.prompts import BadTemplate
 from shared.contracts.base import JobRequest
 from shared.contracts.estimates import Coming, JobEstimate
 from shared.contracts.fields import Range
-from shared.contracts.generation.previews import Estimate
+from shared.contracts.generation.previews import GenerationEstimate
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -90,7 +90,7 @@ def _instrument(
     return _job(found, bounds, Coming())
 
 
-def _job(found: Estimate, bounds: CallBounds, makes: Coming) -> JobEstimate:
+def _job(found: GenerationEstimate, bounds: CallBounds, makes: Coming) -> JobEstimate:
     expected = min(max(found.calls.expected, bounds.fewest), bounds.most)
     return JobEstimate(
         calls=Range(expected=expected, low=bounds.fewest, high=bounds.most),

@@ -1,4 +1,4 @@
-"""Kernels have no annotations, for numba finds their types; what stands beside them is typed like the rest."""
+"""Kernels have no annotations, for numba finds their types; what stands beside them is typed as ever."""
 
 from __future__ import annotations
 
