@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
-from shared.contracts.problems import FieldError, Problem
+from shared.contracts.problems import FieldError, Problem, pointer
 from shared.errors import GamutError
 from shared.http.counting import CountRequests
 from shared.http.limits import BodyLimit
@@ -101,7 +101,7 @@ def field_errors(error: RequestValidationError) -> list[FieldError]:
 
 def _pointer(location: tuple[int | str, ...]) -> str:
     steps = location[1:] if location and location[0] == "body" else location
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return pointer(steps)
 
 
 async def _gamut_error(request: Request, error: Exception) -> Response:

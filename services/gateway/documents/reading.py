@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from services.gateway.documents.pointers import Place, pointer
-from shared.contracts.problems import FieldError
+from services.gateway.documents.pointers import Place
+from shared.contracts.problems import FieldError, pointer
 from shared.errors import InvalidRequest, TooLarge
 
 MAX_DEPTH = 32

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from services.gateway.catalogue import Catalogue, UnknownNames
-from services.gateway.documents.pointers import Place, faults, pointer
+from services.gateway.documents.pointers import Place, faults
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault, Graph, make_graph, needed_steps
 from services.gateway.experiments.plan import (
@@ -26,6 +26,7 @@ from services.gateway.experiments.plan import (
 from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, Template, at, runs
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.problems import pointer
 from shared.identity import artifact_id
 
 MAX_NODES = 2000
