@@ -73,8 +73,8 @@ class GenerationInputs:
 
     @cached_property
     def _held_out(self) -> list[Filter]:
-        size = self.request.acceptance.held_out_words
-        return [ContaminationFilter(self.inputs.held_out, size)] if self.inputs.held_out else []
+        rule, held_out = self.request.acceptance, self.inputs.held_out
+        return [ContaminationFilter(held_out, rule.held_out_words, rule.held_out_share)] if held_out else []
 
     def params(self) -> Params:
         request = self.request

@@ -40,7 +40,7 @@ def _add(answer: ReportAnswer, best: Dose, title: str) -> str:
 def _add_nothing(answer: ReportAnswer, best: Dose, title: str) -> str:
     other = answer.of("in_addition_to")[0]
     hurts = other.effect == "hurts"
-    effect = f"every addition makes the {title} worse" if hurts else f"none of them lowers the {title}"
+    effect = f"even the best of them raises the {title}" if hurts else f"none of them lowers the {title}"
     judged = "hurts least" if hurts else "neither helps nor hurts, as far as these runs can tell"
     return (
         f"Add none of the generated rows to your {_own_rows(answer)}: {effect}. The best, {_added(other)}, "

@@ -1,7 +1,7 @@
 """One training of a bundle: its rows, order and rates, how far it is, and its checkpoint.
 
-A checkpoint is one safetensors file that belongs to one training alone: it is taken up in whatever company
-the training next finds itself, or alone. At the last step it is the finished adapter.
+A checkpoint is one safetensors file that belongs to one training alone: it is taken up in whatever bundle
+the training next is a member of, or alone. At the last step it is the finished adapter.
 """
 
 from __future__ import annotations

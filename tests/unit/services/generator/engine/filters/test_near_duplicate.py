@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.engine.filters.near_duplicate import NearDuplicateFilter, signature, similarity
-from services.generator.engine.filters.words import words
 from services.generator.engine.stage import Draft, Refusal
-from tests.unit.services.generator.writing import UNSPACED
+from shared.text.words import tokens
+from tests.unit.shared.text.languages import UNSPACED
 
 RNG = random.Random(5)
 VOCABULARY = [f"w{i}" for i in range(3000)]
@@ -30,7 +30,7 @@ def edited(source: str, changes: int) -> str:
 
 
 def jaccard(a: str, b: str) -> float:
-    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (words(a).tokens, words(b).tokens))
+    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (tokens(a), tokens(b)))
     return len(x & y) / len(x | y)
 
 
