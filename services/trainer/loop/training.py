@@ -129,7 +129,7 @@ class StepTrainer(Trainer):
         super().__init__(
             model=model,
             args=arguments(settings, folder, model, seed),
-            train_dataset=range(len(plan)),  # type: ignore[arg-type]  # the steps' numbers: `made` does the rest
+            train_dataset=range(len(plan)),  # the steps' numbers: `made` does the rest
             data_collator=_only,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
