@@ -16,7 +16,6 @@ Design = Literal["alone", "in_place_of", "in_addition_to"]
 """What a run tests its rows as: real rows *alone*, or generated ones *in place of* them or *in addition to*
 them."""
 
-
 AxisValue = str | int | float | bool | None
 Against = Literal["in_place_of", "in_addition_to", "training_longer"]
 Verdict = Literal[

@@ -26,7 +26,9 @@ RETRY_SOON = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 Check = Callable[[], None]
 """Raises when what it stands for is not ready."""
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+Responses = dict[int | str, dict[str, Any]]
+"""What a route may answer beside its usual answer, as FastAPI takes it: by status."""
+PROBLEM_RESPONSES: Responses = {
     "default": {
         "description": "What is wrong, where, and what to do (RFC 9457).",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

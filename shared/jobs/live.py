@@ -10,6 +10,8 @@
     gamut:again:<job>     a message came while the job was being run: look once more afterwards
     gamut:trace:<job>     the trace it was asked for in
     gamut:key:<key>       the jobs under way that an API key asked for
+    gamut:claimed:<job>   it was counted to its key and is being written
+    gamut:reserved:<key>  tokens that previews are about to hold: "<order>:<tokens>", by when they lapse
 
 What is only display (indexes, events, progress) gives way silently when Redis is away; leases do not.
 """
@@ -48,8 +50,23 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 _CLAIM = """
 local counted = redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1
 if not counted and redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('SADD', KEYS[1], ARGV[1]) return 1
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('SET', KEYS[2], '1', 'EX', ARGV[3]) return 1
 """
+# Each sees what was reserved before it: of those that come at once, the first sees nothing.
+_RESERVE = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local before = 0
+for _, entry in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  before = before + tonumber(string.match(entry, ':(%d+)$'))
+end
+local entry = redis.call('INCR', KEYS[2]) .. ':' .. ARGV[1]
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), entry)
+return {entry, before}
+"""
+CLAIM_SECONDS = 60
+"""Longer than it takes to write a job's first state, or to hold a preview's tokens."""
 
 
 class LiveJobs:
@@ -60,6 +77,7 @@ class LiveJobs:
         self._renew = client.register_script(_RENEW)
         self._release = client.register_script(_RELEASE)
         self._claim = client.register_script(_CLAIM)
+        self._reserve = client.register_script(_RESERVE)
 
     def acquire(self, job_id: str, holder: str) -> bool:
         """Take the lease if nobody has it."""
@@ -111,7 +129,7 @@ class LiveJobs:
                 both.zadd(f"gamut:index:{record.project}", entry)
                 both.zadd(f"gamut:index:{record.project}:{record.operation}", entry)
                 both.execute()
-            self._count_to_key(record)
+            self.count_to_key(record)
 
     def indexed(
         self, project: str, before: float | None, limit: int, operation: str | None = None
@@ -176,14 +194,34 @@ class LiveJobs:
 
     def publish_state(self, record: JobRecord) -> None:
         with _optional("key"):
-            self._count_to_key(record)
+            self.count_to_key(record)
         if record.state.ended:
             self.counts.ended(record.operation, record.state)
         self._publish(record.id, "state", record.model_dump_json())
 
     def claim(self, key: str, job_id: str, limit: int) -> bool:
         """Count the job to the API key, unless it has `limit` others under way."""
-        return bool(self._claim(keys=[f"gamut:key:{key}"], args=[job_id, limit]))
+        keys = [f"gamut:key:{key}", f"gamut:claimed:{job_id}"]
+        return bool(self._claim(keys=keys, args=[job_id, limit, CLAIM_SECONDS]))
+
+    def is_claimed(self, job_id: str) -> bool:
+        """Whether somebody counted it and may still be writing its state."""
+        return bool(self._redis.exists(f"gamut:claimed:{job_id}"))
+
+    def settle_claim(self, job_id: str) -> None:
+        """Its state is written: from now on that says whether it is under way."""
+        with _optional("claim"):
+            self._redis.delete(f"gamut:claimed:{job_id}")
+
+    def reserve(self, key: str, tokens: int) -> tuple[str, int]:
+        """A reservation of the key's tokens, for a minute at most, and how many were reserved before it."""
+        keys = [f"gamut:reserved:{key}", "gamut:reservations"]
+        entry, before = self._reserve(keys=keys, args=[tokens, CLAIM_SECONDS])
+        return _text(entry), int(before)
+
+    def unreserve(self, key: str, reservation: str) -> None:
+        with _optional("reservation"):
+            self._redis.zrem(f"gamut:reserved:{key}", reservation)
 
     def of_key(self, key: str) -> set[str]:
         """The jobs under way that are counted to the key; some may have ended."""
@@ -192,7 +230,13 @@ class LiveJobs:
     def forget_of_key(self, key: str, job_id: str) -> None:
         self._redis.srem(f"gamut:key:{key}", job_id)
 
-    def _count_to_key(self, record: JobRecord) -> None:
+    def count_again(self, record: JobRecord) -> None:
+        """The same, where it may wait: an end that was told late may have taken away a job under way."""
+        with _optional("key"):
+            self.count_to_key(record)
+
+    def count_to_key(self, record: JobRecord) -> None:
+        """Keep the key's count true to the record."""
         if record.key is None or record.queue is Queue.COORDINATE:
             return  # an experiment does nothing itself: its jobs are counted
         if record.state.ended:

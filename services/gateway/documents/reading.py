@@ -23,6 +23,9 @@ MAX_VALUES = 100_000
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 JSON_TYPES = frozenset({"application/json", ""})
 
+Document = dict[str, Any]
+"""What was written as JSON or YAML, not looked through yet."""
+
 
 class UnsupportedMediaType(InvalidRequest):
     """Send the document as `application/json` or `application/yaml`."""
@@ -31,7 +34,7 @@ class UnsupportedMediaType(InvalidRequest):
     code = "unsupported_media_type"
 
 
-def read_document(body: bytes, content_type: str, max_bytes: int) -> dict[str, Any]:
+def read_document(body: bytes, content_type: str, max_bytes: int) -> Document:
     """The document's root, a mapping. Raises `InvalidRequest`, with the line where one can be told."""
     if len(body) > max_bytes:
         raise TooLarge(f"the document has {len(body)} bytes; at most {max_bytes} are taken")
@@ -66,7 +69,7 @@ def _read_json(text: str) -> Any:
         raise _refusal(f"the document cannot be read: {detail}") from error
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mapping(pairs: list[tuple[str, Any]]) -> Document:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -23,7 +23,7 @@ from services.metrics.reporting.conditions import Condition
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EstimatedValue:
     """`covers` names the chances that the interval is over; empty, and no interval, where none is known."""
 
     value: float
@@ -41,7 +41,7 @@ class Estimate:
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
-def outcome(condition: Condition, y: str, *, level: float = 0.95) -> Estimate | None:
+def outcome(condition: Condition, y: str, *, level: float = 0.95) -> EstimatedValue | None:
     """The figure `y` of a condition, its mean over the seeds; None where no run has it."""
     values = condition.figures(y)
     if not values:
@@ -53,7 +53,7 @@ def outcome(condition: Condition, y: str, *, level: float = 0.95) -> Estimate | 
     return _estimate(float(np.mean(values)), parts, level, len(values))
 
 
-def change(condition: Condition, other: Condition, y: str, *, level: float = 0.95) -> Estimate | None:
+def change(condition: Condition, other: Condition, y: str, *, level: float = 0.95) -> EstimatedValue | None:
     """`condition` − `other`. Losses on the same test rows are paired by row: what all rows share cancels."""
     here, there = condition.figures(y), other.figures(y)
     if not here or not there:
@@ -89,14 +89,14 @@ def _row_part(rows: RowLosses, baseline: RowLosses | None) -> _Part:
     return _Part("test rows", interval.standard_error**2, rows.drawn - 1)
 
 
-def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> Estimate:
+def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> EstimatedValue:
     known = [part for part in parts if part is not None]
     covers = tuple(dict.fromkeys(part.of for part in known))
     variance = sum(part.variance for part in known)
     if not known or covers == ("seeds of one side",):
-        return Estimate(value, None, None, level, seeds, ())
+        return EstimatedValue(value, None, None, level, seeds, ())
     if variance == 0:
-        return Estimate(value, value, value, level, seeds, covers)
+        return EstimatedValue(value, value, value, level, seeds, covers)
     freedom = variance**2 / sum(part.variance**2 / part.freedom for part in known if part.variance)
     half = float(student.isf((1 - level) / 2, freedom)) * variance**0.5
-    return Estimate(value, value - half, value + half, level, seeds, covers)
+    return EstimatedValue(value, value - half, value + half, level, seeds, covers)

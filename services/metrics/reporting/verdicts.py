@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.metrics.reporting.conditions import Condition
-from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.estimates import EstimatedValue
 from shared.contracts.report import Against, Design, Verdict
 
 Effect = Literal["helps", "hurts", "no_difference", "unmeasured"]
@@ -27,8 +27,8 @@ class Dose:
 
     condition: Condition
     x: float | None
-    outcome: Estimate
-    change: Estimate | None
+    outcome: EstimatedValue
+    change: EstimatedValue | None
     reference: str | None = None
     instead_of: float | None = None
     sizes: tuple[float, float] | None = None
@@ -56,7 +56,7 @@ class Dose:
         return self.effect == "helps"
 
 
-def effect_of(change: Estimate | None) -> Effect:
+def effect_of(change: EstimatedValue | None) -> Effect:
     if change is None or not change.covers:
         return "unmeasured"
     return {1: "hurts", -1: "helps"}.get(change.sign, "no_difference")  # type: ignore[return-value]
@@ -72,7 +72,7 @@ class Decision:
     """What the verdict was reached against."""
 
 
-def decide(doses: Sequence[Dose], baseline: Dose | None, untuned: Estimate | None) -> Decision:
+def decide(doses: Sequence[Dose], baseline: Dose | None, untuned: EstimatedValue | None) -> Decision:
     """From the conditions, sorted from the lowest outcome on, the baseline among them."""
     if not doses:
         return Decision("undecided", None)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.trainer.bundles.waiting import WaitingTrainings
+from services.trainer.operations.handlers import handlers
 from services.trainer.settings import TrainerSettings
-from services.trainer.worker import handlers
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord
 from shared.jobs.running import Handlers, JobRunner
