@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.operations.handlers import handlers
 from services.trainer.bundles.waiting import WaitingTrainings
+from services.trainer.operations.handlers import handlers
 from services.trainer.settings import TrainerSettings
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord
