@@ -110,9 +110,7 @@ class Reconciler:
     def once(self) -> None:
         """One pass over the jobs that have not ended; rebuilds the indexes when Redis has lost them."""
         if not self.live.index_known():
-            for known in self.records.all():
-                self.live.index(known)
-            self.live.mark_index_known()
+            self.live.index_all(self.records.all())
         active = list(self.records.active())
         self._queued = None
         for job_id in active:

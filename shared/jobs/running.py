@@ -7,7 +7,6 @@ nothing else. Only the state that wins its conditional put counts.
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,8 +23,9 @@ from shared import tracing
 from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactSummary, JobRequest, Queue
-from shared.contracts.jobs import JobRecord, JobState
-from shared.errors import RETRIED, GamutError, Reason
+from shared.contracts.jobs import JobRecord, JobState, Progress
+from shared.errors import RETRIED, GamutError, Reason, StoreUnavailable
+from shared.folders import collect_folders, own_folder
 from shared.identity import artifact_id
 from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
@@ -102,6 +102,7 @@ class JobRunner:
         self._packages = packages
         self._outage_seconds = outage_seconds
         self.draining = threading.Event()
+        collect_folders()
 
     def run(self, job_id: str) -> None:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
@@ -127,6 +128,11 @@ class JobRunner:
                     self._take(job_id, holder)
             except StaleRecord:
                 log.info("job.not_run", why="its state changed meanwhile")
+            except StoreUnavailable as error:  # not even its state can be written: it is sent again
+                log.warning("job.not_run", why=error.detail)
+                known = self._live.progress(job_id) or Progress()
+                note = f"waiting: {error.detail}"
+                self._live.publish_progress(job_id, known.model_copy(update={"note": note}))
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
@@ -174,7 +180,7 @@ class JobRunner:
         try:
             kind, handler = self._handlers[record.operation]
             request = kind.model_validate(record.request)
-            with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
+            with own_folder() as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
                 used = charged(self._store, self._records, record, workspace)
