@@ -268,5 +268,5 @@ def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str,
 
 
 # Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled alone.
-_as_it_is: Any = torch.compiler.disable
-AttentionInterface.register(NAME, _as_it_is(segment_attention_forward))
+uncompiled: Any = torch.compiler.disable
+AttentionInterface.register(NAME, uncompiled(segment_attention_forward))

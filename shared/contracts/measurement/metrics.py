@@ -17,7 +17,7 @@ EmbeddingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-
 TokenizerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 RunName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
-MEASURES_VERSION = 3
+MEASURES_VERSION = 4
 """Raised when a value can change for the same texts and options: values of one version compare."""
 
 
