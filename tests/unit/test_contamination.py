@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.generator.engine.filters.contamination import Contamination
+from services.generator.engine.filters.contamination import ContaminationFilter
 from services.generator.engine.stage import Draft
 from services.metrics.duplicates import contamination
 from services.metrics.lexical import Tokens
@@ -67,7 +67,7 @@ def by_a_measurement(text: str, test: str) -> bool:
 
 def by_a_generation(text: str, test: str) -> bool:
     rule = Acceptance()
-    judge = Contamination([test], rule.held_out_words, rule.held_out_share)
+    judge = ContaminationFilter([test], rule.held_out_words, rule.held_out_share)
     return judge.judge(Draft({"text": text}, text, {})) is not None
 
 

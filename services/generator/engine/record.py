@@ -24,7 +24,7 @@ KEEP_CHECKPOINTS = 2
 
 
 @dataclass(slots=True)
-class Progress:
+class StageProgress:
     """Counts of one stage. `decided` candidates became `accepted` rows and `refused` rejects, by reason."""
 
     decided: int = 0
@@ -34,7 +34,7 @@ class Progress:
     """Rows accepted when each of the last `lookback` candidates had been decided."""
 
 
-class Record:
+class StageRecord:
     """The durable record of one stage; `add` as decisions are taken, `commit` from time to time."""
 
     def __init__(self, parts: Parts, stage: Stage, writer: str) -> None:
@@ -45,7 +45,7 @@ class Record:
         self._rejects: list[bytes] = []
         self._names: dict[str, Any] = {"rows": [], "rejects": [], "states": [[] for _ in stage.filters]}
         self._number = 0
-        self.progress = Progress()
+        self.progress = StageProgress()
 
     async def resume(self) -> None:
         """Take up the last checkpoint, if there is one."""
@@ -55,7 +55,7 @@ class Record:
         saved = orjson.loads(await self._parts.get(checkpoints[-1]))
         self._names = saved["names"]
         progress = saved["progress"]
-        self.progress = Progress(**{**progress, "refused": Counter(progress["refused"])})
+        self.progress = StageProgress(**{**progress, "refused": Counter(progress["refused"])})
         if self.progress.accepted < self._stage.wanted:  # a filter that judges no more needs no memory
             for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
                 judge.load_state([await self._parts.get(name) for name in names])

@@ -10,12 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
-
-Row = dict[str, Any]
+from shared.datasets import Row as Row
 
 
 class Refusal(StrEnum):

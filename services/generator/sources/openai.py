@@ -19,7 +19,7 @@ from opentelemetry.trace import SpanKind
 
 from services.generator.calls.call import Answer, Call, Params
 from services.generator.sources.errors import Reason, SourceError, reason_of_status, with_advice
-from services.generator.sources.gauges import Queue, read_queue
+from services.generator.sources.gauges import SourceQueue, read_queue
 from services.generator.sources.transport import Reply, Transport
 from shared import tracing
 
@@ -34,9 +34,9 @@ PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completio
 class Client:
     """One source: `ask` a call, list its `models`, read its `queue`. Raises `SourceError` only.
 
-    `root` is the path of the API on its server; `stream` asks for streamed answers. `key` is what the server
-    is sent to let us in: where it says that back, `[key]` is read: it is in no row, no error and no log.
-    """
+    `root` is the path of the API on its server; `stream` asks for streamed answers. `key` is the API key,
+    sent with every call. Where the server repeats it, `[key]` is put in its place, so that it gets into no
+    row, error or log."""
 
     def __init__(
         self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False, key: str = ""
@@ -94,7 +94,7 @@ class Client:
             reply.body = reply.body.replace(self._key, b"[key]")
         return reply
 
-    async def queue(self) -> Queue | None:
+    async def queue(self) -> SourceQueue | None:
         """The server's own queue gauges, when it is a vLLM that shows them. Raises `SourceError` while it
         is away."""
         reply = await self._transport.get("/metrics")
@@ -118,7 +118,7 @@ def request_body(call: Call, *, stream: bool = False) -> bytes:
 @lru_cache(maxsize=256)
 def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> bytes:
     """The body up to the prompt, which is what the calls of a stage share."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": model,
         "max_tokens": params.max_tokens,
         "temperature": params.temperature,

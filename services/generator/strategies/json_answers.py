@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.parse import Unparsable
 
 
 @cache
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> JsonSchemaValue:
     """The model's JSON schema, made once; copy it before changing it."""
     return model.model_json_schema()
 

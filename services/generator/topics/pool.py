@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.generator.calls.call import Call, Params
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
-from services.generator.strategies.common import Example, Target
+from services.generator.strategies.common import Example
 from services.generator.strategies.parse import list_items
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.identity import TopicSet, normalised

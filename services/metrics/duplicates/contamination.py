@@ -20,7 +20,7 @@ from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
 from services.metrics.lexical.ngrams.partition import Partitioner
 from services.metrics.lexical.ngrams.shingled import shingled
-from services.metrics.lexical.ngrams.states import Rows
+from services.metrics.lexical.ngrams.states import NGramRows
 from services.metrics.lexical.ngrams.tables import slots_for
 from services.metrics.lexical.text.tokens import Tokens
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS
@@ -29,7 +29,7 @@ NO_ROW = -1
 
 
 @compiled
-def fill_table(keys, table):  # type: ignore[no-untyped-def]
+def fill_table(keys, table):
     """Put row numbers (from 1) of different keys into an empty table."""
     mask = np.uint64(len(table) - 1)
     for row in range(len(keys)):
@@ -40,9 +40,7 @@ def fill_table(keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def check_rows(  # type: ignore[no-untyped-def]
-    hashes, offsets, keys, table, heads, holders, sizes, found, best, shares
-):
+def check_rows(hashes, offsets, keys, table, heads, holders, sizes, found, best, shares):
     """For each training row the test row it holds most of, and how much; mark the n-grams found.
 
     hashes, offsets   the keys of the training rows' n-grams
@@ -74,7 +72,7 @@ def check_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def choose(touched, hits, sizes, row, best, shares):  # type: ignore[no-untyped-def]
+def choose(touched, hits, sizes, row, best, shares):
     """Keep the test row with the largest share (the first of equals), and clear the hits."""
     for k in range(len(touched)):
         test = touched[k]
@@ -103,7 +101,7 @@ class HeldOutIndex:
             raise LexicalError(f"n-grams have at least one word, not {order}")
         entries = Partitioner([shingled(test, order, whole=True)]).entries(1, documents=True)
         assert entries.documents is not None
-        rows = Rows.from_entries(entries)
+        rows = NGramRows.from_entries(entries)
         held = np.unique((rows.of.astype(np.uint64) << np.uint64(32)) | entries.documents)
         grams, holders = held >> np.uint64(32), (held & np.uint64(0xFFFFFFFF)).astype(np.int64)
         heads = np.concatenate(

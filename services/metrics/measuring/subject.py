@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +100,7 @@ class Subject:
     runner: Callable[[], Runner] = InProcess
     most_jackknifed: int = MOST_JACKKNIFED
     most_sampled_bytes: int = MOST_SAMPLED_BYTES
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.metrics.lexical.runners.local import InProcess, Processes, Runner
+from services.metrics.lexical.runners.local import InProcess, LocalProcesses, Runner
 from services.metrics.measuring.subject import TextSet
 
 Runners = Callable[[TextSet], Runner]
@@ -24,7 +24,7 @@ def runners(workers: int = 1, ray_address: str | None = None) -> Runners:
             return InProcess()
         if on_ray is not None:
             return on_ray()
-        return Processes(workers) if workers > 1 else InProcess()
+        return LocalProcesses(workers) if workers > 1 else InProcess()
 
     return choose
 

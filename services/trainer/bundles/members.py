@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import get_scheduler
 
-from services.trainer.batching.steps import Step, plan_steps
+from services.trainer.batching.steps import OptimiserStep, plan_steps
 from services.trainer.data.examples import Example
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss
 from services.trainer.loop.arguments import SCHEDULES
@@ -60,7 +60,7 @@ class Member:
     name: str
     examples: Sequence[Example]
     start: AdapterState
-    plan: Sequence[Step]
+    plan: Sequence[OptimiserStep]
     rates: Sequence[float]
     curve: list[CurvePoint] = field(default_factory=list)
     tokens: int = 0

@@ -26,7 +26,7 @@ from services.trainer.loop.training import Trained
 from services.trainer.models import loading
 from services.trainer.models.resolving import Place
 from services.trainer.operations.preparing import Prepared, prepare, require_fit
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 from services.trainer.operations.telling import teller
 from services.trainer.planning import plans
 from services.trainer.planning.machine import this_machine
@@ -200,13 +200,13 @@ def _teller(
     members: Sequence[Member],
     workspace: Workspace,
     waiting: WaitingTrainings | None,
-) -> Callable[[Progress], None]:
+) -> Callable[[TrainingProgress], None]:
     """Tells every job its own progress: the leader's at each step, the others' now and then."""
     last = 0.0
     tell_leader = teller(workspace)
     note = "training" if len(members) == 1 else f"training in a bundle of {len(members)}"
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
         first = members[0]
         loss = first.curve[-1].loss if first.curve else progress.loss

@@ -19,7 +19,6 @@ import json
 import os
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,12 +33,13 @@ from services.trainer.models.building import Finished
 from services.trainer.models.resolving import Place
 from services.trainer.operations.computing import compute
 from services.trainer.operations.preparing import prepare
-from services.trainer.operations.progress import Progress
+from services.trainer.operations.progress import TrainingProgress
 from services.trainer.planning.machine import Machine, announce, this_machine
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store, scratch_store
 from shared.contracts.training.requests import TrainingRequest
 from shared.errors import GamutError
+from shared.folders import own_folder
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 
@@ -65,7 +65,7 @@ def main() -> None:
     leads = os.environ.get("RANK", "0") == "0"
     if leads:
         announce(whole, machine)
-    with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
+    with own_folder() as folder:
         try:
             finished = share(settings, machine, store, scratch, artifact, int(token), Path(folder))
         except GamutError as error:
@@ -102,11 +102,11 @@ def device_here(settings: TrainerSettings) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else device
 
 
-def _written(scratch: ObjectStore) -> Callable[[Progress], None]:
+def _written(scratch: ObjectStore) -> Callable[[TrainingProgress], None]:
     """Leaves the newest progress for the worker to tell."""
     last = 0.0
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
         if time.monotonic() - last >= TELL_SECONDS or progress.step == progress.steps:
             last = time.monotonic()

@@ -17,7 +17,7 @@ import structlog
 from services.trainer.distributed.process import ERROR, PROGRESS, REQUEST, read_result
 from services.trainer.models.building import Finished
 from services.trainer.operations.preparing import Prepared
-from services.trainer.operations.progress import Progress
+from services.trainer.operations.progress import TrainingProgress
 from services.trainer.operations.telling import teller
 from services.trainer.settings import TrainerSettings
 from shared.contracts.problems import Problem
@@ -102,9 +102,9 @@ def told_error(problem: Problem) -> GamutError:
     return error
 
 
-def _relay(scratch: ObjectStore, workspace: Workspace, tell: Callable[[Progress], None]) -> None:
+def _relay(scratch: ObjectStore, workspace: Workspace, tell: Callable[[TrainingProgress], None]) -> None:
     try:
-        tell(Progress(**json.loads(scratch.get(PROGRESS))))
+        tell(TrainingProgress(**json.loads(scratch.get(PROGRESS))))
     except ObjectNotFound:
         workspace.progress(0, note="starting processes")
 

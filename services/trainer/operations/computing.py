@@ -11,7 +11,7 @@ from services.trainer.loop.training import train
 from services.trainer.models import loading
 from services.trainer.models.building import Finished, build_model, finish
 from services.trainer.operations.preparing import Prepared, require_fit
-from services.trainer.operations.progress import Progress, Surroundings, go_on
+from services.trainer.operations.progress import Surroundings, TrainingProgress, go_on
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 
@@ -23,7 +23,7 @@ def compute(
     *,
     artifact: str,
     device: str,
-    progress: Callable[[Progress], None],
+    progress: Callable[[TrainingProgress], None],
     check: Callable[[], None] = go_on,
 ) -> Finished:
     """Trains on this device, from the newest checkpoint if there is one. Raises OutOfMemory, UnsuitableModel,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.trainer.operations.progress import SPENT, Progress
+from services.trainer.operations.progress import SPENT, TrainingProgress
 from shared.jobs.workspace import Workspace
 
 
 def teller(workspace: Workspace) -> Callable[..., None]:
-    """A function of a `Progress`, and a note, that tells it as the job's and notes the time that is spent."""
+    """A function of a `TrainingProgress` and a note: it tells the job's progress and notes the time spent."""
     workspace.spending.note_time(SPENT)
 
-    def tell(progress: Progress, note: str = "training") -> None:
+    def tell(progress: TrainingProgress, note: str = "training") -> None:
         workspace.spending.note_time(SPENT)
         workspace.progress(
             progress.step,

@@ -8,7 +8,7 @@ from services.generator.engine.stage import Draft, Filter, Refusal, Reject
 from shared.text.contamination import HeldOut, compared_text
 
 
-class Contamination(Filter):
+class ContaminationFilter(Filter):
     """Whether a draft's row holds a held-out text, as `shared/text/contamination.py` says; all of the row is
     looked at, whatever part of it the model wrote."""
 

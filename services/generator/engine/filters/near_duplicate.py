@@ -49,7 +49,7 @@ def _bands(signatures: NDArray[np.uint32]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-class NearDuplicates(Filter):
+class NearDuplicateFilter(Filter):
     """Refuses a draft whose estimated similarity with an accepted row is at least `threshold`."""
 
     remembers = True

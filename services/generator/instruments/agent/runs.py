@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue
+
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
@@ -20,7 +22,7 @@ from services.generator.instruments.agent.clustering import (
     to_verify,
 )
 from services.generator.instruments.agent.score import RunningMean, run_score
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
@@ -52,7 +54,7 @@ class ClusterRuns(PaidStage):
         criteria: Sequence[str],
         interviewer: Interviewer,
         settings: RunSettings,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = 1 + settings.verify
@@ -120,7 +122,7 @@ class ClusterRuns(PaidStage):
         chance = Chance(self._settings.seed, "runs", number)
         return chance.sample(range(len(self._texts)), self._samples)
 
-    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, list[str]], JsonSchemaValue]:
         variables = {"criteria": self._criteria, "texts": [self._shown(text) for text in chosen]}
         return variables, clustering_schema(self._samples)
 

@@ -19,7 +19,7 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample
 from services.generator.instruments.agent.asking import Interviewer, clipped_inside
 from services.generator.instruments.agent.score import RunningMean
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.sources.errors import SourceError
 from services.generator.strategies.json_answers import json_in, schema_of
@@ -58,7 +58,7 @@ class Ratings(PaidStage):
         *,
         tries: int,
         max_characters: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = tries * len(aspects)

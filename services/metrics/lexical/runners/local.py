@@ -97,7 +97,7 @@ class TokenFile:
         return np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
 
 
-class Processes:
+class LocalProcesses:
     """In `workers` processes on this machine, the tokens in files in a temporary folder.
 
     folder    where that folder is made; by default where the system puts temporary files

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Fault, Record, Unreadable
+from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 
 ROWS = [{"id": "a", "text": "one\nline “quoted”, with a comma"}, {"id": "b", "text": "ünï — 😀 שלום"}]
 
@@ -35,7 +35,7 @@ def write(path: Path, file_format: str) -> Path:
 @pytest.mark.parametrize("file_format", ["jsonl", "json", "csv", "parquet"])
 def test_all_formats_give_the_same_rows(tmp_path: Path, file_format: Any) -> None:
     found = list(read_records(write(tmp_path / "rows", file_format), file_format))
-    assert [record.values for record in found if isinstance(record, Record)] == ROWS
+    assert [record.values for record in found if isinstance(record, FileRecord)] == ROWS
     assert [record.number for record in found] == [0, 1]
 
 
@@ -44,7 +44,7 @@ def faults_in(path: Path, content: bytes, file_format: Any) -> list[Fault]:
     faults: list[Fault] = []
     try:
         faults.extend(found for found in read_records(path, file_format) if isinstance(found, Fault))
-    except Unreadable as stop:
+    except UnreadableRest as stop:
         faults.append(stop.fault)
     return faults
 
@@ -111,7 +111,7 @@ def test_a_row_too_large_for_memory_is_refused_before_it_is_read(tmp_path: Path,
     with path.open("wb") as file:
         file.write(opening)
         file.truncate(2**31)  # a sparse row of 2 GiB
-    with pytest.raises(Unreadable) as stopped:
+    with pytest.raises(UnreadableRest) as stopped:
         list(read_records(path, file_format))
     assert stopped.value.fault.number in (0, 1)
 

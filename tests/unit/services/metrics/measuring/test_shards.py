@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from services.metrics.lexical.runners.local import InProcess, Processes
+from services.metrics.lexical.runners.local import InProcess, LocalProcesses
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet
 from services.metrics.operations.running import runners
@@ -66,7 +66,7 @@ def test_above_a_number_of_tokens_there_are_values_and_no_intervals() -> None:
 def test_only_large_datasets_leave_this_process() -> None:
     small, large = (replace(TextSet.of(rows), shard_bytes=5000) for rows in (["a"], ["a" * 1000] * 10))
     assert isinstance(runners(2)(small), InProcess)
-    assert isinstance(runners(2)(large), Processes)
+    assert isinstance(runners(2)(large), LocalProcesses)
     assert isinstance(runners(1)(large), InProcess)
 
 
@@ -77,6 +77,6 @@ def test_processes_give_the_same_values() -> None:
     )
     here, there = (
         measure(Subject(whole, options, embed, runner=runner)).values
-        for runner in (InProcess, lambda: Processes(2))
+        for runner in (InProcess, lambda: LocalProcesses(2))
     )
     assert here == there

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.rows.deduplication import drop_contaminated, keep_one_of_each
-from services.metrics.rows.filtering import Reject
+from services.metrics.rows.filtering import LeftOutRow
 from tests.unit.services.metrics.refusals import refused
 
 
@@ -23,7 +23,7 @@ def test_exactly_one_of_each_group_stays(labels: list[int]) -> None:
 def test_the_longest_can_stay() -> None:
     selection = keep_one_of_each("abcd", [["a", "c", "d"]], keep="longest", lengths={"a": 1, "c": 5, "d": 5})
     assert selection.kept == ("b", "c")
-    assert selection.rejected == (Reject("a", "duplicate of c"), Reject("d", "duplicate of c"))
+    assert selection.rejected == (LeftOutRow("a", "duplicate of c"), LeftOutRow("d", "duplicate of c"))
 
 
 def test_keeping_the_longest_needs_lengths() -> None:
@@ -34,6 +34,6 @@ def test_keeping_the_longest_needs_lengths() -> None:
 def test_contaminated_rows_go() -> None:
     selection = drop_contaminated(["a", "b", "c"], {"a": 0.49, "b": 0.5}, share=0.5)
     assert selection.kept == ("a", "c")
-    assert selection.rejected == (Reject("b", "holds 50% of a test row's n-grams"),)
+    assert selection.rejected == (LeftOutRow("b", "holds 50% of a test row's n-grams"),)
     with refused("bad_share"):
         drop_contaminated([], {}, share=0)
