@@ -12,6 +12,7 @@ from services.metrics.operations.text_sets import embedders
 from shared.contracts.measurement import MeasurementRequest, Metric
 from shared.contracts.mixture import DeduplicationRequest
 from shared.errors import InvalidData
+from tests.unit.services.metrics import phrases
 
 STORY = "once upon a time the old king went far away to see the red house of the queen"
 NEAR = STORY.replace("red", "blue") + " again"
@@ -52,7 +53,7 @@ def test_rows_that_hold_a_test_row_go(bench: Any) -> None:
 
 def test_a_dataset_that_is_all_test_rows_is_refused(bench: Any) -> None:
     dataset = bench.dataset([ROWS[0]])
-    with pytest.raises(InvalidData, match="no row is kept"):
+    with pytest.raises(InvalidData, match=phrases.NONE_KEPT):
         bench.run(make_deduplicated, DeduplicationRequest(dataset=dataset, test=dataset))
 
 
