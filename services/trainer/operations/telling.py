@@ -9,7 +9,7 @@ from shared.jobs.workspace import Workspace
 
 
 def teller(workspace: Workspace) -> Callable[..., None]:
-    """A function that tells a `TrainingProgress`, and a note, as the job's, and notes the time that is spent."""
+    """A function of a `TrainingProgress` and a note: it tells the job's progress and notes the time spent."""
     workspace.spending.note_time(SPENT)
 
     def tell(progress: TrainingProgress, note: str = "training") -> None:
