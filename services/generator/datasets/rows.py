@@ -19,6 +19,7 @@ from services.generator.errors import BadPromptTemplate
 from services.generator.inputs.values import Inputs
 from services.generator.strategies.answers import VARIABLES as ANSWER_VARIABLES
 from services.generator.strategies.answers import Answers, AnswerSettings
+from services.generator.strategies.chatter import have_titles, without_chatter
 from services.generator.strategies.common import Target, Targets
 from services.generator.strategies.paraphrase import VARIABLES as PARAPHRASE_VARIABLES
 from services.generator.strategies.paraphrase import Paraphrase, ParaphraseSettings
@@ -161,9 +162,16 @@ def stage_for(recipe: Recipe, level: Level) -> Stage:
     return _STAGES[recipe.request.strategy](recipe, level)
 
 
-def row_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
+def row_parser(
+    request: GenerationRequest, shape: tuple[int, int], real: Sequence[str] = ()
+) -> Callable[[str, str], dict[str, Any]]:
     """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape`: sentences of a
-    completion row, and of its completion."""
+    completion row, and of its completion; `real` rows show what is no chatter among their like."""
+    parse = _form_parser(request, shape)
+    return without_chatter(parse, real) if request.acceptance.chatter else parse
+
+
+def _form_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
     if request.kind is DatasetKind.TEXT:
         return lambda text, context_id: text_row(text)
     if request.kind is DatasetKind.COMPLETION:
@@ -195,12 +203,13 @@ def _topic_guided(recipe: Recipe, level: Level) -> Stage:
         task=request.task,
         sentences=recipe.shape[0],
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request, recipe.shape),
+        parse=row_parser(request, recipe.shape, seed_texts(request, inputs)),
         text_of=partial(row_text, request.kind),
         lengths=recipe.seed_lengths,
         length_unit=recipe.count.unit,
         schema=recipe.held_to(Pair),
         extra=_level_column(level),
+        titled=not request.acceptance.chatter or have_titles(seed_texts(request, inputs)),
     )
     return TopicGuided(
         level.name or "rows",
@@ -241,7 +250,7 @@ def _paraphrase(recipe: Recipe, level: Level) -> Stage:
         replaced=recipe.replaced or (lambda context: replaced),
         of_real=rule.paraphrase_of == "real",
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request, recipe.shape),
+        parse=row_parser(request, recipe.shape, seed_texts(request, inputs)),
         parse_question=structured_question if request.structured else question_only,
         schema=recipe.held_to(Pair),
         question_schema=recipe.held_to(NewQuestion),

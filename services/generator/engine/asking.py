@@ -1,13 +1,16 @@
-"""How strategies ask: the journal first, a source only for what it lacks."""
+"""How strategies ask: the journal first, a source only for what it lacks; either way the answer is read once
+(`sources.answer`), so that nobody sees thoughts, control tokens or fences."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.journal import Journal
+from services.generator.sources.answer import read
 from services.generator.sources.router import Router
 
 Issue = Callable[[Call], Awaitable[Answer]]
@@ -25,8 +28,9 @@ class Ask(Protocol):
 class Asker:
     """`Ask` over a journal and a router; equal calls under way at once are issued once."""
 
-    def __init__(self, journal: Journal, router: Router) -> None:
+    def __init__(self, journal: Journal, router: Router, *, keep_thoughts: bool = False) -> None:
         self._journal = journal
+        self._keep_thoughts = keep_thoughts
         self._router = router
         self._under_way: dict[bytes, asyncio.Future[None] | None] = {}
 
@@ -42,12 +46,16 @@ class Asker:
             kept = await self._journal.find(key) if self._journal.may_hold(key) else None
             if kept is not None:
                 self._router.ledger.account(kept.source).reused += 1
-                return kept
+                return self._read(kept)
             answer = await (self._router.ask(call) if pay is None else pay(call, self._router.ask))
             answer.key = key
             self._journal.append(key, answer)
-            return answer
+            return self._read(answer)
         finally:
             waiting = self._under_way.pop(key)
             if waiting is not None:
                 waiting.set_result(None)
+
+    def _read(self, answer: Answer) -> Answer:
+        heard = read(answer)
+        return replace(heard, thought="") if heard.thought and not self._keep_thoughts else heard

@@ -89,7 +89,9 @@ class Line:
         progress = self.record.progress
         while not (finished := self._is_finished()) and progress.decided in self.ready:
             number = progress.decided
-            for part, outcome in enumerate(self.ready.pop(number)):
+            outcomes = self.ready.pop(number)
+            self.record.read(outcome.origin for outcome in outcomes)
+            for part, outcome in enumerate(outcomes):
                 self._judge(outcome, number, part)
             progress.decided += 1
             if self.stage.lookback:

@@ -11,7 +11,7 @@ The checkpoint with the greatest name counts; objects that it does not list do n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ class Progress:
     refused: Counter[str] = field(default_factory=Counter)
     history: list[int] = field(default_factory=list)
     """Rows accepted when each of the last `lookback` candidates had been decided."""
+    taken: Counter[str] = field(default_factory=Counter)
+    """Answers from which something was taken off, by what it was."""
 
 
 class Record:
@@ -55,7 +57,8 @@ class Record:
         saved = orjson.loads(await self._parts.get(checkpoints[-1]))
         self._names = saved["names"]
         progress = saved["progress"]
-        self.progress = Progress(**{**progress, "refused": Counter(progress["refused"])})
+        counts = {name: Counter(progress.get(name, {})) for name in ("refused", "taken")}
+        self.progress = Progress(**{**progress, **counts})
         if self.progress.accepted < self._stage.wanted:  # a filter that judges no more needs no memory
             for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
                 judge.load_state([await self._parts.get(name) for name in names])
@@ -74,6 +77,12 @@ class Record:
         self._rejects.append(orjson.dumps({"stage": self._stage.name, **reject.as_row(candidate)}))
         self.progress.refused[str(reject.reason)] += 1
 
+    def read(self, origins: Iterable[Row]) -> None:
+        """Count what was taken off a candidate's answers, of each answer once."""
+        answers = {where["prompt_hash"]: where["taken_off"] for where in origins if where.get("taken_off")}
+        for taken in answers.values():
+            self.progress.taken.update(taken)
+
     @property
     def uncommitted(self) -> int:
         return len(self._rows) + len(self._rejects)
@@ -90,6 +99,7 @@ class Record:
             "accepted": progress.accepted,
             "refused": dict(progress.refused),
             "history": list(progress.history),
+            "taken": dict(progress.taken),
         }
         self._number += 1
         for kind, lines in (("rows", rows), ("rejects", rejects)):

@@ -14,7 +14,7 @@ from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
 from services.generator.inputs.lengths import length_counter
 from services.generator.inputs.reading import read_inputs
-from services.generator.operations.jobs import GenerationJob, refused
+from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
 from shared.contracts.generation.request import GenerationRequest
 from shared.datasets import CONTEXTS, REJECTS, ROWS
@@ -29,6 +29,7 @@ def make_dataset(
     Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
     """
     job = GenerationJob(workspace, settings, request.sources, request.seed, request.operation)
+    job.keep_thoughts = request.keep_thoughts
     inputs = read_inputs(request, workspace.input)
     count = length_counter(request, settings.registry(), seed_texts(request, inputs))
     recipe = Recipe(request, inputs, job.targets, count)
@@ -75,6 +76,8 @@ async def _summary(
         "rows": await job.write(ROWS, records, "rows"),
         "rejects": await job.write(REJECTS, records, "rejects"),
         "refused": refused(records),
+        "taken_off": taken_off(records),
+        "sources_fitted": session.fitted(),
         "candidates": sum(record.progress.decided for record in records),
         "lengths_counted_in": recipe.count.name,
         "ledger": session.ledger.report(),

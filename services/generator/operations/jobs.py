@@ -57,6 +57,7 @@ class GenerationJob:
         models = [target.model for target in self.targets]
         self._scope = call_scope(models, seed, operation)
         self._shelves = [call_scope([model], seed, operation) for model in models]
+        self.keep_thoughts = False
         self.total = 0
         self.unit = "rows"
         self._checked = 0.0
@@ -86,6 +87,7 @@ class GenerationJob:
             prices=self._registry.prices(self._sources),
             tick=self._tell,
             patience=self._settings.source_patience_seconds,
+            keep_thoughts=self.keep_thoughts,
         )
         try:
             async with session:
@@ -168,6 +170,14 @@ class GenerationJob:
 
 def _bytes(text: str) -> int:
     return len(text.encode())
+
+
+def taken_off(records: Sequence[Record]) -> dict[str, int]:
+    """Answers from which something was taken off, by what it was, over all stages."""
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record.progress.taken)
+    return dict(total)
 
 
 def refused(records: Sequence[Record]) -> dict[str, int]:

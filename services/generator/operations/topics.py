@@ -6,7 +6,7 @@ from typing import Any
 
 from services.generator.engine.session import Session
 from services.generator.inputs.reading import pool_examples
-from services.generator.operations.jobs import GenerationJob, refused
+from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
 from services.generator.topics.plan import PoolPlan, make_pool
 from shared.contracts.generation.topics import TopicsRequest
@@ -30,6 +30,8 @@ def make_topics(request: TopicsRequest, workspace: Workspace, settings: Generato
             "topics": len(rows),
             "rejects": rejects,
             "refused": refused(records),
+            "taken_off": taken_off(records),
+            "sources_fitted": session.fitted(),
             "candidates": sum(record.progress.decided for record in records),
             "ledger": session.ledger.report(),
         }

@@ -94,6 +94,11 @@ class GenerationRequest(JobRequest):
     top_p: float = Field(default=1.0, gt=0, le=1)
     max_tokens: int = Field(default=512, ge=1, le=131_072)
     acceptance: Acceptance = Acceptance()
+    keep_thoughts: bool = Field(
+        default=False,
+        description="What a model reasons before it answers is cut off in any case; true: it is kept in the "
+        "row's `origin`, as `thought`.",
+    )
     seed: Seed = 0
 
     def inputs(self) -> dict[str, str]:
