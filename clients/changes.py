@@ -221,6 +221,7 @@ def _values(where: str, old: Schema, new: Schema, way: Way) -> Iterator[Break]:
 def _bounds(where: str, old: Schema, new: Schema, way: Way) -> Iterator[Break]:
     if way is Way.READ:
         return
+    old, new = _inclusive(old), _inclusive(new)
     for bound in (*LOWER, *UPPER):
         before, after = old.get(bound), new.get(bound)
         tighter = after is not None and (
@@ -230,6 +231,18 @@ def _bounds(where: str, old: Schema, new: Schema, way: Way) -> Iterator[Break]:
             yield Break(where, f"{bound} {before} became {after}")
     if new.get("pattern") not in (None, old.get("pattern")):
         yield Break(where, f"pattern {old.get('pattern')!r} became {new['pattern']!r}")
+
+
+def _inclusive(schema: Schema) -> Schema:
+    """For whole numbers below 8 and up to 7 is the same: both told as `maximum` 7."""
+    if schema.get("type") != "integer":
+        return schema
+    told = dict(schema)
+    if "exclusiveMaximum" in told:
+        told["maximum"] = min(told.pop("exclusiveMaximum") - 1, told.get("maximum", float("inf")))
+    if "exclusiveMinimum" in told:
+        told["minimum"] = max(told.pop("exclusiveMinimum") + 1, told.get("minimum", float("-inf")))
+    return told
 
 
 def released_breaks(old: dict[str, Schema], new: dict[str, Schema]) -> dict[str, list[Break]]:

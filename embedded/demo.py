@@ -24,8 +24,11 @@ INSTRUCTED: Json = {
     "max_tokens": 512,
 }
 """What W does with a model that follows instructions; the bundled one only continues text."""
-W_TRAINING: Json = {"learning_rate": 1e-4, "target_modules": "default"}
-"""For a base of the caller's own; one of a million parameters needs more."""
+W_TRAINING: Json = {"learning_rate": 1e-4, "lora": {"target_modules": "default"}, "epochs": 6}
+"""For a base of the caller's own, W's but for the epochs, which are the most that a training may take; a base
+of a million parameters needs more."""
+HELD_BACK, MOST_HELD_BACK = 0.1, 100
+"""Share of the real rows that says when a training is at its best, and the most rows it takes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def run(
     """`told` hears every event of the experiment. Raises `Refused` with what the suite says is wrong.
 
     Without a test file a fifth of the rows is held out. `parameters` are for those that the recipe has; the
-    bundled one is asked for no more `rows` of each kind than there are real ones.
+    bundled one is asked for no more `rows` of each kind than there are real ones to train on.
     """
     kind = kind_of(data)
     inputs = {}
@@ -91,9 +94,15 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
     own = document.get("parameters", {})
     if parameters.get("format") == "instruct":
         parameters = {**parameters, "topics_from": inputs["real"]}
-    own |= {name: value for name, value in parameters.items() if name in own}
+    for name, value in parameters.items():
+        if name in own:
+            laid_on = isinstance(value, dict) and isinstance(own[name], dict)
+            own[name] = {**own[name], **value} if laid_on else value
     if recipe == RECIPE:
-        own["rows"] = min(own["rows"], real_rows)
+        held_back = max(1, min(round(HELD_BACK * real_rows), MOST_HELD_BACK))
+        share = held_back / max(real_rows, 2)
+        own["held_back"] = {"train": 1 - share, "validation": share}
+        own["rows"] = min(own["rows"], real_rows - held_back)
     return document
 
 
@@ -107,7 +116,7 @@ def parameters_of(
     if task or own_rows:
         found["task"] = task or "texts like these examples"
     if base:
-        found |= {"base": base.name, **W_TRAINING}
+        found |= {"base": base.name, "training": W_TRAINING}
     return found
 
 

@@ -28,6 +28,7 @@ LOOK_SECONDS = 1.0
 SHOWN = (
     "run",
     "rows",
+    "trained_epochs",
     "distinct_5",
     "self_bleu",
     "vendi",
@@ -36,7 +37,15 @@ SHOWN = (
     "loss",
     "perplexity",
 )
-LEFT_OUT_FIRST = ("perplexity", "vendi", "self_bleu", "rows", "js_unigram", "two_sample_auc")
+LEFT_OUT_FIRST = (
+    "perplexity",
+    "vendi",
+    "self_bleu",
+    "trained_epochs",
+    "rows",
+    "js_unigram",
+    "two_sample_auc",
+)
 """In this order, until the table is no wider than the terminal; the page has them all."""
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import redis
 from celery import Celery
 from celery.signals import worker_shutting_down
 
-from shared.contracts.base import JobRequest
 from shared.jobs.live import LiveJobs
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
-from shared.jobs.running import Handler, JobRunner
+from shared.jobs.running import Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.queue import TASK, make_queue, send
@@ -64,7 +62,7 @@ def connect(settings: CommonSettings) -> Platform:
 
 def make_worker(
     settings: CommonSettings,
-    handlers: Mapping[type[JobRequest], Handler],
+    handlers: Handlers,
     packages: tuple[str, ...] = (),
     platform: Platform | None = None,
 ) -> Celery:

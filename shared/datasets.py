@@ -2,30 +2,29 @@
 
 Parts: `rows.jsonl` (each row has an `id`, the columns of its kind, and an `origin` where it was
 generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`).
-Summary: {"kind", "rows", "contexts"?, "rejects"?}.
+The summary is a `DatasetSummary`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from shared.artifacts import Artifact
+from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
-from shared.contracts.datasets import DatasetKind
+from shared.contracts.datasets import DatasetKind, DatasetSummary
 from shared.errors import InputMissing
 
 ROWS = "rows.jsonl"
 CONTEXTS = "contexts.jsonl"
 REJECTS = "rejects.jsonl"
-Row = dict[str, Any]
+
+__all__ = ["CONTEXTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
 
 
 def dataset_kind(manifest: Manifest) -> DatasetKind:
     """Raises `InputMissing` when the artifact is no dataset."""
     if manifest.kind is not ArtifactKind.DATASET:
         raise InputMissing(f"{manifest.id} is a {manifest.kind}, and a dataset is needed")
-    return DatasetKind(manifest.summary["kind"])
+    return manifest.summary_as(DatasetSummary).kind
 
 
 def contexts(dataset: Artifact) -> dict[str, str]:

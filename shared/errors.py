@@ -19,6 +19,8 @@ class Reason(StrEnum):
     INVALID_REQUEST = "invalid_request"
     INVALID_DATA = "invalid_data"
     INPUT_MISSING = "input_missing"
+    UNREADABLE = "unreadable"
+    DAMAGED_ARTIFACT = "damaged_artifact"
     UNKNOWN_MODEL = "unknown_model"
     CONTAMINATED = "contaminated"
     DOES_NOT_FIT = "does_not_fit"

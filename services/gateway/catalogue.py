@@ -83,7 +83,7 @@ class Catalogue:
         if not isinstance(request, TrainingRequest | EvaluationRequest):
             return
         names = {"base": request.base}
-        if isinstance(request, EvaluationRequest) and "compare" not in request.inputs():
+        if isinstance(request, EvaluationRequest) and "compare" not in request.input_artifacts():
             names["compare"] = request.compare
         for field, name in names.items():
             if name is not None and name not in self.models:

@@ -18,7 +18,7 @@ from services.gateway.jobs.events import EventHub
 from services.gateway.jobs.listing import JobListing
 from services.gateway.settings import GatewaySettings
 from services.gateway.views import ArtifactPage, ArtifactView
-from shared.artifacts import Artifact, find_manifest, project_store
+from shared.artifacts import Artifact, find_manifest, has_manifest, project_store
 from shared.assembly import Platform
 from shared.contracts.base import ArtifactKind, Queue
 from shared.contracts.jobs import Job, JobRecord
@@ -49,7 +49,7 @@ class Gateway:
 
     def job(self, project: str, job_id: str) -> JobRecord:
         """Raises `JobNotFound`, for another project's job too."""
-        record = self.platform.records.find(job_id)
+        record = self.platform.records.show(job_id)
         if record is None or record.project != project:
             raise JobNotFound(f"there is no job {job_id}")
         return record
@@ -73,12 +73,30 @@ class Gateway:
         ]
         page = self.listing.page(project, limit, cursor, makers, lambda record: record.artifact is not None)
         store = self.store(project)
-        found = [find_manifest(store, str(record.artifact)) for record in page.records]
-        return ArtifactPage(items=[ArtifactView.of(made) for made in found if made], next=page.next)
+        found = (_listed(store, record) for record in page.records)
+        return ArtifactPage(items=[made for made in found if made], next=page.next)
 
     def shown(self, record: JobRecord) -> Job:
         """The record with its progress beside it."""
         return Job(**record.model_dump(), progress=self.platform.live.progress(record.id))
+
+
+def _listed(store: ObjectStore, record: JobRecord) -> ArtifactView | None:
+    """The artifact of a job in a list; None when it was set aside."""
+    artifact = str(record.artifact)
+    if manifest := find_manifest(store, artifact):
+        return ArtifactView.of(manifest)
+    if not has_manifest(store, artifact):
+        return None
+    return ArtifactView(
+        id=artifact,
+        kind=ArtifactKind(artifact.partition("-")[0]),
+        operation=record.operation,
+        summary={},
+        job=record.id,
+        created_at=record.created_at,
+        unreadable=True,
+    )
 
 
 def make_gateway(settings: GatewaySettings, platform: Platform, operations: Operations) -> Gateway:

@@ -56,6 +56,9 @@ class ArtifactView(Contract):
     summary: dict[str, Any]
     job: str
     created_at: datetime
+    unreadable: bool = Field(
+        default=False, description="Its manifest cannot be read: a newer version wrote it, or it is damaged."
+    )
 
     @classmethod
     def of(cls, manifest: Manifest) -> ArtifactView:

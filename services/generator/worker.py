@@ -11,16 +11,15 @@ from services.generator.operations.instruments import judge_rows, measure_cluste
 from services.generator.operations.topics import make_topics
 from services.generator.settings import GeneratorSettings
 from shared.assembly import make_worker
-from shared.contracts.base import JobRequest
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
-from shared.jobs.running import Handler
+from shared.jobs.running import Handlers
 
 PACKAGES = ("httptools", "jinja2", "orjson")
 
 
-def make_handlers(settings: GeneratorSettings) -> dict[type[JobRequest], Handler]:
+def make_handlers(settings: GeneratorSettings) -> Handlers:
     """The operations of this service."""
     return {
         TopicsRequest: partial(make_topics, settings=settings),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from services.metrics.operations.compare import Comparing
 from services.metrics.operations.deduplicate import make_deduplicated
 from services.metrics.operations.ingest import ingest
@@ -17,7 +15,6 @@ from services.metrics.operations.text_sets import embedders
 from services.metrics.operations.trace import Tracing
 from services.metrics.settings import MetricsSettings
 from shared.contracts.advice import ProposalRequest
-from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.measurement import (
     AgentScoreRequest,
@@ -34,10 +31,10 @@ from shared.contracts.mixture import (
 )
 from shared.contracts.report import ReportRequest
 from shared.contracts.trace import TraceRequest
-from shared.jobs.running import Handler
+from shared.jobs.running import Handlers
 
 
-def handlers(settings: MetricsSettings) -> Mapping[type[JobRequest], Handler]:
+def handlers(settings: MetricsSettings) -> Handlers:
     """The handlers; those that embed share one loaded model."""
     find = embedders(settings.embeddings)
     measuring = Measuring(find, runners(settings.measure_workers, settings.ray_address))

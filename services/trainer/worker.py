@@ -13,16 +13,13 @@ from services.trainer.operations.train import make_training
 from services.trainer.planning.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
 from shared.assembly import connect, make_worker
-from shared.contracts.base import JobRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.jobs.running import Handler
+from shared.jobs.running import Handlers
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
 
 
-def handlers(
-    settings: TrainerSettings, companions: Companions | None = None
-) -> dict[type[JobRequest], Handler]:
+def handlers(settings: TrainerSettings, companions: Companions | None = None) -> Handlers:
     """What this worker makes of each request. Without `companions` every training is alone."""
     return {
         TrainingRequest: partial(make_training, settings, companions),

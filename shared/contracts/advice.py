@@ -6,13 +6,15 @@ rung (successive halving, Jamieson and Talwalkar 2016). `ProposalRequest` is the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
-from shared.contracts.measurement import RunName, Seed
+from shared.contracts.fields import Seed
+from shared.contracts.measurement import RunName
+from shared.contracts.mixture import MixtureSummary
 from shared.contracts.training.fields import ModelName, PresetName
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
@@ -45,6 +47,28 @@ class TriedMixture(Contract):
     stopped: str | None = None
 
 
+class MixtureTrial(Contract):
+    """What became of a mixture that was tried: `kept` when the next rung tried it again (in the last rung:
+    when the proposal keeps it), `pruned` when it did not, `failed` when there is no figure of it."""
+
+    pool: str | None
+    rho: float | None
+    value: float | None
+    rung: int
+    outcome: Literal["kept", "pruned", "failed"]
+    mixture: ArtifactId
+    evaluation: ArtifactId | None
+
+
+class ProposalSummary(MixtureSummary):
+    """The mixture of a slot: `planned_rho` of the pool, after `trials` mixtures that were tried before."""
+
+    pool: PoolName
+    pool_dataset: ArtifactId
+    planned_rho: float
+    trials: int
+
+
 class ProposalRequest(JobRequest):
     """The mixture to try in one slot of a rung, as a dataset.
 
@@ -58,6 +82,7 @@ class ProposalRequest(JobRequest):
     version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[ProposalSummary]] = ProposalSummary
 
     real: ArtifactId
     pools: Pools
@@ -73,7 +98,7 @@ class ProposalRequest(JobRequest):
     figure: str = Field(default="loss", max_length=64, description="Of the evaluations: lower is better.")
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         found = {"real": self.real} | {f"pools/{name}": pool for name, pool in self.pools.items()}
         for place, tried in enumerate(self.history):
             found[f"history/{place}/mixture"] = tried.mixture
@@ -103,7 +128,7 @@ class AdviceRequest(Contract):
         default=None, ge=1, description="Steps of the first rung's trainings at most; later ones get η times."
     )
     validation_share: float = Field(default=0.2, gt=0, lt=1)
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+    seeds: list[Seed] = Field(
         default=[1, 2, 3],
         min_length=1,
         max_length=20,

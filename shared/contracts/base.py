@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
 
-from shared.contracts.json_types import refuse_other_types
+from shared.contracts.json_types import JsonObject, refuse_other_types
 
 ArtifactId = Annotated[
     str,
@@ -50,6 +50,30 @@ class Contract(BaseModel):
         return schema
 
 
+class ArtifactSummary(Contract):
+    """What an operation found, short enough to be read without opening a part.
+
+    Handlers return it and the artifact's manifest keeps it. Every operation's request class names the class
+    of its summary (`JobRequest.result`). A field that artifacts of an earlier release lack has a default.
+    """
+
+    @classmethod
+    def read(cls, stored: JsonObject) -> Self:
+        """The summary of a manifest, whatever release wrote it: what is missing takes its default, and what
+        is no longer known is left out. Raises pydantic's `ValidationError` when that is not enough."""
+        if cls.model_config.get("extra") == "allow":
+            return cls.model_validate(stored)
+        return cls.model_validate(stored, extra="ignore")
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were given, for a summary that says more."""
+        return self.model_dump(exclude_unset=True)
+
+    def stored(self) -> JsonObject:
+        """As the manifest keeps it: plain JSON, of the fields that were given."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
 class JobRequest(Contract):
     """What a job is asked to make. The class declares the operation; the fields are its arguments.
 
@@ -62,8 +86,9 @@ class JobRequest(Contract):
     version: ClassVar[int]
     produces: ClassVar[ArtifactKind]
     queue: ClassVar[Queue]
+    result: ClassVar[type[ArtifactSummary]]
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         """The artifacts this request reads, by role. They must exist before the job is accepted."""
         return {}
 

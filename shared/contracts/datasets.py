@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared.contracts.base import ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.base import ArtifactKind, ArtifactSummary, Contract, JobRequest, Queue
 
 
 class DatasetKind(StrEnum):
@@ -41,6 +41,15 @@ class UploadedFile(Contract):
     format: FileFormat
 
 
+class DatasetSummary(ArtifactSummary):
+    """What every dataset says of itself."""
+
+    kind: DatasetKind
+    rows: int
+    contexts: int | None = Field(default=None, description="`qa` only.")
+    rejects: int | None = Field(default=None, description="Rows left out; `rejects.jsonl` has them.")
+
+
 class IngestRequest(JobRequest):
     """Turn uploaded files into a dataset. The id follows from the content, so a second upload is free."""
 
@@ -48,6 +57,7 @@ class IngestRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[DatasetSummary]] = DatasetSummary
 
     kind: DatasetKind
     file: UploadedFile

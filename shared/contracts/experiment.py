@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     JsonValue,
     StringConstraints,
@@ -15,6 +14,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.report import ReportSummary
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 """Names a step, an input or an axis within its recipe."""
@@ -138,7 +138,8 @@ class Step(Contract):
     * `{axis: NAME}` is the axis' value, `{label: NAME}` the value's label; `{axis: NAME.KEY}`, and likewise
       `{parameter: NAME.KEY}`, is what lies below KEY in a value that is a mapping;
     * `{gather: [RUN, …]}` is a list: each RUN, a mapping that may hold the references above, is repeated for
-      every value of the axes that its steps depend on, and gets their values as its `axes`;
+      every value of the axes that its steps depend on, and gets their values as its `axes`; its `name` and
+      `pool` may be a `{label: NAME}`, or a list of words and such: `[real +, {label: level}]`;
     * `{this: recipe}` is the recipe itself;
     * `{literal: VALUE}` is VALUE as it stands, for one that would be read as a reference.
     """
@@ -158,17 +159,16 @@ class ExperimentRequest(JobRequest):
     need its artifact and no others; a `gather` leaves it out and goes on.
     """
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
     operation: ClassVar[str] = "experiment"
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.COORDINATE
+    result: ClassVar[type[ReportSummary]] = ReportSummary
 
     name: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=2000)
-    given: dict[Name, ArtifactId] = Field(
-        default={}, alias="inputs", max_length=50, description="Artifacts it starts from, by name."
+    inputs: dict[Name, ArtifactId] = Field(
+        default={}, max_length=50, description="Artifacts it starts from, by name."
     )
     parameters: dict[Name, JsonValue] = Field(
         default={}, max_length=50, description="Values that steps refer to, so that they stand in one place."
@@ -178,18 +178,16 @@ class ExperimentRequest(JobRequest):
     report: Name = Field(description="The step whose artifact, a report, is the experiment's answer.")
     budget: ExperimentBudget | None = Field(default=None, description="What it may spend before it pauses.")
 
-    def inputs(self) -> dict[str, str]:
-        return {f"inputs/{name}": artifact for name, artifact in self.given.items()}
+    def input_artifacts(self) -> dict[str, str]:
+        return {f"inputs/{name}": artifact for name, artifact in self.inputs.items()}
 
 
 class RecipeCall(Contract):
     """A built-in recipe by its name (`GET /v1/recipes`), with what is to be otherwise."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
     recipe: Name
     name: str | None = Field(default=None, min_length=1, max_length=100)
-    given: dict[Name, ArtifactId] = Field(default={}, alias="inputs", max_length=50)
+    inputs: dict[Name, ArtifactId] = Field(default={}, max_length=50)
     parameters: dict[Name, JsonValue] = Field(
         default={}, max_length=50, description="In place of the recipe's own; what is left out stays."
     )

@@ -46,6 +46,12 @@ class Progress(Contract):
 class JobRecord(Contract):
     """One state of a job, as the object store keeps it: record `sequence` replaces the one before."""
 
+    format: int = Field(
+        default=1,
+        ge=1,
+        exclude_if=lambda format: format == 1,
+        description="Of the record; 1 where it is not told.",
+    )
     id: str
     project: str
     operation: str

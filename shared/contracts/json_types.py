@@ -1,4 +1,5 @@
-"""Keeps pydantic from reading one JSON type as another, which the published schema would not allow.
+"""JSON values, and what keeps pydantic from reading one JSON type as another, which the published schema
+would not allow.
 
 `"12"` and `true` are not numbers, `1` and `"yes"` are not truth values. Strict mode would do more: it refuses
 `12.0` for an integer, which JSON Schema takes, and words for enumerated values.
@@ -8,7 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import core_schema
+
+JsonObject = dict[str, JsonValue]
+"""A JSON object whose names are not known beforehand."""
 
 
 def number(value: Any) -> Any:

@@ -8,7 +8,9 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.measurement import Seed, TokenizerName
+from shared.contracts.datasets import DatasetSummary
+from shared.contracts.fields import Seed
+from shared.contracts.measurement import TokenizerName
 
 RowField = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,3}$")
@@ -16,6 +18,28 @@ RowField = Annotated[
 """A column of a row, dotted into objects: `context_id`, `origin.topic`."""
 
 Unit = Literal["rows", "tokens"]
+
+
+class MixtureSummary(DatasetSummary):
+    """A mixture: `real` and `generated` are amounts in its `unit`, and `rho` is the share they came to."""
+
+    rho: float
+    unit: Unit
+    real: int
+    generated: int
+
+
+class SplitSummary(DatasetSummary):
+    """One of the splits of a dataset."""
+
+    split: str
+
+
+class DeduplicationSummary(DatasetSummary):
+    """What was left out: rows for which another stands, and rows that the test set holds."""
+
+    duplicates: int
+    contaminated: int
 
 
 class _RowOperation(JobRequest):
@@ -31,6 +55,7 @@ class MixtureRequest(_RowOperation):
     """
 
     operation: ClassVar[str] = "mix"
+    result: ClassVar[type[MixtureSummary]] = MixtureSummary
 
     real: ArtifactId
     generated: ArtifactId
@@ -52,7 +77,7 @@ class MixtureRequest(_RowOperation):
     tokenizer: TokenizerName = Field(default="words", description="Counts the tokens when `unit` is tokens.")
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"real": self.real, "generated": self.generated}
 
     @model_validator(mode="after")
@@ -66,6 +91,7 @@ class SampleRequest(_RowOperation):
     """A seeded sample; a larger one of the same seed begins with the smaller one's rows."""
 
     operation: ClassVar[str] = "sample"
+    result: ClassVar[type[DatasetSummary]] = DatasetSummary
 
     dataset: ArtifactId
     size: int | None = Field(default=None, ge=1, le=10**10)
@@ -75,7 +101,7 @@ class SampleRequest(_RowOperation):
     tokenizer: TokenizerName = "words"
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
     @model_validator(mode="after")
@@ -90,6 +116,7 @@ class SplitRequest(_RowOperation):
     group."""
 
     operation: ClassVar[str] = "split"
+    result: ClassVar[type[SplitSummary]] = SplitSummary
 
     dataset: ArtifactId
     shares: dict[
@@ -102,7 +129,7 @@ class SplitRequest(_RowOperation):
     )
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
     @model_validator(mode="after")
@@ -128,12 +155,13 @@ class FilterRequest(_RowOperation):
     """Keep the rows that meet every condition."""
 
     operation: ClassVar[str] = "filter"
+    result: ClassVar[type[DatasetSummary]] = DatasetSummary
 
     dataset: ArtifactId
     conditions: list[RowCondition] = Field(min_length=1, max_length=50)
     tokenizer: TokenizerName = "words"
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
 
@@ -141,6 +169,7 @@ class DeduplicationRequest(_RowOperation):
     """Keep one row of each group of duplicates; with `test`, also drop the rows that a test set holds."""
 
     operation: ClassVar[str] = "deduplicate"
+    result: ClassVar[type[DeduplicationSummary]] = DeduplicationSummary
 
     dataset: ArtifactId
     similarity: float = Field(
@@ -160,5 +189,5 @@ class DeduplicationRequest(_RowOperation):
     shingle: int = Field(default=3, ge=1, le=20, description="Words in a shingle of near-duplicates.")
     tokenizer: TokenizerName = "words"
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | ({"test": self.test} if self.test else {})

@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, Contract, JobRequest, Queue
+from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import RunName
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+Design = Literal["alone", "in_place_of", "in_addition_to"]
+"""What a run tests its rows as: real rows *alone*, or generated ones *in place of* them or *in addition to*
+them."""
+
+
+AxisValue = str | int | float | bool | None
+Against = Literal["in_place_of", "in_addition_to", "training_longer"]
+Verdict = Literal[
+    "add", "add_nothing", "replace", "keep_real", "train", "keep_baseline", "do_not_train", "undecided"
+]
+"""Of all conditions:
+
+* `add`: generated rows in addition to the real ones lower the loss;
+* `add_nothing`: they were tried as additions, and none of them lowers it;
+* `replace`: generated rows in place of real ones lower the loss;
+* `keep_real`: they were tried in place of real ones only, and none of them lowers it;
+* `train`, `keep_baseline`: a condition of no declared design, or the baseline, has the lowest loss;
+* `do_not_train`: the model as it was is better than every trained one;
+* `undecided`: nothing was evaluated.
+"""
+
+
+class IntervalEstimate(Contract):
+    """A figure with its interval over what chance had a hand in; `covers` names those chances."""
+
+    value: float
+    low: float | None
+    high: float | None
+    level: float
+    seeds: int
+    covers: list[str]
+
+
+class Recommendation(Contract):
+    """The answer for one value of the `within` axes: what to train on, and what to leave."""
+
+    within: dict[str, AxisValue]
+    verdict: Verdict
+    tested_against: list[Against] = []
+    name: str | None
+    dataset: str | None
+    loss: IntervalEstimate | None
+    change: IntervalEstimate | None
+    avoid: list[str]
+
+
+class ReportSummary(ArtifactSummary):
+    """What a report found."""
+
+    runs: int
+    findings: list[str] = []
+    recommended: list[Recommendation] = []
+    pictures: list[str] = []
 
 
 class ReportRun(Contract):
@@ -20,10 +75,20 @@ class ReportRun(Contract):
         default=None,
         description="What runs that differ in their axes only are called together; the name where unset.",
     )
-    axes: dict[Annotated[str, StringConstraints(max_length=60)], str | int | float | bool | None] = Field(
+    axes: dict[Annotated[str, StringConstraints(max_length=60)], AxisValue] = Field(
         default={},
         max_length=20,
         description="Where the run stands in the experiment: level, ρ, seed, model …",
+    )
+    design: Design | None = Field(
+        default=None,
+        description="What its rows are tested as. `alone`: real rows by themselves; those that are not "
+        "the baseline are points of its learning curve. `in_place_of`: generated rows where real ones stood, "
+        "all or some. `in_addition_to`: generated rows added to all the baseline's. A verdict says of rows "
+        "only what they were tested as; without a design, only what they were compared with.",
+    )
+    pool: RunName | None = Field(
+        default=None, description="What the generated rows in it are called, where the name says more."
     )
     dataset: ArtifactId | None = None
     measurement: ArtifactId | None = None
@@ -43,9 +108,10 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[ReportSummary]] = ReportSummary
 
     title: str = Field(default="Experiment", min_length=1, max_length=200)
     runs: list[ReportRun] = Field(min_length=1, max_length=500)
@@ -81,11 +147,9 @@ class ReportRequest(JobRequest):
         default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
     )
     notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
-    recipe: dict[str, Any] | None = Field(
-        default=None, description="Printed, so that a reader can run it again."
-    )
+    recipe: JsonObject | None = Field(default=None, description="Printed, so that a reader can run it again.")
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return (
             {
                 f"runs/{place}/{role}": artifact

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
+from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, JobRequest, Queue
 from shared.contracts.measurement import HASHED_NGRAMS, EmbeddingName
+
+
+class TraceSummary(ArtifactSummary):
+    """What was traced to what and, each under its own name, all that the embedding depends on."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | int | float | bool]
+
+    rows: int
+    training_rows: int
+    datasets: list[ArtifactId]
+    sources: list[str]
 
 
 class TraceRequest(JobRequest):
@@ -18,6 +30,7 @@ class TraceRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[TraceSummary]] = TraceSummary
 
     evaluation: ArtifactId = Field(description="The evaluation of a trained model.")
     rows: int = Field(default=20, ge=1, le=1000, description="How many of the worst rows.")
@@ -27,5 +40,5 @@ class TraceRequest(JobRequest):
     )
     precision: Literal["float32", "bfloat16"] = "float32"
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"evaluation": self.evaluation}

@@ -210,7 +210,7 @@ class LiveJobs:
         text = None
         with _optional("progress"):
             text = self._redis.get(f"gamut:progress:{job_id}")
-        return Progress.model_validate_json(cast(bytes, text)) if text else None
+        return Progress.model_validate_json(cast(bytes, text), extra="ignore") if text else None
 
     def _publish(self, job_id: str, event: str, data: str) -> None:
         key = f"gamut:events:{job_id}"

@@ -20,6 +20,7 @@ from shared.errors import GamutError, Reason
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
+from shared.stored import Unreadable
 
 log = structlog.get_logger(__name__)
 ORPHAN_MARKER_SECONDS = 60.0
@@ -110,7 +111,10 @@ class Reconciler:
         active = list(self.records.active())
         self._queued = None
         for job_id in active:
-            record = self.records.find(job_id)
+            try:
+                record = self.records.find(job_id)
+            except Unreadable:  # a newer process' to run, or nobody's: it has been told of
+                continue
             if record is None:
                 self._forget_orphan(job_id)
                 continue
@@ -169,9 +173,9 @@ class Reconciler:
         ended = self.records.append(record, state=state, reason=reason, error=problem)
         self.live.publish_state(ended)
         for waiting in self.live.take_waiting(record.id):
-            parent = self.records.find(waiting)
-            if parent and not parent.state.ended:
-                self.sender.send(parent)
+            for parent in self.records.readable([waiting]):
+                if not parent.state.ended:
+                    self.sender.send(parent)
 
     def _forget_orphan(self, job_id: str) -> None:
         """A marker whose job was never written: its writer died between the two, or is about to write."""

@@ -8,7 +8,8 @@ Nothing here needs Redis: after a flush, the markers say which jobs there are an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from shared.contracts.jobs import JobRecord
 from shared.errors import NotFound
 from shared.jobs.transitions import check_transition
 from shared.store.base import ObjectNotFound, ObjectStore
+from shared.stored import Unreadable, read_stored
 
 
 class JobNotFound(NotFound):
@@ -36,17 +38,35 @@ class JobRecords:
         return self._store.put_if_absent(_key(record.id, 0), _bytes(record))
 
     def get(self, job_id: str) -> JobRecord:
-        """The newest state. Raises `JobNotFound`."""
-        keys = [found.key for found in self._store.list(f"jobs/{job_id}/")]
+        """The newest state. Raises `JobNotFound`, and `Unreadable`."""
+        keys = self._keys(job_id)
         if not keys:
             raise JobNotFound(f"there is no job {job_id}")
-        return JobRecord.model_validate_json(self._store.get(keys[-1]))
+        return self._read(keys[-1])
 
     def find(self, job_id: str) -> JobRecord | None:
+        """The newest state, if there is any. Raises `Unreadable`."""
         try:
             return self.get(job_id)
         except JobNotFound:
             return None
+
+    def show(self, job_id: str) -> JobRecord | None:
+        """The newest state for people: where it cannot be read, the last one that can, and it says so in its
+        reason and error. None where there is nothing to show."""
+        try:
+            return self.find(job_id)
+        except Unreadable as error:
+            older = list(self._readable(self._keys(job_id)))
+            shown = {"reason": error.reason.value, "error": error.problem()}
+            return older[-1].model_copy(update=shown) if older else None
+
+    def readable(self, job_ids: Iterable[str]) -> Iterator[JobRecord]:
+        """The newest states of those jobs whose newest state can be read."""
+        for job_id in job_ids:
+            with suppress(Unreadable):
+                if found := self.find(job_id):
+                    yield found
 
     def append(self, record: JobRecord, **changes: Any) -> JobRecord:
         """The next state after `record`.
@@ -69,10 +89,7 @@ class JobRecords:
         return following
 
     def history(self, job_id: str) -> list[JobRecord]:
-        return [
-            JobRecord.model_validate_json(self._store.get(found.key))
-            for found in self._store.list(f"jobs/{job_id}/")
-        ]
+        return list(self._readable(self._keys(job_id)))
 
     def active(self) -> Iterator[str]:
         """Ids of the jobs that have not ended, and of a few that have: a marker may outlive its job."""
@@ -82,7 +99,7 @@ class JobRecords:
     def forget_marker(self, job_id: str) -> None:
         """Remove the marker of a job that has ended; one that was taken up again meanwhile keeps it."""
         self._store.delete(f"active/{job_id}")
-        found = self.find(job_id)
+        found = self.show(job_id)
         if found is not None and not found.state.ended:
             self._mark(job_id)
 
@@ -91,19 +108,24 @@ class JobRecords:
         newest: str | None = None
         for found in self._store.list("jobs/"):
             if newest and newest.rpartition("/")[0] != found.key.rpartition("/")[0]:
-                yield from self._read(newest)
+                yield from self._readable([newest])
             newest = found.key
         if newest:
-            yield from self._read(newest)
+            yield from self._readable([newest])
 
     def _mark(self, job_id: str) -> None:
         self._store.put(f"active/{job_id}", b"", "text/plain")
 
-    def _read(self, key: str) -> Iterator[JobRecord]:
-        try:
-            yield JobRecord.model_validate_json(self._store.get(key))
-        except ObjectNotFound:
-            return
+    def _keys(self, job_id: str) -> list[str]:
+        return [found.key for found in self._store.list(f"jobs/{job_id}/")]
+
+    def _read(self, key: str) -> JobRecord:
+        return read_stored(JobRecord, key, self._store.get(key))
+
+    def _readable(self, keys: Iterable[str]) -> Iterator[JobRecord]:
+        for key in keys:
+            with suppress(ObjectNotFound, Unreadable):
+                yield self._read(key)
 
 
 def _key(job_id: str, sequence: int) -> str:

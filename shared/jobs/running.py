@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
 
 from shared import tracing
-from shared.artifacts import project_store
+from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest, Queue
+from shared.contracts.base import ArtifactSummary, JobRequest, Queue
 from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import RETRIED, GamutError, Reason
 from shared.identity import artifact_id
@@ -34,6 +34,7 @@ from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
 from shared.store.base import ObjectStore
+from shared.stored import Unreadable
 
 log = structlog.get_logger(__name__)
 BACKOFF_SECONDS = (1, 5, 20, 60)
@@ -63,9 +64,12 @@ class Ended:
     error: GamutError | None = None
 
 
-Summary = dict[str, Any]
-Handler = Callable[[Any, Workspace], Summary | Waiting | Paused | Ended]
-"""Takes the request and the workspace, writes the artifact's parts, returns the manifest's summary."""
+R = TypeVar("R", bound=ArtifactSummary)
+Handler = Callable[[Any, Workspace], R | Waiting | Paused | Ended]
+"""Takes the request and the workspace, writes the artifact's parts, returns the artifact's summary: of the
+class that the request's class names as its `result`."""
+Handlers = Mapping[type[JobRequest], Handler[Any]]
+"""What a worker can do: a handler for the class of each request."""
 
 
 class JobRunner:
@@ -75,7 +79,7 @@ class JobRunner:
         records: JobRecords,
         live: LiveJobs,
         sender: Sender,
-        handlers: Mapping[type[JobRequest], Handler],
+        handlers: Handlers,
         *,
         lease_seconds: float,
         max_attempts: int,
@@ -98,9 +102,16 @@ class JobRunner:
     def run(self, job_id: str) -> None:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
         with structlog.contextvars.bound_contextvars(job=job_id):
-            record = self._records.find(job_id)
+            try:
+                record = self._records.find(job_id)
+            except Unreadable:
+                log.warning("job.not_run", why="its record cannot be read by this worker")
+                return
             if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
                 log.info("job.not_run", why=record.state if record else "unknown")
+                return
+            if not self._understands(record):
+                log.warning("job.not_run", why="this worker does not know such requests: a newer one will")
                 return
             holder = f"{record.attempts + 1} {secrets.token_hex(8)}"
             if not self._live.acquire(job_id, holder):
@@ -115,6 +126,14 @@ class JobRunner:
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
+
+    def _understands(self, record: JobRecord) -> bool:
+        """Whether the request is one that this version of the worker knows: in a rolling upgrade both run."""
+        kind, _ = self._handlers.get(record.operation, (None, None))
+        try:
+            return kind is not None and bool(kind.model_validate(record.request))
+        except ValidationError:
+            return False
 
     @contextmanager
     def _traced(self, record: JobRecord) -> Iterator[None]:
@@ -164,10 +183,9 @@ class JobRunner:
                 if isinstance(outcome, Paused):
                     self._pause(record, outcome)
                     return
-                if isinstance(outcome, dict):
+                if isinstance(outcome, ArtifactSummary):
                     signals.check()
-                    software = {package: version(package) for package in ("gamut", *self._packages)}
-                    outcome = Ended(JobState.SUCCEEDED, commit(request, workspace, outcome, software).id)
+                    outcome = Ended(JobState.SUCCEEDED, self._commit(request, workspace, outcome).id)
             self._end(
                 record, outcome.state, artifact=outcome.artifact, reason=outcome.reason, error=outcome.error
             )
@@ -192,6 +210,11 @@ class JobRunner:
         )
         log.info("job.paused", operation=paused.operation, reason=why.reason, detail=why.error.detail)
         self._live.publish_state(paused)
+
+    def _commit(self, request: JobRequest, workspace: Workspace, summary: ArtifactSummary) -> Manifest:
+        return workspace.output.commit(
+            manifest_of(request, summary, job=workspace.job, packages=self._packages)
+        )
 
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
@@ -257,36 +280,16 @@ class JobRunner:
         """A message that nobody has taken yet will do for this end too."""
         if self._live.was_sent(job_id):
             return
-        record = self._records.find(job_id)
-        if record and not record.state.ended:
-            self._sender.send(record)
+        for record in self._records.readable([job_id]):
+            if not record.state.ended:
+                self._sender.send(record)
 
     def _look_again(self, job_id: str) -> None:
         """A message that came while a coordinating job was being looked at must not be lost."""
         if self._live.take_again(job_id):
-            record = self._records.find(job_id)
-            if record and record.queue is Queue.COORDINATE and not record.state.ended:
-                self._sender.send(record)
-
-
-def commit(request: JobRequest, workspace: Workspace, summary: Summary, software: dict[str, str]) -> Manifest:
-    """Makes the parts that a handler wrote an artifact; returns the manifest that stands (see
-    `ArtifactWriter.commit`)."""
-    return workspace.output.commit(
-        Manifest(
-            id=workspace.artifact_id,
-            kind=request.produces,
-            operation=request.operation,
-            version=request.version,
-            request=request.canonical(),
-            inputs=request.inputs(),
-            parts=[],
-            summary=summary,
-            software=software,
-            job=workspace.job,
-            created_at=datetime.now(UTC),
-        )
-    )
+            for record in self._records.readable([job_id]):
+                if record.queue is Queue.COORDINATE and not record.state.ended:
+                    self._sender.send(record)
 
 
 def _not_yet(record: JobRecord) -> bool:

@@ -18,6 +18,7 @@ import structlog
 
 from shared.errors import StoreUnavailable
 from shared.store.base import ObjectStore
+from shared.stored import unreadable
 
 log = structlog.get_logger(__name__)
 Amounts = Mapping[str, float]
@@ -28,7 +29,10 @@ def spent(store: ObjectStore, artifact: str) -> dict[str, float]:
     job may still write after its successor: the most that any knows is what was spent."""
     most: dict[str, float] = {}
     for found in store.list(f"spent/{artifact}/"):
-        most = larger(most, json.loads(store.get(found.key)))
+        try:
+            most = larger(most, json.loads(store.get(found.key)))
+        except ValueError as error:  # half an account is none: the others stand
+            unreadable("account", found.key, str(error))
     return most
 
 

@@ -12,11 +12,12 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from shared import tracing
-from shared.artifacts import find_manifest, project_store
+from shared.artifacts import find_manifest, has_manifest, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.problems import FieldError
+from shared.damage import was_set_aside
 from shared.errors import InputMissing
 from shared.identity import artifact_id, job_id
 from shared.jobs.live import LiveJobs
@@ -56,14 +57,14 @@ class Submission:
         """The job that makes this request's artifact.
 
         The same request finds the same job: one that succeeded or is under way is returned as it stands,
-        one that failed, was cancelled or succeeded in part is taken up again. Raises `InputMissing`, with
-        a pointer to the field, when an artifact it reads does not exist, and `QuotaExceeded` when the API key
-        that asks (None: nobody's) may not have another job now.
+        one that failed, was cancelled, succeeded in part or lost its artifact to damage is taken up
+        again. Raises `InputMissing`, with a pointer to the field, when an artifact it reads does not exist,
+        and `QuotaExceeded` when the API key that asks (None: nobody's) may not have another job now.
         """
         found = self._records.find(job_id(project, request))
         if found and not found.state.ended:
             return found
-        if found and found.state is JobState.SUCCEEDED:
+        if found and found.state is JobState.SUCCEEDED and self._stands(found):
             return found
         self._check_inputs(project, request)
         made = None if found else find_manifest(project_store(self._store, project), artifact_id(request))
@@ -108,6 +109,7 @@ class Submission:
                 found,
                 state=JobState.QUEUED,
                 attempts=0,
+                artifact=None if found.state is JobState.SUCCEEDED else found.artifact,
                 resubmissions=found.resubmissions + 1,
                 key=key,
                 reason=None,
@@ -120,12 +122,23 @@ class Submission:
         log.info("job.taken_up_again", job=record.id, operation=record.operation, was=found.state)
         return record
 
+    def _stands(self, record: JobRecord) -> bool:
+        """Whether the artifact is there still: one that was found damaged is not."""
+        return record.artifact is None or has_manifest(
+            project_store(self._store, record.project), record.artifact
+        )
+
     def _check_inputs(self, project: str, request: JobRequest) -> None:
         store = project_store(self._store, project)
         absent = [
-            FieldError(pointer=f"/{role}", detail=f"there is no artifact {artifact}")
-            for role, artifact in request.inputs().items()
+            FieldError(pointer=f"/{role}", detail=_why_absent(store, artifact))
+            for role, artifact in request.input_artifacts().items()
             if find_manifest(store, artifact) is None
         ]
         if absent:
             raise InputMissing(errors=absent)
+
+
+def _why_absent(store: ObjectStore, artifact: str) -> str:
+    known = was_set_aside(store, artifact)
+    return known.detail if known else f"there is no artifact {artifact}"

@@ -23,7 +23,8 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     S.PARTIALLY_SUCCEEDED: frozenset({S.QUEUED}),
     S.FAILED: frozenset({S.QUEUED}),
     S.CANCELLED: frozenset({S.QUEUED}),
-    S.SUCCEEDED: frozenset(),
+    # So is one whose artifact was found damaged and set aside, and for no other reason.
+    S.SUCCEEDED: frozenset({S.QUEUED}),
 }  # fmt: skip
 
 

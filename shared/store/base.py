@@ -8,7 +8,7 @@ stand on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -58,6 +58,10 @@ class ObjectStore(Protocol):
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The object in chunks, from `offset`, at most `length` bytes. Raises `ObjectNotFound`."""
 
+    def get_file(self, key: str, path: Path, check: Callable[[], None] | None = None) -> None:
+        """The object as a file at `path`, which has its name once it is whole. `check` is called before each
+        chunk and may raise, to stop a long copy. Raises `ObjectNotFound`."""
+
     def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None: ...
 
     def put_file(self, key: str, path: Path, media_type: str = "application/octet-stream") -> None: ...
@@ -84,6 +88,20 @@ class ObjectStore(Protocol):
     def abort_upload(self, key: str, upload_id: str) -> None: ...
 
     def download_url(self, key: str, expires: timedelta) -> str: ...
+
+
+def write_file(chunks: Iterable[bytes], path: Path, check: Callable[[], None] | None = None) -> None:
+    """Write the chunks to a file that has its name only when all of them are in it."""
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        with draft.open("wb") as file:
+            for chunk in chunks:
+                if check is not None:
+                    check()
+                file.write(chunk)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def check_key(key: str) -> str:

@@ -11,14 +11,22 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
 
 from shared.errors import InvalidRequest
-from shared.store.base import ObjectInfo, ObjectNotFound, UploadPart, UploadTicket, check_key, part_ranges
+from shared.store.base import (
+    ObjectInfo,
+    ObjectNotFound,
+    UploadPart,
+    UploadTicket,
+    check_key,
+    part_ranges,
+    write_file,
+)
 
 _CHUNK = 2**20
 _STAGING = ".staging"
@@ -44,6 +52,9 @@ class LocalStore:
         if not path.is_file():
             raise ObjectNotFound(f"no object {key}")
         return _chunks(path, offset, length)
+
+    def get_file(self, key: str, path: Path, check: Callable[[], None] | None = None) -> None:
+        write_file(self.stream(key), path, check)
 
     def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         self._replace(self._stage(data), key)

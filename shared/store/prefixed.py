@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,9 @@ class PrefixedStore:
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         return self._store.stream(self._prefix + key, offset, length)
+
+    def get_file(self, key: str, path: Path, check: Callable[[], None] | None = None) -> None:
+        self._store.get_file(self._prefix + key, path, check)
 
     def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         self._store.put(self._prefix + key, data, media_type)

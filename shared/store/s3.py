@@ -6,7 +6,7 @@ given as metadata into user metadata, which would make the put silently uncondit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,15 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 
 from shared.errors import InvalidRequest, StoreUnavailable
-from shared.store.base import ObjectInfo, ObjectNotFound, UploadPart, UploadTicket, check_key, part_ranges
+from shared.store.base import (
+    ObjectInfo,
+    ObjectNotFound,
+    UploadPart,
+    UploadTicket,
+    check_key,
+    part_ranges,
+    write_file,
+)
 
 _MISSING = ("NoSuchKey", "NoSuchObject", "NoSuchBucket")
 _CHUNK = 2**20
@@ -72,6 +80,9 @@ class S3Store:
         with _translated(key):
             response = self._client.get_object(self._bucket, check_key(key), offset, length or 0)
         return _drain(response, key)
+
+    def get_file(self, key: str, path: Path, check: Callable[[], None] | None = None) -> None:
+        write_file(self.stream(key), path, check)
 
     def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
         self._send("PUT", key, data, headers={"Content-Type": media_type})

@@ -17,7 +17,7 @@ from shared.datasets import Row
 from shared.jobs.live import LiveJobs
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
-from shared.jobs.running import OUTAGE_SECONDS, Handler, JobRunner
+from shared.jobs.running import OUTAGE_SECONDS, Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.queue import make_queue
@@ -25,8 +25,6 @@ from shared.settings import CommonSettings
 from shared.store.base import ObjectStore
 from shared.store.local import LocalStore
 from shared.testing.datasets import put_dataset, put_upload
-
-Handlers = Mapping[type[JobRequest], Handler]
 
 
 class Bench:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.artifacts import Artifact
+from shared.artifacts import Artifact, manifest_of
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind, FileFormat, UploadedFile
 from shared.datasets import Row
 from shared.identity import artifact_id
-from shared.jobs.running import commit
 from shared.jobs.workspace import Signals, Workspace
 from shared.testing.bench import Bench
 from shared.testing.datasets import put_dataset, put_upload
@@ -31,7 +30,8 @@ class HandlerBench:
         """The artifact that the handler makes of the request."""
         workspace = self.workspace(request)
         summary = handler(request, workspace)
-        return Artifact(self.store, commit(request, workspace, summary, software={}))
+        manifest = manifest_of(request, summary, job=workspace.job)
+        return Artifact(self.store, workspace.output.commit(manifest))
 
     def workspace(self, request: JobRequest) -> Workspace:
         """A workspace of the request's job, for a handler to be called with."""

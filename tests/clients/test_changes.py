@@ -178,6 +178,10 @@ HARMLESS: dict[str, Change] = {
     "a new operation": lambda d: d["paths"].update({"/v1/x": {"get": {"responses": {}}}}),
     "a new optional field": lambda d: request(d)["properties"].update(task={"type": "string"}),
     "a new value taken": lambda d: request(d)["properties"]["kind"]["enum"].append("completion"),
+    "the same bound told another way": lambda d: (
+        request(d)["properties"]["rows"].pop("maximum"),
+        request(d)["properties"]["rows"].update(exclusiveMaximum=101),
+    ),
     "a bound loosened": lambda d: request(d)["properties"]["rows"].update(maximum=1000),
     "a type widened": lambda d: request(d)["properties"].update(rows={"type": ["integer", "string"]}),
     "an integer that may be a number": lambda d: request(d)["properties"].update(rows={"type": "number"}),

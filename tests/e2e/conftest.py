@@ -101,9 +101,9 @@ def small_recipe(inputs: dict[str, str]) -> Callable[[int], Json]:
 def shrunk(path: Path, seed: int) -> Json:
     recipe: Json = yaml.safe_load(path.read_text())
     recipe["name"] = f"small-{seed}"
-    recipe["sweep"] = {"topics": [2, 20], "seed": [seed]}
-    steps = recipe["steps"]
-    steps["pool"]["request"]["count"] = 20
-    steps["pool"]["request"]["seed"] = seed
-    recipe["parameters"]["rows"] = 48
+    recipe["sweep"] = {"level": [2, 20], "seed": [seed]}
+    recipe["steps"]["pool"]["request"]["seed"] = seed
+    recipe["parameters"] |= {"rows": 48, "pool": 20}
+    often = {"patience": 2, "every_steps": 10}
+    recipe["parameters"]["training"] |= {"max_steps": 60, "early_stopping": often}
     return recipe

@@ -38,7 +38,7 @@ def test_it_ends_with_a_report(gateway: Gateway, experiment: Json, tmp_path: Pat
     assert "http://" not in page.replace("http://www.w3.org", "")  # it stands alone
     table = gateway.download(experiment["artifact"], "table.csv", tmp_path / "table.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert len(rows) == 4  # real, two levels, and the model as it was
+    assert len(rows) == 6  # real, two levels added to it and in its place, and the model as it was
     assert all(float(row["loss"]) > 0 for row in rows)
 
 
@@ -47,14 +47,54 @@ def test_more_topics_give_more_diverse_text(gateway: Gateway, experiment: Json, 
         gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
     )
     distinct = {row["run"]["value"]: row["distinct_5"]["value"] for row in report["table"]}
-    assert distinct["topics=2"] < distinct["topics=20"]
+    assert distinct["level=2"] < distinct["level=20"]
     rows = {row["run"]["value"]: row["rows"]["value"] for row in report["table"]}
     assert rows == {
         "real": 48,
-        "topics=2": 48,
-        "topics=20": 48,
+        "real + level=2": 96,
+        "real + level=20": 96,
+        "level=2": 48,
+        "level=20": 48,
         "untuned": None,
     }
+
+
+def test_the_answer_is_to_add_what_lowers_the_loss(
+    gateway: Gateway, experiment: Json, tmp_path: Path
+) -> None:
+    """The bundled stories, added to few real ones, lower the loss; in place of them they are judged apart."""
+    report = json.loads(
+        gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
+    )
+    [answer] = report["answers"]
+    assert answer["verdict"] == "add"
+    assert {"in_addition_to", "in_place_of"} <= set(answer["tested_against"])
+    assert answer["recommended"]["design"] == "in_addition_to"
+    assert answer["recommended"]["change"]["high"] < 0
+    assert all(avoid["design"] == "in_place_of" for avoid in answer["avoid"])
+
+
+def test_each_side_is_trained_to_its_own_best_on_the_same_held_back_rows(
+    gateway: Gateway, experiment: Json, tmp_path: Path
+) -> None:
+    report = json.loads(
+        gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
+    )
+    [answer] = report["answers"]
+    lengths = [length for dose in answer["doses"] for length in dose["lengths"]]
+    assert len(lengths) == len(answer["doses"]) == 5
+    assert all(length["chosen"] and length["steps"] <= length["planned"] for length in lengths)
+    models = [gateway.get(f"/v1/artifacts/{run['artifacts']['model']}") for run in report["runs"][:5]]
+    [validation] = {model["inputs"]["validation"] for model in models}
+
+    def texts(dataset: str) -> set[str]:
+        rows = gateway.download(dataset, "rows.jsonl", tmp_path / "rows.jsonl").read_text()
+        return {json.loads(line)["completion"] for line in rows.splitlines()}
+
+    held_back = texts(validation)
+    assert held_back
+    for model in models:
+        assert held_back.isdisjoint(texts(model["inputs"]["dataset"]))
 
 
 def test_posted_again_it_answers_at_once_and_runs_nothing(

@@ -77,9 +77,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = shrunk(RECIPE, seed=1)
-    document["sweep"] = {"topics": {"few": 2, "many": 10}, "seed": [1]}
-    document["steps"]["pool"]["request"]["count"] = 10
-    document["parameters"]["rows"] = 8
+    document["sweep"] = {"level": {"few": 2, "many": 10}, "seed": [1]}
+    document["parameters"] |= {"rows": 8, "pool": 10}
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
@@ -104,7 +103,7 @@ def test_one_command_ends_with_what_to_do(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report: dict[str, Any] = json.loads((tmp_path / "demo" / "report.json").read_text())
     [answer] = report["answers"]
-    assert {dose["label"] for dose in answer["doses"]} == {"real", "few", "many"}
+    assert {dose["label"] for dose in answer["doses"]} == {"real", "real + few", "real + many", "few", "many"}
     assert answer["untuned"]["value"] > 0
     said = " ".join(ended.stdout.split())
     assert all(" ".join(finding.split()) in said for finding in report["findings"])

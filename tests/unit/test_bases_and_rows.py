@@ -90,12 +90,14 @@ def test_other_columns_are_told_with_those_that_are_needed(tmp_path: Path) -> No
 def test_parameters_follow_from_what_was_named() -> None:
     assert parameters_of(COMPLETIONS, None, None, own_rows=False) == {}
     found = parameters_of(CHAT, Base("mine", "/m"), "letters", own_rows=True)
-    assert found == {**INSTRUCTED, "task": "letters", "base": "mine", **W_TRAINING}
+    assert found == {**INSTRUCTED, "task": "letters", "base": "mine", "training": W_TRAINING}
     assert "examples" in parameters_of(CHAT, None, None, own_rows=True)["task"]
     assert parameters_of(COMPLETIONS, None, None, 900, own_rows=False) == {"rows": 900}
 
 
-@pytest.mark.parametrize(("asked", "there", "rows"), [(None, 600, 400), (None, 60, 60), (900, 600, 600)])
+@pytest.mark.parametrize(
+    ("asked", "there", "rows"), [(None, 600, 150), (None, 60, 54), (900, 600, 540), (None, 2, 1)]
+)
 def test_as_many_rows_are_generated_as_real_ones_are_compared_with(
     asked: int | None, there: int, rows: int
 ) -> None:
@@ -103,9 +105,21 @@ def test_as_many_rows_are_generated_as_real_ones_are_compared_with(
     document = filled(RECIPE, {"real": "dataset-r", "test": "dataset-t"}, wanted, there)
     assert document["parameters"]["rows"] == rows
     assert "nothing" not in document["parameters"]
+    shares = document["parameters"]["held_back"]
+    assert round(shares["train"] * there) >= rows  # they are taken from those that nothing is held back of
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
     steps = document["steps"]
     assert (
         steps["generated"]["request"]["rows"]
         == steps["only_real"]["request"]["size"]
         == {"parameter": "rows"}
     )
+
+
+def test_a_base_of_ones_own_is_trained_with_ws_settings_and_still_to_its_best() -> None:
+    wanted = parameters_of(COMPLETIONS, Base("mine", "/m"), None, own_rows=False)
+    training = filled(RECIPE, {"real": "dataset-r", "test": "dataset-t"}, wanted, 600)["parameters"][
+        "training"
+    ]
+    assert training["learning_rate"] == W_TRAINING["learning_rate"]
+    assert training["early_stopping"]["patience"] >= 1

@@ -10,6 +10,7 @@ key leave a line in the process's own log: they must not be able to fill the sto
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 from services.gateway.access.keys import Caller
@@ -17,6 +18,7 @@ from services.gateway.cursors import bad_cursor, read_cursor, write_cursor
 from services.gateway.views import AuditEntry, AuditPage
 from shared.artifacts import project_store
 from shared.store.base import ObjectStore
+from shared.stored import Unreadable, read_stored
 
 
 class AuditLog:
@@ -39,7 +41,10 @@ class AuditLog:
         if after and not after.startswith(_folder(day)):
             raise bad_cursor()
         keys = [found.key for found in store.list(_folder(day)) if found.key > after]
-        items = [AuditEntry.model_validate_json(store.get(key)) for key in keys[:limit]]
+        items = []
+        for key in keys[:limit]:
+            with suppress(Unreadable):
+                items.append(read_stored(AuditEntry, key, store.get(key)))
         return AuditPage(items=items, next=write_cursor(keys[limit - 1]) if len(keys) > limit else None)
 
 

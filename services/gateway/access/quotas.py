@@ -63,7 +63,7 @@ class Quotas:
         if self.live.claim(key, job, limit):
             return True
         for counted in self.live.of_key(key):  # whatever ended unnoticed makes room
-            record = self.records.find(counted)
+            record = self.records.show(counted)
             if record is None or record.state.ended:
                 self.live.forget_of_key(key, counted)
         return self.live.claim(key, job, limit)

@@ -32,7 +32,7 @@ class Amounts:
         self._store = store
         self._known = known
         self._there: dict[str, tuple[int, float] | None] = {}
-        read = {name for request in known.values() for name in request.inputs().values()}
+        read = {name for request in known.values() for name in request.input_artifacts().values()}
         sized = [(self._sized(name), name) for name in sorted(read) if name.startswith("dataset-")]
         self.largest = max(((found[0], name) for found, name in sized if found), default=(0, None))[1]
         """A dataset that exists and that the plan reads: the largest, so that none is a test set."""
@@ -91,11 +91,21 @@ class Amounts:
         if asked is None and request.strategy is Strategy.ANSWERS and request.prompts:
             return self.rows(request.prompts)  # one for each prompt
         if asked is None and request.strategy is Strategy.PARAPHRASE and request.examples:
-            manifest = find_manifest(self._store, request.examples)
-            contexts = manifest.summary.get("contexts") if manifest else None
+            contexts = self._contexts(request.examples)
             levels = max(len(request.levels), 1)
-            return None if contexts is None else int(contexts) * request.paraphrase.per_context * levels
+            return None if contexts is None else contexts * request.paraphrase.per_context * levels
         return asked
+
+    def _contexts(self, dataset: str) -> int | None:
+        """Contexts that a dataset has or, of a split that keeps their questions together, will have."""
+        if manifest := find_manifest(self._store, dataset):
+            found = manifest.figure("contexts")
+            return None if found is None else int(found)
+        request = self._known.get(dataset)
+        if isinstance(request, SplitRequest) and request.group_by in (None, "context_id"):
+            whole = self._contexts(request.dataset)
+            return None if whole is None else round(whole * request.shares[request.take])
+        return None
 
     def _words_a_row(self) -> float:
         found = self._sized(self.largest) if self.largest else None
@@ -106,7 +116,7 @@ class Amounts:
             manifest = find_manifest(self._store, dataset)
             part = manifest.part(ROWS) if manifest else None
             self._there[dataset] = (
-                (int(manifest.summary.get("rows", 0)), (part.bytes if part else 0) / BYTES_A_WORD)
+                (int(manifest.figure("rows") or 0), (part.bytes if part else 0) / BYTES_A_WORD)
                 if manifest
                 else None
             )

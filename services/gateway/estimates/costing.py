@@ -134,7 +134,7 @@ class Costing:
         self, client: httpx.Client, request: Instrument, amounts: Amounts
     ) -> tuple[dict[str, Any] | None, float | None]:
         """Rows that do not exist yet are taken to be like the largest dataset that does."""
-        read = [name for name in request.inputs().values() if name.startswith("dataset-")]
+        read = [name for name in request.input_artifacts().values() if name.startswith("dataset-")]
         changes: dict[str, Any] = {"seed": 0}
         factor = None
         if any(self._summary(name) is None for name in read):

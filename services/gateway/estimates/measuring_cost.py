@@ -76,7 +76,7 @@ def measuring_seconds(request: JobRequest, amount: Amount) -> tuple[float, float
 
 def _datasets(request: JobRequest) -> list[tuple[str, str]]:
     """Without what is small beside them: evaluations, histories."""
-    return [(role, name) for role, name in request.inputs().items() if name.startswith("dataset-")]
+    return [(role, name) for role, name in request.input_artifacts().items() if name.startswith("dataset-")]
 
 
 def _measure(request: MeasurementRequest, sides: list[tuple[float, float]]) -> tuple[float, float]:

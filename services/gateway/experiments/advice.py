@@ -165,9 +165,9 @@ def _finish(request: AdviceRequest, last: int) -> dict[str, Document]:
                 "trials": {"step": "recommended"},
                 "runs": {
                     "gather": [
-                        _run("real", "only_real", "trained_real", "tested_real"),
+                        _run("real", "only_real", "trained_real", "tested_real") | {"design": "alone"},
                         _run("recommended", "recommended", "trained", "tested")
-                        | {"measurement": {"step": "measured"}},
+                        | {"measurement": {"step": "measured"}, "design": "in_addition_to"},
                         {"name": "untuned", "evaluation": {"step": "tested_untuned"}},
                     ]
                 },

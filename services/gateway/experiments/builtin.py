@@ -41,7 +41,7 @@ def called(call: RecipeCall, recipes: Mapping[str, Document]) -> Document:
     refuse(_unknown_names(call, known))
     whole = {
         **known,
-        "inputs": call.given,
+        "inputs": call.inputs,
         "parameters": {**known.get("parameters", {}), **call.parameters},
         "sweep": {**known["sweep"], **call.sweep},
     }
@@ -57,7 +57,7 @@ def called(call: RecipeCall, recipes: Mapping[str, Document]) -> Document:
 
 def _unknown_names(call: RecipeCall, known: Document) -> Iterator[Fault]:
     kinds: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-        "inputs": (call.given, known["inputs"]),
+        "inputs": (call.inputs, known["inputs"]),
         "parameters": (call.parameters, known.get("parameters", {})),
         "sweep": (call.sweep, known["sweep"]),
         "stop_if": (call.stop_if, known["steps"]),
@@ -67,5 +67,5 @@ def _unknown_names(call: RecipeCall, known: Document) -> Iterator[Fault]:
             if name not in there:
                 yield (place, name), f"{call.recipe} has no {name!r}{suggestion(name, there)}"
     for name in known["inputs"]:
-        if name not in call.given:
+        if name not in call.inputs:
             yield ("inputs", name), f"{call.recipe} needs the id of a dataset here"

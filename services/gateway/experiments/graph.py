@@ -98,7 +98,7 @@ def _operation_faults(name: str, step: Step, operations: Operations) -> Iterator
 
 def _name_faults(recipe: ExperimentRequest, step: str, template: Any) -> Iterator[Fault]:
     kinds: dict[type[Reference], tuple[str, str, Iterable[str]]] = {
-        InputRef: ("input", "input", recipe.given),
+        InputRef: ("input", "input", recipe.inputs),
         ParameterRef: ("parameter", "parameter", recipe.parameters),
         StepRef: ("step", "step", recipe.steps),
         AxisRef: ("axis", "axis", recipe.sweep),
@@ -202,7 +202,7 @@ def _idle_faults(recipe: ExperimentRequest, templates: dict[str, Any]) -> Iterat
     for axis in recipe.sweep:
         if axis not in axes:
             yield ("sweep", axis), f"no step refers to this axis; write {{axis: {axis}}} where it belongs"
-    for name in recipe.given:
+    for name in recipe.inputs:
         if name not in given:
             yield ("inputs", name), f"no step refers to this input; write {{input: {name}}} where it belongs"
     for name in recipe.parameters:

@@ -101,8 +101,8 @@ class Look:
             return False
         measured = standing.made[node.gate.measured]
         manifest = find_manifest(self.workspace.store, measured) if isinstance(measured, str) else None
-        value = manifest.summary.get(node.gate.rule.metric) if manifest else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        value = manifest.figure(node.gate.rule.metric) if manifest else None
+        if value is None:
             lacking = f"{node.gate.measured} has no value {node.gate.rule.metric!r}"
             standing.failed(node.key, f"its gate cannot be decided: {lacking}")
             return True
@@ -146,7 +146,7 @@ class Look:
 
     def _rows(self, dataset: str) -> int | None:
         manifest = find_manifest(self.workspace.store, dataset)
-        return int(manifest.summary.get("rows", 0)) if manifest else None
+        return int(manifest.figure("rows") or 0) if manifest else None
 
     def _read(self) -> None:
         """The records of the jobs whose end woke us and, now and then, of all that are under way."""

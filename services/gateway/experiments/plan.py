@@ -29,6 +29,8 @@ from services.gateway.experiments.references import (
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import StopIf
 
+NAMES = ("name", "pool")
+"""Of a gathered run, what may be told by labels."""
 Labels = dict[str, str]
 """Where a node stands: axis → label."""
 
@@ -138,7 +140,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
             raise _Absent(None)
         return artifact
     if isinstance(reference, InputRef):
-        return graph.recipe.given[reference.name]
+        return graph.recipe.inputs[reference.name]
     if isinstance(reference, ParameterRef):
         return inside(graph.recipe.parameters[reference.name], reference.inside)
     if isinstance(reference, AxisRef):
@@ -187,8 +189,8 @@ def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict
         run["label"] = "run"
     whole = absent = 0
     for name, item in template.items():
-        if name == "name" and isinstance(item, LabelRef):
-            run["name"] = _told(graph, item.name, at[item.name])
+        if name in NAMES and isinstance(item, LabelRef | list):
+            run[name] = _named(graph, item, at)
             continue
         needs = bool(needed_steps(item))
         if name == "axes":
@@ -202,6 +204,14 @@ def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict
             if lost.why is not None:
                 run["stopped"] = lost.why
     return None if absent and not whole else run
+
+
+def _named(graph: Graph, item: LabelRef | list[LabelRef | str], at: Labels) -> str:
+    """A label, or several and words between them: `[real +, {label: level}]` is `real + D4`."""
+    parts = item if isinstance(item, list) else [item]
+    return " ".join(
+        _told(graph, part.name, at[part.name]) if isinstance(part, LabelRef) else str(part) for part in parts
+    )
 
 
 def _told(graph: Graph, axis: str, label: str) -> str:

@@ -11,16 +11,16 @@ object for each time somebody resumed it.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.gateway.estimates.counting import Rows, fewest_calls
 from shared.artifacts import find_manifest
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
+from shared.contracts.generation.results import LedgerSummary
+from shared.contracts.training.requests import TrainingRequest
 from shared.jobs.spending import larger, spent
 from shared.store.base import ObjectStore
 
@@ -62,16 +62,16 @@ def taken(store: ObjectStore, artifact: str) -> dict[str, float]:
 
 def cost_of(manifest: Manifest) -> dict[str, float]:
     """What it says it took, by the names of `ExperimentBudget`'s fields."""
-    found: Counter[str] = Counter()
-    ledger: Mapping[str, Any] = manifest.summary.get("ledger") or {}
-    for account in ledger.get("sources", {}).values():
-        found["calls"] += account.get("issued", 0)
-        found["tokens"] += account.get("tokens_in", 0) + account.get("tokens_out", 0)
-    for amount in ledger.get("money", {}).values():
-        found["money"] += float(amount)  # type: ignore[assignment]  # Counter adds whatever can be added
-    if manifest.operation == "train":
-        found["training_seconds"] += manifest.summary.get("seconds", 0)
-    return {name: float(amount) for name, amount in found.items()}
+    found: dict[str, float] = {}
+    if kept := manifest.summary.get("ledger"):
+        ledger = LedgerSummary.model_validate(kept, extra="ignore")
+        accounts = ledger.sources.values()
+        found["calls"] = sum(account.issued for account in accounts)
+        found["tokens"] = sum(account.tokens_in + account.tokens_out for account in accounts)
+        found["money"] = sum(map(float, ledger.money.values()))
+    if manifest.operation == TrainingRequest.operation:
+        found["training_seconds"] = float(manifest.figure("seconds") or 0)
+    return found
 
 
 def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:

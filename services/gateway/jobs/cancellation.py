@@ -63,6 +63,6 @@ class Cancellation:
 
     def _wake(self, ended: JobRecord) -> None:
         for waiting in self.live.take_waiting(ended.id):
-            parent = self.records.find(waiting)
+            parent = self.records.show(waiting)
             if parent and not parent.state.ended:
                 self.sender.send(parent)

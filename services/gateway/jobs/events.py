@@ -37,7 +37,10 @@ class Event:
 
     @property
     def ends(self) -> bool:
-        return self.kind == "state" and JobState(JobRecord.model_validate_json(self.data).state).ended
+        return (
+            self.kind == "state"
+            and JobState(JobRecord.model_validate_json(self.data, extra="ignore").state).ended
+        )
 
 
 @dataclass

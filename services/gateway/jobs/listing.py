@@ -58,7 +58,7 @@ class JobListing:
             return
         lists = [self._indexed(project, after, operation) for operation in operations or (None,)]
         for _, job_id in heapq.merge(*lists, reverse=True):
-            if record := self.records.find(job_id):
+            if record := self.records.show(job_id):
                 yield record
 
     def _indexed(self, project: str, after: Place | None, operation: str | None) -> Iterator[Place]:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from services.gateway.catalogue import Operations
+from services.gateway.keeping.checking import projects
 from services.gateway.keeping.rules import Ages, Needs, unneeded
 from shared.artifacts import find_manifest, project_store
 from shared.contracts.artifacts import Manifest
@@ -38,7 +39,7 @@ class Collection:
         """Find what nothing needs and, with `delete`, remove it."""
         now = now or datetime.now(UTC)
         total = Collected()
-        for project in self.projects():
+        for project in projects(self.store):
             found = self._project(project, delete, now)
             log.info("collection.project", project=project, objects=found.objects, bytes=found.bytes)
             total.objects += found.objects
@@ -49,9 +50,6 @@ class Collection:
                 if delete:
                     self.store.delete(usage.key)
         return total
-
-    def projects(self) -> list[str]:
-        return sorted({found.key.split("/")[1] for found in self.store.list("projects/")})
 
     def _project(self, project: str, delete: bool, now: datetime) -> Collected:
         store = project_store(self.store, project)
@@ -72,7 +70,7 @@ class Collection:
         made: set[str] = set()
         ingesting = False
         for job in self.records.active():
-            record = self.records.find(job)
+            record = self.records.show(job)
             if record is None or record.project != project:
                 continue
             ingesting = ingesting or record.operation == IngestRequest.operation

@@ -49,9 +49,7 @@ def _copy(source: ObjectStore, target: ObjectStore, key: str, folder: Path, copi
         if there and size and kind in IMMUTABLE and there.bytes == size.bytes:
             copied.known += 1
             return
-        with draft.open("wb") as file:
-            for chunk in source.stream(key):
-                file.write(chunk)
+        source.get_file(key, draft)
     except ObjectNotFound:  # deleted since it was listed
         return
     target.put_file(key, draft)

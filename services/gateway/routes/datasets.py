@@ -39,7 +39,7 @@ def create_dataset(
 ) -> DatasetTicket:
     """Announce a file of rows, named by its SHA-256, and learn where to put its bytes."""
     if find_manifest(gateway.store(project), artifact_id(body)) is None:
-        before = gateway.platform.records.find(job_id(project, body))
+        before = gateway.platform.records.show(job_id(project, body))
         return _uploads(gateway, project).start(body, before)
     response.status_code = 200
     record = gateway.platform.submission.submit(
@@ -85,14 +85,23 @@ def list_rows(
 def page_of_rows(
     gateway: Gateway, project: str, artifact: Artifact, part: str, limit: int, cursor: str | None
 ) -> RowPage:
-    """Raises `InvalidRequest` when the part holds no rows, or for a cursor of no page."""
+    """A page of a part, which is read where it lies: its size is checked, the digest only where a row makes
+    no sense. Whoever uses the rows has them all checked.
+
+    Raises `InvalidRequest` when the part holds no rows, or for a cursor of no page, and `DamagedArtifact`.
+    """
     found = artifact.manifest.part(part)
     if found is None or found.rows is None:
         known = ", ".join(part.name for part in artifact.manifest.parts if part.rows is not None)
         detail = f"{artifact.id} has no rows in a part {part!r}; there is {known or 'none'}"
         raise InvalidRequest(detail, [FieldError(pointer="/part", detail=detail)])
     offset: int = read_cursor(cursor, (int,))[0] if cursor else 0
-    read = read_rows(gateway.store(project), artifact.key(part), found.bytes, offset, limit)
+    artifact.check_size(part)
+    try:
+        read = read_rows(gateway.store(project), artifact.key(part), found.bytes, offset, limit)
+    except ValueError:
+        artifact.check(part)
+        raise
     following = write_cursor(read.next) if read.next is not None else None
     return RowPage(rows=read.rows, total=found.rows, next=following)
 

@@ -88,7 +88,7 @@ async def wait_for_job(
                 while not record.state.ended and record.state is not JobState.PAUSED:
                     event = await queue.get()
                     if event.kind == "state":
-                        record = JobRecord.model_validate_json(event.data)
+                        record = JobRecord.model_validate_json(event.data, extra="ignore")
         except TimeoutError:
             record = await anyio.to_thread.run_sync(gateway.job, project, job_id)
     return await anyio.to_thread.run_sync(gateway.shown, record)

@@ -18,13 +18,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import orjson
 
 from services.generator.calls.call import KEY_BYTES, Answer
-from services.generator.calls.ledger import Ledger
+from services.generator.calls.ledger import Ledger, LedgerSnapshot
 from services.generator.calls.parts import Parts
 from services.generator.calls.sorted_runs import SortedRuns
 
@@ -128,7 +127,7 @@ class Journal:
 
     async def _put_tail(self) -> None:
         lines, self._lines = self._lines, {}
-        header = orjson.dumps(self._ledger.snapshot(self._in_flight()))
+        header = self._ledger.snapshot(self._in_flight()).model_dump_json().encode()
         name = f"tail-{self._writer}-{self._sequence:08d}"
         try:
             await self._parts.put(name, b"\n".join([header, *lines.values()]))
@@ -142,7 +141,7 @@ class Journal:
     async def _pack(self) -> None:
         """Join this attempt's tails into one object, index it, and let the tails go."""
         await self._parts.put(
-            f"ledger-{self._writer}", orjson.dumps(self._ledger.snapshot(self._in_flight()))
+            f"ledger-{self._writer}", self._ledger.snapshot(self._in_flight()).model_dump_json().encode()
         )
         if not self._tails:
             return
@@ -164,13 +163,13 @@ class Journal:
         tails = sorted(name for name in names if name.startswith("tail-") and not _is_covered(name, covered))
         for name, keys in zip(whole, await _get_all(folder, [f"{name}.keys" for name in whole]), strict=True):
             self._register(folder, name, keys)
-        snapshots: dict[str, Any] = {}
+        snapshots: dict[str, LedgerSnapshot] = {}
         ledgers = sorted(name for name in names if name.startswith("ledger-")) if own else []
         for name, data in zip(ledgers, await _get_all(folder, ledgers), strict=True):
-            snapshots[name.removeprefix("ledger-")] = orjson.loads(data)
+            snapshots[name.removeprefix("ledger-")] = LedgerSnapshot.model_validate_json(data)
         for name, data in zip(tails, await _get_all(folder, tails), strict=True):
             header, *lines = data.split(b"\n")
-            snapshots[name.split("-")[1]] = orjson.loads(header)
+            snapshots[name.split("-")[1]] = LedgerSnapshot.model_validate_json(header)
             self._recent.update(map(_decode, lines))
         if own:
             self._ledger.carry(snapshots.values())

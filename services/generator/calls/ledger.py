@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from services.generator.calls.call import Answer
+from shared.contracts.base import Contract
+from shared.contracts.generation.results import LedgerSummary, SourceAccount
 
 MILLION = Decimal(1_000_000)
 
@@ -54,15 +55,26 @@ class Account:
         self.tokens_out += other.tokens_out
         self.failed.update(other.failed)
 
-    def as_dict(self) -> dict[str, Any]:
-        counts = {
-            name: getattr(self, name) for name in ("issued", "answered", "reused", "tokens_in", "tokens_out")
-        }
-        return {**counts, "failed": dict(self.failed)}
+    def shown(self) -> SourceAccount:
+        return SourceAccount(
+            issued=self.issued,
+            answered=self.answered,
+            reused=self.reused,
+            tokens_in=self.tokens_in,
+            tokens_out=self.tokens_out,
+            failed=dict(self.failed),
+        )
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Account:
-        return cls(**{**data, "failed": Counter(data["failed"])})
+    def of(cls, shown: SourceAccount) -> Account:
+        return cls(**{**shown.model_dump(), "failed": Counter(shown.failed)})
+
+
+class LedgerSnapshot(Contract):
+    """One run's accounts, as they are kept beside its answers."""
+
+    accounts: dict[str, SourceAccount]
+    in_flight: int
 
 
 class Ledger:
@@ -84,18 +96,16 @@ class Ledger:
     def answered(self, answer: Answer) -> None:
         self.account(answer.source).enter(answer)
 
-    def carry(self, snapshots: Iterable[Mapping[str, Any]]) -> None:
+    def carry(self, snapshots: Iterable[LedgerSnapshot]) -> None:
         """Add what earlier runs of the same job left (`snapshot` of each)."""
         for snapshot in snapshots:
-            self._earlier.append({name: Account.from_dict(a) for name, a in snapshot["accounts"].items()})
-            self.unknown_in_flight += snapshot["in_flight"]
+            self._earlier.append({name: Account.of(shown) for name, shown in snapshot.accounts.items()})
+            self.unknown_in_flight += snapshot.in_flight
 
-    def snapshot(self, in_flight: int) -> dict[str, Any]:
+    def snapshot(self, in_flight: int) -> LedgerSnapshot:
         """This run's accounts, to be kept beside its answers."""
-        return {
-            "accounts": {name: account.as_dict() for name, account in self.own.items()},
-            "in_flight": in_flight,
-        }
+        accounts = {name: account.shown() for name, account in self.own.items()}
+        return LedgerSnapshot(accounts=accounts, in_flight=in_flight)
 
     def totals(self) -> dict[str, Account]:
         """All runs together, by source."""
@@ -127,10 +137,10 @@ class Ledger:
             "money": float(sum(self.money().values())),
         }
 
-    def report(self) -> dict[str, Any]:
-        """The ledger as it is written into the artifact's manifest."""
-        return {
-            "sources": {name: account.as_dict() for name, account in sorted(self.totals().items())},
-            "money": {currency: str(amount) for currency, amount in sorted(self.money().items())},
-            "unknown_in_flight": self.unknown_in_flight,
-        }
+    def report(self) -> LedgerSummary:
+        """The ledger as the artifact's summary has it."""
+        return LedgerSummary(
+            sources={name: account.shown() for name, account in sorted(self.totals().items())},
+            money={currency: str(amount) for currency, amount in sorted(self.money().items())},
+            unknown_in_flight=self.unknown_in_flight,
+        )

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from services.generator.dial.search import Range, Side, propose
+from shared.contracts.generation.results import DialRound, DialSummary
 
 PROBES_A_ROUND = 6
 CLOSE_ENOUGH = 0.5
@@ -50,17 +50,6 @@ class Aim:
         return self.shift_at_most is None or (reading.shift or 0.0) <= self.shift_at_most
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One thing that was tried; `predicted` is what a probe promises at the full size."""
-
-    setting: int
-    rows: int
-    value: float
-    predicted: float | None
-    shift: float | None
-
-
 @dataclass(frozen=True)
 class Dialled:
     """How it ended: `setting` is the full dataset to keep, `missed` why it is not what was asked for ("":
@@ -69,17 +58,17 @@ class Dialled:
     setting: int
     reading: Reading
     missed: str
-    rounds: list[Round] = field(default_factory=list)
+    rounds: list[DialRound] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "setting": self.setting,
-            "value": self.reading.value,
-            "shift": self.reading.shift,
-            "reached": not self.missed,
-            "missed": self.missed,
-            "rounds": [asdict(tried) for tried in self.rounds],
-        }
+    def summary(self) -> DialSummary:
+        return DialSummary(
+            setting=self.setting,
+            value=self.reading.value,
+            shift=self.reading.shift,
+            reached=not self.missed,
+            missed=self.missed,
+            rounds=self.rounds,
+        )
 
 
 class Dial:
@@ -94,7 +83,7 @@ class Dial:
         self._predicted: dict[int, float] = {}
         self._full: dict[int, Reading] = {}
         self._correction = 1.0
-        self.rounds: list[Round] = []
+        self.rounds: list[DialRound] = []
 
     async def run(self, evaluate: Evaluate) -> Dialled:
         while True:
@@ -156,16 +145,23 @@ class Dial:
         predicted = whole.value * (self._rows / self._probe_rows) ** growth
         self._predicted[setting] = predicted
         promised = predicted * self._correction
-        self.rounds.append(Round(setting, self._probe_rows, whole.value, promised, whole.shift))
+        self._note(setting, self._probe_rows, whole, promised)
 
     async def _make(self, setting: int, evaluate: Evaluate) -> Reading:
         self._left -= 1
         [reading] = await evaluate(setting, self._rows, 1)
         self._full[setting] = reading
-        self.rounds.append(Round(setting, self._rows, reading.value, None, reading.shift))
+        self._note(setting, self._rows, reading, None)
         if self._predicted.get(setting):
             self._correction = reading.value / self._predicted[setting]
         return reading
+
+    def _note(self, setting: int, rows: int, reading: Reading, predicted: float | None) -> None:
+        self.rounds.append(
+            DialRound(
+                setting=setting, rows=rows, value=reading.value, predicted=predicted, shift=reading.shift
+            )
+        )
 
     def _too_far_from_real(self, setting: int, reading: Reading) -> str:
         return (

@@ -11,7 +11,8 @@ from services.generator.calls.call import Call, Model
 from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.text.tokens import TokenCounter, counter
-from shared.contracts.generation.previews import Estimate, Range
+from shared.contracts.fields import Range
+from shared.contracts.generation.previews import Estimate
 from shared.contracts.instruments import Budget
 
 TOKENS_A_WORD = 1.35

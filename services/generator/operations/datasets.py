@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from services.generator.datasets.rows import Recipe, levels_of, seed_texts, stage_for
 from services.generator.dial.dialled import dial_dataset
@@ -16,14 +16,31 @@ from services.generator.inputs.lengths import length_counter
 from services.generator.inputs.reading import read_inputs
 from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
+from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
+from shared.contracts.generation.results import GenerationSummary, LedgerSummary, LevelCounts
 from shared.datasets import CONTEXTS, REJECTS, ROWS
 from shared.jobs.workspace import Workspace
 
 
+class Written(TypedDict):
+    """What the summaries of all generated datasets say."""
+
+    kind: DatasetKind
+    rows: int
+    rejects: int
+    refused: dict[str, int]
+    taken_off: dict[str, int]
+    sources_fitted: dict[str, list[str]]
+    candidates: int
+    lengths_counted_in: str
+    ledger: LedgerSummary
+    contexts: NotRequired[int]
+
+
 def make_dataset(
     request: GenerationRequest, workspace: Workspace, settings: GeneratorSettings
-) -> dict[str, Any]:
+) -> GenerationSummary:
     """Parts: rows.jsonl, rejects.jsonl, contexts.jsonl (qa), dial.json (with a dial).
 
     Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
@@ -34,7 +51,7 @@ def make_dataset(
     count = length_counter(request, settings.registry(), seed_texts(request, inputs))
     recipe = Recipe(request, inputs, job.targets, count)
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> GenerationSummary:
         if request.dial is not None:
             measure = MetricsService(
                 settings.metrics_url,
@@ -43,20 +60,22 @@ def make_dataset(
                 request.seed,
             )
             record, found = await dial_dataset(recipe, session, measure)
-            workspace.output.put_json("dial.json", found.as_dict())
-            return {**await _summary(job, recipe, session, [record]), "dial": found.as_dict()}
+            dial = found.summary()
+            workspace.output.put_json("dial.json", dial.model_dump(mode="json"))
+            return GenerationSummary(**await _written(job, recipe, session, [record]), dial=dial)
         stages = [stage_for(recipe, level) for level in levels_of(request)]
         job.total = sum(stage.wanted for stage in stages)
         records = await _run_all(stages, session)
-        summary = await _summary(job, recipe, session, records)
-        if request.levels:
-            summary["levels"] = {
-                stage.name: {"rows": record.progress.accepted, "candidates": record.progress.decided}
-                for stage, record in zip(stages, records, strict=True)
-            }
-        return summary
+        written = await _written(job, recipe, session, records)
+        if not request.levels:
+            return GenerationSummary(**written)
+        levels = {
+            stage.name: LevelCounts(rows=record.progress.accepted, candidates=record.progress.decided)
+            for stage, record in zip(stages, records, strict=True)
+        }
+        return GenerationSummary(**written, levels=levels)
 
-    return dict(job.run(work))
+    return job.run(work)
 
 
 async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
@@ -67,23 +86,23 @@ async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
     return [record for _, record in ended]
 
 
-async def _summary(
+async def _written(
     job: GenerationJob, recipe: Recipe, session: Session, records: Sequence[Record]
-) -> dict[str, Any]:
-    """Writes the rows and the rejects; what the manifest says of them."""
-    summary: dict[str, Any] = {
-        "kind": str(recipe.request.kind),
-        "rows": await job.write(ROWS, records, "rows"),
-        "rejects": await job.write(REJECTS, records, "rejects"),
-        "refused": refused(records),
-        "taken_off": taken_off(records),
-        "sources_fitted": session.fitted(),
-        "candidates": sum(record.progress.decided for record in records),
-        "lengths_counted_in": recipe.count.name,
-        "ledger": session.ledger.report(),
-    }
+) -> Written:
+    """Writes the rows, the rejects and the contexts; what the summary says of them."""
+    written = Written(
+        kind=recipe.request.kind,
+        rows=await job.write(ROWS, records, "rows"),
+        rejects=await job.write(REJECTS, records, "rejects"),
+        refused=refused(records),
+        taken_off=taken_off(records),
+        sources_fitted=session.fitted(),
+        candidates=sum(record.progress.decided for record in records),
+        lengths_counted_in=recipe.count.name,
+        ledger=session.ledger.report(),
+    )
     contexts = recipe.inputs.contexts or recipe.inputs.prompt_contexts
     if contexts:
         rows = [{"id": name, "text": text} for name, text in contexts.items()]
-        summary["contexts"] = job.workspace.output.put_rows(CONTEXTS, rows)
-    return summary
+        written["contexts"] = job.workspace.output.put_rows(CONTEXTS, rows)
+    return written

@@ -7,7 +7,6 @@ and flat headline values in its summary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.generator.engine.line import Result
 from services.generator.engine.record import Record
@@ -28,7 +27,15 @@ from services.generator.instruments.interviews import (
 from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
-from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
+from shared.contracts.base import ArtifactSummary
+from shared.contracts.instruments import (
+    ClusterAgentRequest,
+    ClusterAgentSummary,
+    JudgeRequest,
+    JudgeSummary,
+    SelfPreferenceRequest,
+    SelfPreferenceSummary,
+)
 from shared.jobs.workspace import Workspace
 
 MEASUREMENT = "measurement.json"
@@ -37,14 +44,14 @@ FAILURES = "failures.jsonl"
 
 def measure_clusters(
     request: ClusterAgentRequest, workspace: Workspace, settings: GeneratorSettings
-) -> dict[str, Any]:
+) -> ClusterAgentSummary:
     """Parts: measurement.json, runs.jsonl (every clustering), criteria.jsonl, failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     texts = texts_of(workspace.input(request.dataset))
     interviewer = interviewer_of(request, job.targets[0])
     job.unit = "runs"
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> ClusterAgentSummary:
         spending = job.spending(request.budget, session.ledger)
         criteria, asked = await _criteria(request, session, texts, interviewer, spending)
         stage = runs_stage(request, texts, criteria, interviewer, spending)
@@ -58,20 +65,22 @@ def measure_clusters(
         made = [runs, *([asked] if asked else [])]
         await job.write(FAILURES, made, "rejects")
         low, high = stage.mean.interval()
-        values = {
-            "cluster_score": stage.mean.mean,
-            "cluster_score_low": low if stage.mean.count > 1 else None,
-            "cluster_score_high": high if stage.mean.count > 1 else None,
-            "runs": stage.mean.count,
-            "deviation": stage.mean.deviation,
-            "samples": min(request.samples, len(texts)),
-            "texts_clipped": sum(len(text) > request.max_characters for text in texts),
-            "parse_failures": refused(made).get(Refusal.PARSE, 0),
-            "stopped_by": stage.enough(runs.progress.decided) or result.short or "all runs made",
-        }
-        return _written(workspace, session, values, {"criteria": criteria, "refused": refused(made)})
+        found = ClusterAgentSummary(
+            cluster_score=stage.mean.mean,
+            cluster_score_low=low if stage.mean.count > 1 else None,
+            cluster_score_high=high if stage.mean.count > 1 else None,
+            runs=stage.mean.count,
+            deviation=stage.mean.deviation,
+            samples=min(request.samples, len(texts)),
+            texts_clipped=sum(len(text) > request.max_characters for text in texts),
+            parse_failures=refused(made).get(Refusal.PARSE, 0),
+            stopped_by=stage.enough(runs.progress.decided) or result.short or "all runs made",
+            ledger=session.ledger.report(),
+        )
+        _put_measurement(workspace, found, criteria=criteria, refused=refused(made))
+        return found
 
-    return dict(job.run(work))
+    return job.run(work)
 
 
 async def _criteria(
@@ -110,65 +119,68 @@ async def _complete(stage: Stage, session: Session) -> Record:
     return record
 
 
-def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorSettings) -> dict[str, Any]:
+def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorSettings) -> JudgeSummary:
     """Parts: measurement.json, ratings.jsonl (a line for each row), failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     dataset = workspace.input(request.dataset)
     interviewer = interviewer_of(request, job.targets[0])
     job.unit = "rows"
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> JudgeSummary:
         spending = job.spending(request.budget, session.ledger)
         stage = ratings_stage(request, dataset, interviewer, spending)
         _, record = await session.run(stage)
         await job.write("ratings.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
-        values = {
-            **stage.tally.summary(request.aspects, request.danger_from),
-            "rows": record.progress.accepted,
-            "stopped_by": spending.spent or "all rows rated",
-        }
-        details = {"danger_from": request.danger_from, "refused": refused([record])}
-        return _written(workspace, session, values, details)
+        found = JudgeSummary.model_validate(
+            {
+                **stage.tally.summary(request.aspects, request.danger_from),
+                "rows": record.progress.accepted,
+                "stopped_by": spending.spent or "all rows rated",
+                "ledger": session.ledger.report(),
+            }
+        )
+        _put_measurement(workspace, found, danger_from=request.danger_from, refused=refused([record]))
+        return found
 
-    return dict(job.run(work))
+    return job.run(work)
 
 
 def measure_preference(
     request: SelfPreferenceRequest, workspace: Workspace, settings: GeneratorSettings
-) -> dict[str, Any]:
+) -> SelfPreferenceSummary:
     """Parts: measurement.json, comparisons.jsonl, failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.judge], request.seed, request.operation)
     datasets = {name: workspace.input(artifact) for name, artifact in request.candidates.items()}
     interviewer = interviewer_of(request, job.targets[0])
     job.unit = "comparisons"
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> SelfPreferenceSummary:
         spending = job.spending(request.budget, session.ledger)
         stage, prompts = preference_stage(request, datasets, interviewer, spending)
         _, record = await session.run(stage)
         await job.write("comparisons.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
-        values = {
-            **stage.scores.summary(request.target, request.human),
-            "comparisons": record.progress.accepted,
-            "parse_failures": refused([record]).get(Refusal.PARSE, 0),
-            "prompts": prompts,
-            "stopped_by": spending.spent or "all comparisons made",
-        }
-        return _written(
-            workspace,
-            session,
-            values,
-            {"target": request.target, "human": request.human, "refused": refused([record])},
+        found = SelfPreferenceSummary.model_validate(
+            {
+                **stage.scores.summary(request.target, request.human),
+                "comparisons": record.progress.accepted,
+                "parse_failures": refused([record]).get(Refusal.PARSE, 0),
+                "prompts": prompts,
+                "stopped_by": spending.spent or "all comparisons made",
+                "ledger": session.ledger.report(),
+            }
         )
+        _put_measurement(
+            workspace, found, target=request.target, human=request.human, refused=refused([record])
+        )
+        return found
 
-    return dict(job.run(work))
+    return job.run(work)
 
 
-def _written(
-    workspace: Workspace, session: Session, values: dict[str, Any], details: dict[str, Any]
-) -> dict[str, Any]:
-    ledger = session.ledger.report()
+def _put_measurement(workspace: Workspace, found: ArtifactSummary, **details: object) -> None:
+    """The part that says everything: the summary's values, what they were found with, and what was spent."""
+    values = found.stored()
+    ledger = values.pop("ledger")
     workspace.output.put_json(MEASUREMENT, {"values": values, **details, "ledger": ledger})
-    return {**values, "ledger": ledger}

@@ -63,7 +63,7 @@ class GenerationJob:
         self._checked = 0.0
         self._last_tokens = (time.monotonic(), 0)
 
-    def run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
+    def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """`work` in a session on an event loop of its own. Raises `SourceUnavailable` when no source came
         back, `SourceRefused` when one refuses every call or one that must be answered, `BadPromptTemplate`
         when a prompt cannot be made."""
@@ -80,7 +80,7 @@ class GenerationJob:
         except BadTemplate as error:
             raise BadPromptTemplate(str(error)) from error
 
-    async def _run(self, work: Callable[[Session], Awaitable[Any]]) -> Any:
+    async def _run(self, work: Callable[[Session], Awaitable[T]]) -> T:
         session = Session(
             self._registry.lanes(self._sources),
             self._places(),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.generator.engine.session import Session
 from services.generator.inputs.reading import pool_examples
 from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
 from services.generator.topics.plan import PoolPlan, make_pool
+from shared.contracts.generation.results import TopicsSummary
 from shared.contracts.generation.topics import TopicsRequest
 from shared.datasets import REJECTS
 from shared.jobs.workspace import Workspace
@@ -16,24 +15,24 @@ from shared.jobs.workspace import Workspace
 TOPICS = "topics.jsonl"
 
 
-def make_topics(request: TopicsRequest, workspace: Workspace, settings: GeneratorSettings) -> dict[str, Any]:
+def make_topics(request: TopicsRequest, workspace: Workspace, settings: GeneratorSettings) -> TopicsSummary:
     """Parts: topics.jsonl ({id, topic, area?, origin}), rejects.jsonl. Raises `CandidatesExhausted`."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     job.total, job.unit = request.count + request.hierarchy, "topics"
     plan = PoolPlan(request, job.targets[0], pool_examples(request, workspace.input))
 
-    async def work(session: Session) -> dict[str, Any]:
+    async def work(session: Session) -> TopicsSummary:
         rows, records = await make_pool(plan, session, hierarchy=request.hierarchy)
         workspace.output.put_rows(TOPICS, rows)
         rejects = await job.write(REJECTS, records, "rejects")
-        return {
-            "topics": len(rows),
-            "rejects": rejects,
-            "refused": refused(records),
-            "taken_off": taken_off(records),
-            "sources_fitted": session.fitted(),
-            "candidates": sum(record.progress.decided for record in records),
-            "ledger": session.ledger.report(),
-        }
+        return TopicsSummary(
+            topics=len(rows),
+            rejects=rejects,
+            refused=refused(records),
+            taken_off=taken_off(records),
+            sources_fitted=session.fitted(),
+            candidates=sum(record.progress.decided for record in records),
+            ledger=session.ledger.report(),
+        )
 
-    return dict(job.run(work))
+    return job.run(work)

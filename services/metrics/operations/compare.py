@@ -18,7 +18,13 @@ from services.metrics.operations.measure import put_picture, require_one_kind
 from services.metrics.operations.text_sets import Embedders, embedded, embedding_request, text_set
 from services.metrics.pictures.bars import bars_with_intervals
 from services.metrics.pictures.lengths import length_histograms
-from shared.contracts.measurement import ComparisonRequest, Measured, MeasuredValue
+from shared.contracts.measurement import (
+    ComparisonRequest,
+    ComparisonSummary,
+    EqualSizes,
+    Measured,
+    MeasuredValue,
+)
 from shared.jobs.workspace import Workspace
 
 
@@ -28,7 +34,7 @@ class Comparing:
     def __init__(self, find: Embedders) -> None:
         self._find = find
 
-    def compare(self, request: ComparisonRequest, workspace: Workspace) -> dict[str, Any]:
+    def compare(self, request: ComparisonRequest, workspace: Workspace) -> ComparisonSummary:
         """`comparison.json`: each dataset's values, each relative to the group's maximum, and the common
         size."""
         first = next(iter(request.datasets.values()))
@@ -99,22 +105,22 @@ class Comparing:
         lengths: Any,
         request: ComparisonRequest,
         workspace: Workspace,
-    ) -> dict[str, Any]:
+    ) -> ComparisonSummary:
         relative = relative_to_maximum({name: one.values for name, one in measured.items()})
-        equal = {
-            "by": size.by,
-            "size": size.size,
-            "cut": [name for name in measured if size.cuts(lengths[name])],
-            "draws": request.draws,
-            "seed": request.seed,
-            "note": "Distinct-n, Vendi, Self-BLEU and others move with size: values are of equal sizes"
+        equal = EqualSizes(
+            by=size.by,
+            size=size.size,
+            cut=[name for name in measured if size.cuts(lengths[name])],
+            draws=request.draws,
+            seed=request.seed,
+            note="Distinct-n, Vendi, Self-BLEU and others move with size: values are of equal sizes"
             if size.size is not None
             else "datasets were taken at their own sizes: values marked moves_with_size do not compare",
-        }
+        )
         workspace.output.put_json(
             "comparison.json",
             {
-                "equal_size": equal,
+                "equal_size": equal.model_dump(mode="json"),
                 "datasets": {name: one.model_dump(mode="json") for name, one in measured.items()},
                 "relative_to_maximum": relative,
             },
@@ -123,7 +129,7 @@ class Comparing:
             name: {v.name: v.value for v in one.values if v.value is not None}
             for name, one in measured.items()
         }
-        return {"equal_size": equal, "datasets": values}
+        return ComparisonSummary(equal_size=equal, datasets=values)
 
 
 class Embeddings:

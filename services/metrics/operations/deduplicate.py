@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.metrics.duplicates import contamination, exact_duplicates, near_duplicates
 from services.metrics.errors import translated
 from services.metrics.lexical import Tokens
@@ -13,11 +11,11 @@ from services.metrics.operations.stored_rows import StoredRows
 from services.metrics.operations.text_sets import text_set
 from services.metrics.rows.deduplication import drop_contaminated, keep_one_of_each
 from services.metrics.rows.filtering import Selection, select
-from shared.contracts.mixture import DeduplicationRequest
+from shared.contracts.mixture import DeduplicationRequest, DeduplicationSummary
 from shared.jobs.workspace import Workspace
 
 
-def make_deduplicated(request: DeduplicationRequest, workspace: Workspace) -> dict[str, Any]:
+def make_deduplicated(request: DeduplicationRequest, workspace: Workspace) -> DeduplicationSummary:
     """The kept rows as the dataset; the others in `rejects.jsonl`, each with the row that stands for it."""
     require_one_kind(workspace, "dataset", request.dataset, "test", request.test)
     stored = StoredRows(workspace, request.dataset)
@@ -36,10 +34,10 @@ def make_deduplicated(request: DeduplicationRequest, workspace: Workspace) -> di
         unique = keep_one_of_each(ids, groups, keep=request.keep, lengths=lengths)
         clean = _without_test(request, tokens, ids, workspace)
     reasons = {reject.id: reject.reason for part in (clean, unique) for reject in part.rejected}
-    return write_selection(stored, select(ids, reasons), workspace) | {
-        "duplicates": len(unique.rejected),
-        "contaminated": len(clean.rejected),
-    }
+    written = write_selection(stored, select(ids, reasons), workspace)
+    return DeduplicationSummary(
+        **written.given(), duplicates=len(unique.rejected), contaminated=len(clean.rejected)
+    )
 
 
 def _without_test(

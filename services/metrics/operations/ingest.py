@@ -13,7 +13,7 @@ import orjson
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
 from services.metrics.ingestion.readers import read_records
 from services.metrics.ingestion.records import Fault, Record, Unreadable
-from shared.contracts.datasets import DatasetKind, IngestRequest, UploadedFile
+from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
 from shared.contracts.problems import FieldError
 from shared.datasets import CONTEXTS, ROWS, Row
 from shared.errors import InputMissing, InvalidData, InvalidRequest
@@ -24,7 +24,7 @@ FAULTS_SHOWN = 100
 CHECK_ROWS = 500
 
 
-def ingest(request: IngestRequest, workspace: Workspace) -> dict[str, Any]:
+def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
     """Read the upload once and write its rows. Any fault refuses the whole file, with every fault's line.
 
     Raises InvalidData (naming up to 100 faults), InputMissing when the upload is not there, and
@@ -52,8 +52,9 @@ def ingest(request: IngestRequest, workspace: Workspace) -> dict[str, Any]:
                 "The file holds no rows: upload a file with at least one.",
                 [FieldError(pointer="/file", detail="no rows")],
             )
-    summary: dict[str, Any] = {"kind": request.kind, "rows": rows}
-    return summary | ({"contexts": len(shelf)} if request.kind is DatasetKind.QA else {})
+    if request.kind is DatasetKind.QA:
+        return DatasetSummary(kind=request.kind, rows=rows, contexts=len(shelf))
+    return DatasetSummary(kind=request.kind, rows=rows)
 
 
 class Faults:
@@ -152,10 +153,7 @@ def _keep_in(parts: ExitStack, workspace: Workspace, kind: DatasetKind) -> Any:
 
 def _copy(workspace: Workspace, key: str) -> Path:
     copy = workspace.folder / key.replace("/", "-")
-    with copy.open("wb") as file:
-        for chunk in workspace.store.stream(key):
-            workspace.check()
-            file.write(chunk)
+    workspace.store.get_file(key, copy, workspace.check)
     return copy
 
 

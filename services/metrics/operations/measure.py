@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.metrics.errors import translated
 from services.metrics.lexical.runners.local import InProcess
 from services.metrics.measuring.measure import measure
@@ -13,7 +11,13 @@ from services.metrics.operations.running import Runners
 from services.metrics.operations.text_sets import Embedders, embed_into, embedded, embedding_request, text_set
 from services.metrics.pictures.picture import Picture
 from shared.artifacts import ArtifactWriter
-from shared.contracts.measurement import EmbeddingRequest, Measured, MeasurementRequest
+from shared.contracts.measurement import (
+    EmbeddingRequest,
+    EmbeddingSummary,
+    Measured,
+    MeasurementRequest,
+    MeasurementSummary,
+)
 from shared.contracts.problems import FieldError
 from shared.datasets import dataset_kind
 from shared.errors import InvalidRequest
@@ -27,7 +31,7 @@ class Measuring:
         self._find = find
         self._runners = runners
 
-    def measure(self, request: MeasurementRequest, workspace: Workspace) -> dict[str, Any]:
+    def measure(self, request: MeasurementRequest, workspace: Workspace) -> MeasurementSummary:
         """Values in `measurement.json`, headline values in the summary, pictures with their data beside."""
         require_one_kind(workspace, "dataset", request.dataset, "reference", request.reference)
         with translated():
@@ -42,7 +46,7 @@ class Measuring:
                     put_picture(workspace.output, picture)
         return headline(measured)
 
-    def embed(self, request: EmbeddingRequest, workspace: Workspace) -> dict[str, Any]:
+    def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:
         """Embeddings of a sample of the dataset, as numpy arrays."""
         texts = text_set(workspace, request.dataset)
         with translated():
@@ -75,10 +79,10 @@ class Measuring:
         )
 
 
-def headline(measured: Measured) -> dict[str, Any]:
-    """The defined values by name, flat, for the manifest's summary."""
+def headline(measured: Measured) -> MeasurementSummary:
+    """The defined values by name, flat."""
     values = {value.name: value.value for value in measured.values if value.value is not None}
-    return {"rows": measured.rows, "tokens": measured.tokens, **values}
+    return MeasurementSummary.model_validate({"rows": measured.rows, "tokens": measured.tokens, **values})
 
 
 def put_picture(output: ArtifactWriter, picture: Picture) -> None:

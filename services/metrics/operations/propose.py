@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.metrics.operations.select import make_mixture
 from services.metrics.proposing import Point, Space, Tried, propose, ranked
-from shared.contracts.advice import ProposalRequest, TriedMixture
+from shared.contracts.advice import MixtureTrial, ProposalRequest, ProposalSummary, TriedMixture
 from shared.contracts.mixture import MixtureRequest
 from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
@@ -16,7 +15,7 @@ from shared.jobs.workspace import Workspace
 TRIALS = "trials.json"
 
 
-def make_proposal(request: ProposalRequest, workspace: Workspace) -> dict[str, Any]:
+def make_proposal(request: ProposalRequest, workspace: Workspace) -> ProposalSummary:
     """The mixture's rows, and `trials.json`: what was tried, best first. Raises InvalidData when nothing that
     was tried has a figure."""
     trials = [_trial(entry, request, workspace) for entry in request.history]
@@ -36,14 +35,16 @@ def make_proposal(request: ProposalRequest, workspace: Workspace) -> dict[str, A
         size=request.size,
         seed=request.seed,
     )
-    summary = make_mixture(mixture, workspace)
-    workspace.output.put_json(TRIALS, _told(trials, ranked(latest)[: request.keep]))
-    return summary | {
-        "pool": point.pool,
-        "pool_dataset": request.pools[point.pool],
-        "planned_rho": point.rho,
-        "trials": len(tried),
-    }
+    written = make_mixture(mixture, workspace)
+    told = _told(trials, ranked(latest)[: request.keep])
+    workspace.output.put_json(TRIALS, [trial.model_dump(mode="json") for trial in told])
+    return ProposalSummary(
+        **written.given(),
+        pool=point.pool,
+        pool_dataset=request.pools[point.pool],
+        planned_rho=point.rho,
+        trials=len(tried),
+    )
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,16 @@ class Trial:
 
 
 def _trial(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) -> Trial:
-    made = workspace.input(entry.mixture).summary
-    ours = made.get("pool") in request.pools
-    point = Point(str(made["pool"]), float(made["planned_rho"])) if ours else None
-    value = workspace.input(entry.evaluation).summary.get(request.figure) if entry.evaluation else None
-    return Trial(entry, point, float(value) if isinstance(value, int | float) else None)
+    mixture = workspace.input(entry.mixture)
+    proposed = "pool" in mixture.summary
+    made = mixture.summary_as(ProposalSummary) if proposed else None
+    point = Point(made.pool, made.planned_rho) if made and made.pool in request.pools else None
+    value = workspace.input(entry.evaluation).manifest.figure(request.figure) if entry.evaluation else None
+    return Trial(entry, point, None if value is None else float(value))
 
 
-def _told(trials: Sequence[Trial], survivors: Sequence[Tried]) -> list[dict[str, Any]]:
-    """Every mixture that was tried, the last rung first and in it the best first.
-
-    `outcome`: `kept` when the next rung tried it again (in the last rung: when this one keeps it), `pruned`
-    when it did not, `failed` when there is no figure of it.
-    """
+def _told(trials: Sequence[Trial], survivors: Sequence[Tried]) -> list[MixtureTrial]:
+    """Every mixture that was tried, the last rung first and in it the best first."""
     last = max((trial.rung for trial in trials), default=0)
     went_on = {(trial.rung - 1, trial.point) for trial in trials}
     went_on |= {(last, survivor.point) for survivor in survivors}
@@ -85,14 +83,14 @@ def _told(trials: Sequence[Trial], survivors: Sequence[Tried]) -> list[dict[str,
     for trial in trials:
         kept = (trial.rung, trial.point) in went_on
         told.append(
-            {
-                "pool": trial.point.pool if trial.point else None,
-                "rho": trial.point.rho if trial.point else None,
-                "value": trial.tried.value if trial.tried else None,
-                "rung": trial.rung,
-                "outcome": ("kept" if kept else "pruned") if trial.tried else "failed",
-                "mixture": trial.entry.mixture,
-                "evaluation": trial.entry.evaluation,
-            }
+            MixtureTrial(
+                pool=trial.point.pool if trial.point else None,
+                rho=trial.point.rho if trial.point else None,
+                value=trial.tried.value if trial.tried else None,
+                rung=trial.rung,
+                outcome=("kept" if kept else "pruned") if trial.tried else "failed",
+                mixture=trial.entry.mixture,
+                evaluation=trial.entry.evaluation,
+            )
         )
-    return sorted(told, key=lambda t: (-t["rung"], t["value"] is None, t["value"] or 0.0))
+    return sorted(told, key=lambda t: (-t.rung, t.value is None, t.value or 0.0))

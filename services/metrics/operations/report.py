@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -13,21 +12,26 @@ from services.metrics.operations.propose import TRIALS
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import mixture_found, tell
+from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
+from shared.contracts.advice import ProposalSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import Measured
-from shared.contracts.report import ReportRequest, ReportRun
+from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
+from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
+CURVE = "loss_curve.json"
 MAPS = ("map_tsne.png",)
 
 
-def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
+def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
     """`report.html` (stands alone), pictures with their data, `table.csv`, `report.json`."""
     runs = []
     for number, run in enumerate(request.runs):
@@ -42,7 +46,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
     trials = searched.json(TRIALS) if searched else []
     said = tell(found, question)
     if searched:
-        said.recommendation.insert(1, mixture_found(searched.summary, trials))
+        said.recommendation.insert(1, mixture_found(searched.summary_as(ProposalSummary), trials))
     pictures = report_pictures(runs, found, question, request.series)
     for picture in pictures:
         workspace.check()
@@ -80,12 +84,12 @@ def make_report(request: ReportRequest, workspace: Workspace) -> dict[str, Any]:
             "recipe": request.recipe,
         },
     )
-    return {
-        "runs": len(runs),
-        "findings": said.all,
-        "recommended": [headline(answer) for answer in found],
-        "pictures": [picture.name for picture in pictures],
-    }
+    return ReportSummary(
+        runs=len(runs),
+        findings=said.all,
+        recommended=[headline(answer) for answer in found],
+        pictures=[picture.name for picture in pictures],
+    )
 
 
 def _read(run: ReportRun, workspace: Workspace) -> Run:
@@ -110,7 +114,21 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         instruments={name: workspace.input(artifact).summary for name, artifact in run.instruments.items()},
         label=run.label,
         stopped=run.stopped,
+        design=run.design,
+        pool=run.pool,
+        length=_length(found.get("model")),
         maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
+    )
+
+
+def _length(model: Artifact | None) -> Length | None:
+    """None for a model of which no curve was kept."""
+    if model is None or not model.has(CURVE):
+        return None
+    return length_of(
+        model.summary_as(TrainingSummary),
+        TrainingRequest.model_validate(model.manifest.request).settings,
+        model.json(CURVE),
     )
 
 

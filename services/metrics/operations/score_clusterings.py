@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.metrics.agent_score import Clustering, agent_score
 from services.metrics.errors import translated
 from services.metrics.measuring.values import measured
-from shared.contracts.measurement import AgentScoreRequest, Measured
+from shared.contracts.measurement import AgentScoreRequest, AgentScoreSummary, Measured
 from shared.contracts.problems import FieldError
+from shared.datasets import Row
 from shared.errors import InputMissing, InvalidData
 from shared.jobs.workspace import Workspace
 
 CLUSTERINGS = "runs.jsonl"
 
 
-def score_clusterings(request: AgentScoreRequest, workspace: Workspace) -> dict[str, Any]:
+def score_clusterings(request: AgentScoreRequest, workspace: Workspace) -> AgentScoreSummary:
     """`measurement.json` with D, its interval, and the raw means of C and S that it comes from."""
     artifact = workspace.input(request.runs)
     if not artifact.has(CLUSTERINGS):
@@ -47,10 +46,10 @@ def score_clusterings(request: AgentScoreRequest, workspace: Workspace) -> dict[
     )
     whole = Measured(rows=found.clusterings, values=[value])
     workspace.output.put_json("measurement.json", whole.model_dump(mode="json"))
-    return {"rows": found.clusterings, "cluster_agent_score": found.score, "samples": found.samples}
+    return AgentScoreSummary(rows=found.clusterings, cluster_agent_score=found.score, samples=found.samples)
 
 
-def _clustering(number: int, row: dict[str, Any]) -> Clustering:
+def _clustering(number: int, row: Row) -> Clustering:
     """A run as the agent keeps it: the texts that were shown, clusters with their members, and verdicts on
     those that were verified; a cluster without a verdict (a singleton, or none were asked for) is valid."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from services.metrics.errors import translated
 from services.metrics.operations.stored_rows import StoredRows, value_at
@@ -11,17 +10,22 @@ from services.metrics.rows.filtering import Condition, Selection, keep_passing
 from services.metrics.rows.mixing import Mixture, Origin, mix
 from services.metrics.rows.sampling import sample
 from services.metrics.rows.splitting import split
-from shared.contracts.datasets import DatasetKind
-from shared.contracts.mixture import FilterRequest, MixtureRequest, SampleRequest, SplitRequest
+from shared.contracts.datasets import DatasetKind, DatasetSummary
+from shared.contracts.mixture import (
+    FilterRequest,
+    MixtureRequest,
+    MixtureSummary,
+    SampleRequest,
+    SplitRequest,
+    SplitSummary,
+)
 from shared.contracts.problems import FieldError
 from shared.datasets import CONTEXTS, REJECTS, ROWS, Row
 from shared.errors import InvalidData, InvalidRequest
 from shared.jobs.workspace import Workspace
 
-Summary = dict[str, Any]
 
-
-def make_mixture(request: MixtureRequest, workspace: Workspace) -> Summary:
+def make_mixture(request: MixtureRequest, workspace: Workspace) -> MixtureSummary:
     """Real and generated rows in one training order. Ids become `real/…` and `generated/…`."""
     sides: dict[Origin, StoredRows] = {
         "real": StoredRows(workspace, request.real),
@@ -49,15 +53,16 @@ def make_mixture(request: MixtureRequest, workspace: Workspace) -> Summary:
             seed=request.seed,
         )
     written = _write(_mixed(mixture, sides), len(mixture.rows), list(sides.values()), workspace)
-    return written | {
-        "rho": mixture.share,
-        "unit": request.unit,
-        "real": mixture.real_amount,
-        "generated": mixture.generated_amount,
-    }
+    return MixtureSummary(
+        **written.given(),
+        rho=mixture.share,
+        unit=request.unit,
+        real=mixture.real_amount,
+        generated=mixture.generated_amount,
+    )
 
 
-def make_sample(request: SampleRequest, workspace: Workspace) -> Summary:
+def make_sample(request: SampleRequest, workspace: Workspace) -> DatasetSummary:
     """A seeded sample, in seeded order."""
     stored = StoredRows(workspace, request.dataset)
     side = stored.side(unit=request.unit, tokenizer=request.tokenizer, stratify_by=request.stratify_by)
@@ -66,17 +71,18 @@ def make_sample(request: SampleRequest, workspace: Workspace) -> Summary:
     return write_rows(stored, ids, workspace)
 
 
-def make_split(request: SplitRequest, workspace: Workspace) -> Summary:
+def make_split(request: SplitRequest, workspace: Workspace) -> SplitSummary:
     """The split that was asked for, in the dataset's order."""
     stored = StoredRows(workspace, request.dataset)
     group_by = request.group_by or ("context_id" if stored.kind is DatasetKind.QA else None)
     groups = [str(value_at(row, group_by)) for row in stored] if group_by else None
     with translated():
         parts = split(stored.ids, request.shares, groups=groups, seed=request.seed)
-    return write_rows(stored, parts[request.take], workspace) | {"split": request.take}
+    written = write_rows(stored, parts[request.take], workspace)
+    return SplitSummary(**written.given(), split=request.take)
 
 
-def make_filtered(request: FilterRequest, workspace: Workspace) -> Summary:
+def make_filtered(request: FilterRequest, workspace: Workspace) -> DatasetSummary:
     """The rows that meet every condition; the others are in `rejects.jsonl` with the one they fail."""
     stored = StoredRows(workspace, request.dataset)
     conditions = [Condition(c.field, c.comparison, c.value) for c in request.conditions]
@@ -93,18 +99,18 @@ def make_filtered(request: FilterRequest, workspace: Workspace) -> Summary:
     return write_selection(stored, selection, workspace)
 
 
-def write_selection(stored: StoredRows, selection: Selection, workspace: Workspace) -> Summary:
+def write_selection(stored: StoredRows, selection: Selection, workspace: Workspace) -> DatasetSummary:
     """The kept rows as the dataset, the rejected ones beside it. Raises InvalidData when none is kept."""
     if not selection.kept:
         first = selection.rejected[0].reason if selection.rejected else "the dataset is empty"
         raise InvalidData(f"no row is kept ({first}, and so on): loosen the conditions")
     reasons = {reject.id: reject.reason for reject in selection.rejected}
     rejects = ({"row": row, "reason": reasons[row["id"]]} for row in stored.rows(list(reasons)))
-    summary = write_rows(stored, selection.kept, workspace)
-    return summary | {"rejects": workspace.output.put_rows(REJECTS, rejects)}
+    written = write_rows(stored, selection.kept, workspace)
+    return DatasetSummary(**written.given(), rejects=workspace.output.put_rows(REJECTS, rejects))
 
 
-def write_rows(stored: StoredRows, ids: Iterable[str], workspace: Workspace) -> Summary:
+def write_rows(stored: StoredRows, ids: Iterable[str], workspace: Workspace) -> DatasetSummary:
     """These rows as the dataset, with the contexts they name."""
     wanted = list(ids)
     return _write(stored.rows(wanted), len(wanted), [stored], workspace)
@@ -116,15 +122,17 @@ def _mixed(mixture: Mixture, sides: Mapping[Origin, StoredRows]) -> Iterator[Row
     return ({**next(cursors[name]), "id": f"{name}/{row}"} for name, row in mixture.rows)
 
 
-def _write(rows: Iterator[Row], total: int, sides: Sequence[StoredRows], workspace: Workspace) -> Summary:
+def _write(
+    rows: Iterator[Row], total: int, sides: Sequence[StoredRows], workspace: Workspace
+) -> DatasetSummary:
     """Write the rows and, of their contexts, those that they name."""
     named: set[str] = set()
     count = workspace.output.put_rows(ROWS, _watched(rows, total, named, workspace))
     kind = sides[0].kind
-    summary: Summary = {"kind": kind, "rows": count}
     if kind is DatasetKind.QA:
-        summary["contexts"] = workspace.output.put_rows(CONTEXTS, _contexts(sides, named))
-    return summary
+        contexts = workspace.output.put_rows(CONTEXTS, _contexts(sides, named))
+        return DatasetSummary(kind=kind, rows=count, contexts=contexts)
+    return DatasetSummary(kind=kind, rows=count)
 
 
 def _watched(rows: Iterator[Row], total: int, named: set[str], workspace: Workspace) -> Iterator[Row]:

@@ -22,7 +22,7 @@ Field = Callable[[Row], Any]
 class StoredRows:
     """The rows of one dataset. Memory holds each row's id and its place in the file, 8 bytes.
 
-    Raises InvalidData for two rows of one id.
+    Raises InvalidData for two rows of one id, DamagedArtifact for rows that are not those that were written.
     """
 
     def __init__(self, workspace: Workspace, artifact_id: str) -> None:
@@ -31,16 +31,22 @@ class StoredRows:
         self.kind: DatasetKind = dataset_kind(self._artifact.manifest)
         self._path = self._artifact.path(ROWS, workspace.folder)
         self._place: dict[str, int] = {}
+        try:
+            self._find_places()
+        except (ValueError, KeyError, TypeError):
+            self._artifact.check(ROWS)  # most likely not what was written
+            raise
+
+    def _find_places(self) -> None:
         place = 0
-        with self._path.open("rb") as file:
-            for line in file:
-                name = orjson.loads(line)["id"]
-                if name in self._place:  # one of the two would be lost without a word
-                    raise InvalidData(f"dataset {artifact_id} has two rows {name!r}: an id names one row")
-                self._place[name] = place
-                place += len(line)
-                if len(self._place) % CHUNK == 0:
-                    workspace.check()
+        for line in self._artifact.lines(ROWS, self._path):
+            name = orjson.loads(line)["id"]
+            if name in self._place:  # one of the two would be lost without a word
+                raise InvalidData(f"dataset {self._artifact.id} has two rows {name!r}: an id names one row")
+            self._place[name] = place
+            place += len(line)
+            if len(self._place) % CHUNK == 0:
+                self._workspace.check()
 
     def __len__(self) -> int:
         return len(self._place)

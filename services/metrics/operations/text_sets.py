@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
 
 import numpy as np
 import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
 from services.metrics.semantic.embedding import Embedder, find_embedder
-from shared.artifacts import Artifact, ArtifactWriter, find_manifest
-from shared.contracts.artifacts import Manifest
+from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.measurement import EmbeddingRequest, MeasureOptions
+from shared.contracts.measurement import EmbeddingRequest, EmbeddingSummary, MeasureOptions
 from shared.datasets import REJECTS, dataset_kind, row_text
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
@@ -98,18 +95,18 @@ def embedded(request: EmbeddingRequest, texts: TextSet, workspace: Workspace, fi
     if manifest is None:
         writer = ArtifactWriter(workspace.store, name, workspace.token, workspace.folder)
         summary = embed_into(writer, request, texts, workspace, find)
-        manifest = writer.commit(_manifest(request, summary, workspace))
+        manifest = writer.commit(manifest_of(request, summary, job=workspace.job, packages=("numpy",)))
     artifact = Artifact(workspace.store, manifest)
     return Embedded(
         rows=_array(artifact, ROWS_PART),
         vectors=_array(artifact, VECTORS_PART),
-        description={k: v for k, v in artifact.summary.items() if k != "rows"},
+        description=artifact.summary_as(EmbeddingSummary).description,
     )
 
 
 def embed_into(
     writer: ArtifactWriter, request: EmbeddingRequest, texts: TextSet, workspace: Workspace, find: Embedders
-) -> dict[str, str | int | float | bool]:
+) -> EmbeddingSummary:
     """Embed a seeded sample of the dataset's rows into an artifact's parts."""
     embedder = find(request.embedding, request.precision)
     rows = sampled_rows(len(texts), request.rows, request.seed)
@@ -123,27 +120,9 @@ def embed_into(
         data = io.BytesIO()
         np.save(data, array, allow_pickle=False)
         writer.put(name, data.getvalue(), "application/x-npy")
-    return {"rows": len(rows), **embedder.description}
+    return EmbeddingSummary.model_validate({"rows": len(rows), **embedder.description})
 
 
 def _array(artifact: Artifact, name: str) -> np.ndarray:
     loaded: np.ndarray = np.load(io.BytesIO(artifact.read(name)), allow_pickle=False)
     return loaded
-
-
-def _manifest(
-    request: EmbeddingRequest, summary: dict[str, str | int | float | bool], workspace: Workspace
-) -> Manifest:
-    return Manifest(
-        id=artifact_id(request),
-        kind=request.produces,
-        operation=request.operation,
-        version=request.version,
-        request=request.canonical(),
-        inputs=request.inputs(),
-        parts=[],
-        summary=summary,
-        software={package: version(package) for package in ("gamut", "numpy")},
-        job=workspace.job,
-        created_at=datetime.now(UTC),
-    )

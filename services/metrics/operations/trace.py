@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Any
 
 from services.metrics.errors import translated
 from services.metrics.operations.stored_rows import StoredRows
@@ -15,7 +14,7 @@ from services.metrics.semantic.vectors import Vectors
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
 from shared.contracts.problems import FieldError
-from shared.contracts.trace import TraceRequest
+from shared.contracts.trace import TraceRequest, TraceSummary
 from shared.datasets import ROWS, Row, row_text
 from shared.errors import InvalidRequest
 from shared.jobs.workspace import Workspace
@@ -30,7 +29,7 @@ class Tracing:
     def __init__(self, find: Embedders) -> None:
         self._find = find
 
-    def trace(self, request: TraceRequest, workspace: Workspace) -> dict[str, Any]:
+    def trace(self, request: TraceRequest, workspace: Workspace) -> TraceSummary:
         """`worst_rows.jsonl`: {id, loss, tokens, text, nearest: [{dataset, id, text, origin, similarity}]}.
 
         Raises InvalidRequest for what is no evaluation, or of a model that was not trained here.
@@ -63,13 +62,15 @@ class Tracing:
         ]
         workspace.output.put_rows(PART, told)
         sources = {near["origin"].get("source") for row in told for near in row["nearest"]}
-        return {
-            "rows": len(told),
-            "training_rows": sum(len(rows) for _, rows in stored),
-            "datasets": datasets,
-            "sources": sorted(str(source) for source in sources if source is not None),
-            **embedder.description,
-        }
+        return TraceSummary.model_validate(
+            {
+                "rows": len(told),
+                "training_rows": sum(len(rows) for _, rows in stored),
+                "datasets": datasets,
+                "sources": sorted(str(source) for source in sources if source is not None),
+                **embedder.description,
+            }
+        )
 
 
 def _training_data(evaluation: Artifact, workspace: Workspace) -> list[str]:

@@ -9,17 +9,19 @@ be among them at the level (Hsu 1984, Annals of Statistics 12).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from services.metrics.reporting.conditions import Condition, baseline_of, conditions
 from services.metrics.reporting.correlations import Correlation, correlations
 from services.metrics.reporting.estimates import Estimate, change, outcome
 from services.metrics.reporting.runs import Run
+from services.metrics.reporting.verdicts import Dose, decide
+from shared.contracts.report import Against, Design, Verdict
 
 LEVEL = 0.95
-Verdict = Literal["train", "keep_baseline", "do_not_train", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,12 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Dose:
-    """One condition: what it was given and what became of it. `change` is from `reference`, by its label."""
-
-    condition: Condition
-    x: float | None
-    outcome: Estimate
-    change: Estimate | None
-    reference: str | None = None
-    sizes: tuple[float, float] | None = None
-    """Rows of it and of the reference, where they differ by more than a tenth: a part of the difference."""
-
-    @property
-    def name(self) -> str:
-        return self.condition.name
-
-
-@dataclass(frozen=True)
 class Avoid:
-    """Do not train on this: `evidence` says why; `change` is None for what a gate stopped."""
+    """Do not train on this as it was tried (`design`): `evidence` says why; `change` is None for what a gate
+    stopped."""
 
     name: str
+    design: Design | None
     change: Estimate | None
     reference: str | None
     worse_than_untuned: bool
@@ -68,21 +55,33 @@ class Avoid:
 
 @dataclass(frozen=True)
 class Answer:
-    """For one value of the `within` axes. `doses` are sorted from the lowest outcome on."""
+    """For one value of the `within` axes. `doses` are sorted from the lowest outcome on; `curve` are real
+    rows alone that are not the baseline, points of their learning curve, from the fewest rows on.
+    """
 
     within: Mapping[str, Any]
     verdict: Verdict
+    tested: tuple[Against, ...]
+    """What the verdict was reached against."""
     best: Dose | None
+    baseline: Dose | None
     best_generated: Dose | None
     reference: str | None
     untuned: Estimate | None
     ties: tuple[str, ...]
     smallest: str | None
     doses: tuple[Dose, ...]
+    curve: tuple[Dose, ...]
     avoid: tuple[Avoid, ...]
     correlations: tuple[Correlation, ...]
+    correlated: Design | None
+    """The design of the conditions that the correlations are over: those of several are not mixed."""
     comparisons: int
     """Changes that the answer looks at, and that its intervals of changes allow for."""
+
+    def of(self, design: Design) -> list[Dose]:
+        """The conditions of that design, from the lowest outcome on."""
+        return [dose for dose in self.doses if dose.design == design and dose is not self.baseline]
 
 
 def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
@@ -102,45 +101,75 @@ def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
 def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Question) -> Answer:
     y = question.y
     untuned = next((c for c in found if c.label == question.untuned), None)
-    tried = [c for c in found if c is not untuned and c.figures(y)]
+    evaluated = [c for c in found if c is not untuned and c.figures(y)]
+    tried = [c for c in evaluated if not _on_the_curve(c, question)]
     references = {c.name: _reference(c, found, untuned, question) for c in tried}
     level = 1 - (1 - LEVEL) / max(1, _comparisons(tried, references, untuned, question))
-    doses = []
-    for condition in tried:
-        reference = references[condition.name]
-        moved = None if reference in (None, condition) else change(condition, reference, y, level=level)
-        against = reference if moved is not None else None
-        expected = _sure(outcome(condition, y, level=1 - (1 - LEVEL) / len(tried)))
-        doses.append(
-            Dose(
-                condition,
-                condition.mean(question.x),
-                expected,
-                moved,
-                against.label if against else None,
-                _sizes(condition, against),
-            )
-        )
+    own_level = 1 - (1 - LEVEL) / max(1, len(tried))
+    doses = [_dose(c, references[c.name], question, level, own_level) for c in tried]
     doses.sort(key=lambda dose: dose.outcome.value)
-    best = doses[0] if doses else None
     generated = [dose for dose in doses if dose.condition.label != question.baseline]
-    ties = _ties(doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
+    baseline = next((dose for dose in doses if dose not in generated), None)
     alone = outcome(untuned, y) if untuned else None
-    treated = [c for c in tried if c.label != question.baseline]
+    decision = decide(doses, baseline, alone)
+    ties = _ties(decision.best, doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
+    correlated = _correlated(generated)
+    treated = [c for c in tried if c.label != question.baseline and c.design == correlated]
     return Answer(
         within=within,
-        verdict=_verdict(best, alone, question, generated),
-        best=best,
+        verdict=decision.verdict,
+        tested=decision.tested,
+        best=decision.best,
+        baseline=baseline,
         best_generated=generated[0] if generated else None,
         reference=_reference_name(found, untuned, question),
         untuned=alone,
         ties=tuple(dose.name for dose in ties),
-        smallest=_smallest([*doses[:1], *ties]),
+        smallest=_smallest([decision.best, *ties]) if decision.best else None,
         doses=tuple(doses),
+        curve=_curve(evaluated, question),
         avoid=tuple(_avoid(doses, found, untuned, question, level)),
         comparisons=_comparisons(tried, references, untuned, question),
         correlations=tuple(correlations(treated, y)),
+        correlated=correlated,
     )
+
+
+def _on_the_curve(condition: Condition, question: Question) -> bool:
+    """Real rows alone that are not the baseline: they say what real rows are worth and are no candidate."""
+    return condition.design == "alone" and condition.label != question.baseline
+
+
+def _curve(evaluated: Sequence[Condition], question: Question) -> tuple[Dose, ...]:
+    points = [_dose(c, None, question, LEVEL, LEVEL) for c in evaluated if _on_the_curve(c, question)]
+    return tuple(sorted(points, key=lambda dose: dose.condition.mean("rows") or 0.0))
+
+
+def _dose(
+    condition: Condition, reference: Condition | None, question: Question, level: float, own_level: float
+) -> Dose:
+    moved = (
+        None
+        if reference is None or reference is condition
+        else change(condition, reference, question.y, level=level)
+    )
+    against = reference if moved is not None else None
+    return Dose(
+        condition=condition,
+        x=condition.mean(question.x),
+        outcome=_sure(outcome(condition, question.y, level=own_level)),
+        change=moved,
+        reference=against.label if against else None,
+        instead_of=against.mean(question.y) if against else None,
+        sizes=None if condition.design == "in_addition_to" else _sizes(condition, against),
+    )
+
+
+def _correlated(generated: Sequence[Dose]) -> Design | None:
+    """The design of most conditions; of additions where they are as many."""
+    counts = Counter(dose.design for dose in generated)
+    order: tuple[Design | None, ...] = ("in_addition_to", "in_place_of", "alone", None)
+    return max(order, key=lambda design: counts[design])
 
 
 def _reference(
@@ -182,23 +211,15 @@ def _sure(estimate: Estimate | None) -> Estimate:
     return estimate
 
 
-def _verdict(
-    best: Dose | None, untuned: Estimate | None, question: Question, generated: Sequence[Dose]
-) -> Verdict:
+def _ties(best: Dose | None, doses: Sequence[Dose], y: str, level: float) -> list[Dose]:
+    """Those that the recommended one cannot be told from."""
+    told: list[Dose] = []
     if best is None:
-        return "undecided"
-    if untuned is not None and best.outcome.value >= untuned.value:
-        return "do_not_train"
-    if best.condition.label == question.baseline and generated:
-        return "keep_baseline"
-    return "train"
-
-
-def _ties(doses: Sequence[Dose], y: str, level: float) -> list[Dose]:
-    """Those that the best one cannot be told from."""
-    told = []
-    for dose in doses[1:]:
-        gap = change(dose.condition, doses[0].condition, y, level=level)
+        return told
+    for dose in doses:
+        if dose is best:
+            continue
+        gap = change(dose.condition, best.condition, y, level=level)
         if gap is not None and gap.covers and gap.sign == 0:
             told.append(dose)
     return told
@@ -229,9 +250,9 @@ def _avoid(
         if harmful or (dose.change is not None and dose.change.sign > 0):
             moved, against = (dose.change, dose.reference) if dose.change else (alone, question.untuned)
             evidence = _evidence(dose.condition)
-            told.append(Avoid(dose.name, moved, against, harmful, evidence, sizes=dose.sizes))
+            told.append(Avoid(dose.name, dose.design, moved, against, harmful, evidence, sizes=dose.sizes))
     return told + [
-        Avoid(condition.name, None, None, False, _evidence(condition), condition.stopped)
+        Avoid(condition.name, condition.design, None, None, False, _evidence(condition), condition.stopped)
         for condition in found
         if condition.stopped and not condition.figures(question.y)
     ]

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from services.metrics.intervals.losses import RowLosses
+from services.metrics.reporting.lengths import Length
 from services.metrics.reporting.runs import Number, Run
+from shared.contracts.report import Design
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,32 @@ class Condition:
     def mean(self, name: str) -> float | None:
         found = self.figures(name)
         return float(np.mean(found)) if found else None
+
+    @property
+    def design(self) -> Design | None:
+        """What its rows are tested as, as the recipe declares it."""
+        return self.runs[0].design
+
+    @property
+    def pool(self) -> str | None:
+        """What the generated rows in it are called, where the recipe or the mixture says so."""
+        named = (run.pool or run.dataset.get("pool") for run in self.runs)
+        return next((str(name) for name in named if name), None)
+
+    def amount(self, origin: str) -> float | None:
+        """`real` or `generated` rows of a mixture, as the mixture says; None for what is none."""
+        found = [run.dataset[origin] for run in self.runs if run.dataset.get("unit") == "rows"]
+        return float(np.mean(found)) if found else None
+
+    @property
+    def lengths(self) -> list[Length]:
+        """How long its trainings went on, where that is known."""
+        return [run.length for run in self.runs if run.length is not None]
+
+    @property
+    def at_its_best(self) -> bool:
+        """Whether held-back rows chose the length of all its trainings, and none was still falling."""
+        return len(self.lengths) == len(self.runs) and all(length.at_its_best for length in self.lengths)
 
     @property
     def stopped(self) -> str | None:

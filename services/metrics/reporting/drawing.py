@@ -10,9 +10,9 @@ from services.metrics.pictures.growth import vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.picture import Picture
 from services.metrics.reporting.answer import Answer, Question
-from services.metrics.reporting.answer import Dose as Tried
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, cell_of
+from services.metrics.reporting.verdicts import Dose as Tried
 
 MOST_PANELS = 12
 """Datasets in a picture that draws each by itself; `report.json` and the measurements hold the others."""
@@ -46,12 +46,16 @@ def _shown(runs: Sequence[Run], baseline: Run | None) -> list[Run]:
 def _doses(answers: Sequence[Answer], question: Question, series: str | None) -> Picture | None:
     """A point a condition: its mean over the seeds, and the interval of that."""
     points, levels = [], {}
+    several = (
+        len({dose.design for answer in answers for dose in answer.doses if _is_drawn(dose, question)}) > 1
+    )
     for answer in answers:
         for dose in answer.doses:
             if dose.condition.label == question.baseline:
                 levels[dose.name] = dose.outcome.value
             elif dose.x is not None:
-                points.append(Dose(dose.name, dose.x, dose.outcome.value, _bounds(dose), _line(dose, series)))
+                line = _line(dose, series, several)
+                points.append(Dose(dose.name, dose.x, dose.outcome.value, _bounds(dose), line))
         if answer.untuned is not None and question.untuned is not None:
             levels[question.untuned] = answer.untuned.value
     if not points:
@@ -69,8 +73,15 @@ def _bounds(dose: Tried) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _line(dose: Tried, series: str | None) -> str:
-    return "" if series is None else f"{series} {dose.condition.axes.get(series, '')}".strip()
+def _is_drawn(dose: Tried, question: Question) -> bool:
+    return dose.x is not None and dose.condition.label != question.baseline
+
+
+def _line(dose: Tried, series: str | None, several: bool) -> str:
+    """Points of one line: of one value of the axis, and of one design where there are several."""
+    design = (dose.design or "").replace("_", " ") if several else ""
+    value = "" if series is None else f"{series} {dose.condition.axes.get(series, '')}".strip()
+    return ", ".join(part for part in (design, value) if part)
 
 
 def _bars(runs: Sequence[Run], x: str, reference: str | None) -> Picture | None:

@@ -11,9 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 
 from services.metrics.pictures.picture import Picture
 from services.metrics.reporting.answer import Answer, Question
-from services.metrics.reporting.findings import Told, told
+from services.metrics.reporting.findings import Told
+from services.metrics.reporting.recommending import told
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, Table
+from services.metrics.reporting.verdicts import Dose
 from shared.contracts.measurement import Measured
 
 MOST_MAPS = 6
@@ -39,6 +41,7 @@ def render_page(
         titles=TITLES,
         answers=answers,
         told=told,
+        trained=trained,
         said=said,
         table=table,
         maps=_maps(runs),
@@ -77,6 +80,19 @@ def page_template(name: str) -> Template:
 def embedded(pictures: Sequence[Picture]) -> list[tuple[Picture, str]]:
     """Each picture with its PNG as base64."""
     return [(picture, base64.b64encode(picture.png).decode()) for picture in pictures]
+
+
+def trained(dose: Dose) -> str:
+    """`9.5 (of up to 12, by held-back rows)`: how often a condition's models had seen their rows."""
+    found = dose.condition.lengths
+    if not found:
+        return "–"
+    epochs = ", ".join(dict.fromkeys(f"{length.epochs:.3g}" for length in found))
+    if not all(length.chosen for length in found):
+        said = "fixed"
+    else:
+        said = f"of up to {max(length.most_epochs for length in found):.3g}, by held-back rows"
+    return f"{epochs} ({said}{', still falling' if any(length.falling for length in found) else ''})"
 
 
 def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:

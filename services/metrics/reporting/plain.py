@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from services.metrics.reporting.answer import Answer, Dose
+from services.metrics.reporting.answer import Answer
 from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.verdicts import Dose
+from shared.contracts.report import IntervalEstimate, Recommendation
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
@@ -14,6 +16,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {
         "within": dict(answer.within),
         "verdict": answer.verdict,
+        "tested_against": list(answer.tested),
         "recommended": _dose(answer.best),
         "best_generated": _dose(answer.best_generated),
         "reference": answer.reference,
@@ -21,9 +24,11 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "ties": list(answer.ties),
         "smallest": answer.smallest,
         "doses": [_dose(dose) for dose in answer.doses],
+        "curve": [_dose(dose) for dose in answer.curve],
         "avoid": [
             {
                 "name": avoid.name,
+                "design": avoid.design,
                 "change": _estimate(avoid.change),
                 "against": avoid.reference,
                 "worse_than_untuned": avoid.worse_than_untuned,
@@ -34,21 +39,23 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         ],
         "comparisons": answer.comparisons,
         "correlations": [asdict(found) for found in answer.correlations],
+        "correlated": answer.correlated,
     }
 
 
-def headline(answer: Answer) -> dict[str, Any]:
-    """For the manifest's summary."""
+def headline(answer: Answer) -> Recommendation:
+    """For the artifact's summary."""
     best = answer.best
-    return {
-        "within": dict(answer.within),
-        "verdict": answer.verdict,
-        "name": best.name if best else None,
-        "dataset": _dataset(best) if best else None,
-        "loss": _estimate(best.outcome) if best else None,
-        "change": _estimate(best.change) if best else None,
-        "avoid": [avoid.name for avoid in answer.avoid],
-    }
+    return Recommendation(
+        within=dict(answer.within),
+        verdict=answer.verdict,
+        tested_against=list(answer.tested),
+        name=best.name if best else None,
+        dataset=_dataset(best) if best else None,
+        loss=_shown(best.outcome) if best else None,
+        change=_shown(best.change) if best else None,
+        avoid=[avoid.name for avoid in answer.avoid],
+    )
 
 
 def _dose(dose: Dose | None) -> dict[str, Any] | None:
@@ -57,6 +64,10 @@ def _dose(dose: Dose | None) -> dict[str, Any] | None:
     return {
         "name": dose.name,
         "label": dose.condition.label,
+        "design": dose.design,
+        "pool": dose.condition.pool,
+        "effect": dose.effect,
+        "lengths": [asdict(length) for length in dose.condition.lengths],
         "axes": dict(dose.condition.axes),
         "runs": [run.name for run in dose.condition.runs],
         "dataset": _dataset(dose),
@@ -74,5 +85,10 @@ def _dataset(dose: Dose) -> str | None:
     return next((run.artifacts["dataset"] for run in dose.condition.runs if "dataset" in run.artifacts), None)
 
 
+def _shown(estimate: Estimate | None) -> IntervalEstimate | None:
+    return None if estimate is None else IntervalEstimate.model_validate(asdict(estimate))
+
+
 def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    return None if estimate is None else asdict(estimate) | {"covers": list(estimate.covers)}
+    shown = _shown(estimate)
+    return None if shown is None else shown.model_dump(mode="json")

@@ -8,7 +8,9 @@ from typing import Any
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.pictures.growth import GrowthCurve
+from services.metrics.reporting.lengths import Length
 from shared.contracts.measurement import Measured, MeasuredValue
+from shared.contracts.report import Design
 
 Number = float | int
 OF_DATASET = ("rows", "tokens")
@@ -28,17 +30,22 @@ class Run:
     instruments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     label: str | None = None
     stopped: str | None = None
+    design: Design | None = None
+    pool: str | None = None
+    length: Length | None = None
     maps: Mapping[str, bytes] = field(default_factory=dict)
     """Pictures of the measurement that the report shows as they are, PNG by name."""
 
     def figure(self, name: str) -> Number | None:
         """A number by its name: of the measurement, else of an instrument, of the evaluation, of the dataset,
-        or of the axes.
+        or of the axes. `trained_epochs` is of the training: how often it saw its rows.
 
         `rows` and `tokens` are the dataset's: an evaluation has its own, of the test set.
         """
         if (value := self.value(name)) is not None:
             return value.value
+        if name == "trained_epochs":
+            return None if self.length is None else self.length.epochs
         found_in = (*self.instruments.values(), self.evaluation, self.dataset, self.axes)
         for summary in (self.dataset,) if name in OF_DATASET else found_in:
             found = summary.get(name)

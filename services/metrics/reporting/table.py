@@ -14,12 +14,14 @@ from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.runs import Run
 
 USUAL = (
-    "rows", "tokens", "distinct_5", "distinct_2", "self_bleu", "vendi", "cosine_distance", "heaps_beta",
+    "rows", "tokens", "trained_epochs", "distinct_5", "distinct_2", "self_bleu", "vendi",
+    "cosine_distance", "heaps_beta",
     "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "mauve", "duplicate_share",
     "cluster_score", "danger_zone", "self_preference_bias", "pro_synthetic_bias", "loss", "perplexity",
 )  # fmt: skip
 TITLES = {
-    "rows": "rows", "tokens": "tokens", "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
+    "rows": "rows", "tokens": "tokens", "trained_epochs": "epochs, as trained",
+    "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
     "self_bleu": "Self-BLEU", "vendi": "Vendi", "cosine_distance": "cosine distance", "heaps_beta": "Heaps β",
     "length_mean": "mean length", "js_unigram": "JS words", "js_length": "JS lengths",
     "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",

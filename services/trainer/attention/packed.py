@@ -17,7 +17,7 @@ from transformers import AttentionInterface
 
 from services.trainer.attention.cpu import SegmentAttention, by_heads, tokens_of
 from services.trainer.attention.kernels import Kernel, cpu_kernel, places, views_of
-from services.trainer.batching.batches import Segment
+from services.trainer.batching.batches import Segment, on_device
 from services.trainer.errors import NotPackable
 
 NAME = "gamut_segments"
@@ -28,6 +28,13 @@ HEAD_DIM = 16
 KERNEL = {"BACKEND": "TRITON"}
 """FlexAttention's kernel for lines of any length. Left to itself torch takes the one made for decoding where
 a line is shorter than a block, finds none that fits these masks, and no training on short lines starts."""
+TABLES = tuple(
+    f"{part}{side}_{what}"
+    for part in ("", "full_")
+    for side in ("kv", "q")
+    for what in ("num_blocks", "indices")
+)
+"""The tensors of a block mask."""
 KINDS = 1000
 """Kinds of models that a worker compiles attention for; no number that one meets."""
 
@@ -54,14 +61,13 @@ def visible(
     segments: Sequence[Segment], length: int, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor]:
     """Two vectors [length]: each token's segment, and the segment of the prefix it sees (-1 without)."""
-    own = torch.full((length,), -1, dtype=torch.long)
-    prefix = torch.full((length,), -1, dtype=torch.long)
+    own, prefix = torch.full((2, length), -1, dtype=torch.int32)
     number = {(segment.start, segment.stop): index for index, segment in enumerate(segments)}
     for index, segment in enumerate(segments):
         own[segment.start : segment.stop] = index
         if segment.prefix is not None:
             prefix[segment.start : segment.stop] = number[segment.prefix]
-    return own.to(device), prefix.to(device)
+    return on_device(own, device), on_device(prefix, device)
 
 
 def block_mask(
@@ -70,7 +76,8 @@ def block_mask(
     """The segments as FlexAttention's block mask.
 
     Built from the segments' borders: `create_block_mask` would first make the whole mask, length² values,
-    which for the lines of a bundle is more than a GPU's memory.
+    which for the lines of a bundle is more than a GPU's memory. Its tables are made on the CPU and sent: on
+    the GPU they would be some sixty small kernels, and it would be waited for.
     """
     from torch.nn.attention.flex_attention import BlockMask
 
@@ -84,17 +91,16 @@ def block_mask(
     if window is not None:
         reach, place = window, places(segments, length)
         touched, whole = windowed_table(touched, whole, place, reach)
-        place = place.to(device)
+        place = on_device(place, device)
 
         def within_reach(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
             return mask(batch, head, query, key) & (place[query] - place[key] < reach)
 
         chosen = within_reach
 
-    partial, full = _ordered(touched & ~whole, device), _ordered(whole, device)
-    return BlockMask.from_kv_blocks(
-        *partial, *full, BLOCK_SIZE=BLOCK, mask_mod=chosen, seq_lengths=(length, length)
-    )
+    made = BlockMask.from_kv_blocks(*_ordered(touched & ~whole), *_ordered(whole), BLOCK_SIZE=BLOCK)
+    tables = {name: on_device(getattr(made, name), device) for name in TABLES}
+    return BlockMask((length, length), **tables, BLOCK_SIZE=made.BLOCK_SIZE, mask_mod=chosen)
 
 
 def block_table(segments: Sequence[Segment], length: int) -> tuple[Tensor, Tensor]:
@@ -133,11 +139,11 @@ def _seen(segments: Sequence[Segment]) -> Iterator[tuple[int, int, int, int]]:
         yield first, view.last, view.start, view.stop
 
 
-def _ordered(table: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+def _ordered(table: Tensor) -> tuple[Tensor, Tensor]:
     """Each query block's number of key blocks [1, 1, n], and their indices, these first [1, 1, n, n]."""
     counts = table.sum(1, dtype=torch.int32)
     indices = table.to(torch.int8).argsort(dim=1, descending=True, stable=True).to(torch.int32)
-    return counts[None, None].to(device), indices[None, None].to(device)
+    return counts[None, None], indices[None, None]
 
 
 @lru_cache
@@ -266,4 +272,5 @@ def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str,
         raise NotPackable(type(module).__name__, f"uses {', '.join(odd)}")
 
 
-AttentionInterface.register(NAME, segment_attention_forward)
+# Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled alone.
+AttentionInterface.register(NAME, torch.compiler.disable(segment_attention_forward))

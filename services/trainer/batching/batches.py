@@ -78,12 +78,10 @@ class Batch:
         """Positions the model computes, padding included."""
         return self.input_ids.numel()
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+    def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         moved: dict[str, Any] = {
-            name: value.to(device, non_blocking=non_blocking)
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
+            name: on_device(value, device) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
         return replace(self, **moved, kernels={})
 
@@ -98,9 +96,16 @@ class StepBatches:
     weight: float = 1.0
     """0 for a process that has no row of this step, and computes one only to keep the others company."""
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> StepBatches:
+    def to(self, device: torch.device | str) -> StepBatches:
         """The same step on another device."""
-        return replace(self, passes=tuple(batch.to(device, non_blocking) for batch in self.passes))
+        return replace(self, passes=tuple(batch.to(device) for batch in self.passes))
+
+
+def on_device(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """The tensor on this device. A GPU is not waited for: it reads pinned memory when it comes to it."""
+    if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def build(examples: Sequence[Example], batching: Batching, loss_on: LossOn, pad_id: int = 0) -> Batch:

@@ -45,10 +45,7 @@ class Companions:
             known = self.live.indexed(project, None, LOOKED_AT, operation)
         except redis.RedisError:
             return
-        for job, _ in reversed(known):
-            record = self.records.find(job) if job != but else None
-            if record is not None and _waits(record):
-                yield record
+        yield from filter(_waits, self.records.readable(job for job, _ in reversed(known) if job != but))
 
     @contextmanager
     def hold(self, record: JobRecord, signals: Signals) -> Iterator[bool]:

@@ -40,6 +40,7 @@ def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: 
         seed=seed,
         save_strategy="no",
         logging_strategy="no",
+        logging_nan_inf_filter=False,  # `StepTrainer` ends at such a loss; looking again waits for the device
         save_total_limit=1,
         report_to="none",
         disable_tqdm=True,

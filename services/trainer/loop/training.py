@@ -35,9 +35,11 @@ from services.trainer.batching.steps import (
 from services.trainer.data.examples import Example
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.evaluation.losses import mean_loss
+from services.trainer.loop.ahead import Ahead
 from services.trainer.loop.arguments import arguments
 from services.trainer.loop.callbacks import Checkpointing, EarlyStopper, Watcher
-from services.trainer.loop.loss import summed_loss
+from services.trainer.loop.compiling import compiled_layers
+from services.trainer.loop.loss import kernel_of, summed_loss
 from services.trainer.operations.progress import Surroundings, require_own
 from services.trainer.planning.memory import memory_advice, translated_memory_errors
 from shared.contracts.training.results import CurvePoint
@@ -91,7 +93,14 @@ def train(
             validation=validation,
         )
         advice = memory_advice(plan, examples, settings)
-        with layouts.laid_out(model, settings.batching), translated_memory_errors(advice):
+        compiles = around.compile_from is not None and len(plan) >= around.compile_from
+        layers = compiled_layers(model) if compiles else contextlib.nullcontext()
+        with (
+            layouts.laid_out(model, settings.batching),
+            translated_memory_errors(advice),
+            trainer.ahead,
+            layers,
+        ):
             return trainer.run()
 
 
@@ -115,11 +124,13 @@ class StepTrainer(Trainer):
         self.validation = validation
         self.plan = plan
         self.watcher = Watcher(around, len(plan))
+        self.ahead = Ahead(self.made, len(plan))
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         super().__init__(
             model=model,
             args=arguments(settings, folder, model, seed),
-            train_dataset=_Plan(plan),
-            data_collator=self.collate,  # type: ignore[arg-type]  # a step is not a dict of tensors
+            train_dataset=range(len(plan)),  # type: ignore[arg-type]  # the steps' numbers: `made` does the rest
+            data_collator=_only,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
         stopping = settings.early_stopping
@@ -156,15 +167,16 @@ class StepTrainer(Trainer):
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Gradients of one whole step; returns its loss (token-weighted mean, nats)."""
-        model.train()
+        if not model.training:  # it would walk through every module
+            model.train()
         seed_step(self.args.seed, self.state.global_step, self.args.process_index)
-        step: batches.StepBatches = inputs.to(self.args.device)
+        step = self.ahead.take(inputs)
         losses = []
         for number, batch in enumerate(step.passes):
             self.around.check()
             last = number == len(step.passes) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                losses.append(self._pass(model, batch, step))
+                losses.append(self._pass(model, batch, step, then=inputs + 1 if last else None))
         of_passes = torch.stack(losses)
         self._require_finite(of_passes, step)
         total = of_passes.sum()
@@ -175,9 +187,13 @@ class StepTrainer(Trainer):
         self.watcher.measured(float(total), rate, step)
         return total
 
-    def _pass(self, model: nn.Module, batch: batches.Batch, step: batches.StepBatches) -> Tensor:
+    def _pass(
+        self, model: nn.Module, batch: batches.Batch, step: batches.StepBatches, then: int | None
+    ) -> Tensor:
         with self.accelerator.autocast():
             loss = summed_loss(model, batch) * (step.weight / step.predicted)
+        if then is not None:
+            self.ahead.prepare(then)
         # Distributed data parallel averages gradients over processes; the loss is already divided by all
         # tokens.
         self.accelerator.backward(loss * self.args.world_size)
@@ -189,9 +205,19 @@ class StepTrainer(Trainer):
             if not math.isfinite(value):
                 raise NonFiniteLoss(self.state.global_step + 1, batch.rows, value)
 
-    def collate(self, steps: Sequence[Step]) -> batches.StepBatches:
-        """Tensors of one step: this process's share of its rows, and the whole step's counts."""
-        (step,) = steps
+    def made(self, number: int) -> batches.StepBatches:
+        """Tensors of one step on the device, and its passes' attention. Called in a thread of its own."""
+        device = self.args.device
+        # A thread starts on the first GPU, whichever its process trains on.
+        with torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+            made = self._share(self.plan[number]).to(device)
+            for batch in made.passes:
+                if batch.segments:
+                    kernel_of(batch)
+        return made
+
+    def _share(self, step: Step) -> batches.StepBatches:
+        """This process's share of a step's rows, and the whole step's counts."""
         chosen = [self.examples[index] for index in step.rows]
         tokens = sum(map(len, chosen))
         predicted = sum(len(e) - 1 if self.settings.loss_on == "all" else e.predicted for e in chosen)
@@ -203,10 +229,10 @@ class StepTrainer(Trainer):
         return batches.StepBatches(tuple(map(self._build, cut)), predicted, tokens, float(bool(share)))
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
-        """Every process sees every step, and takes its share of the rows in `collate`."""
+        """Every process sees every step, and takes its share of the rows."""
         if self.args.world_size == 1:
             return super().get_train_dataloader()
-        return torch.utils.data.DataLoader(_Plan(self.plan), collate_fn=self.collate)
+        return torch.utils.data.DataLoader(range(len(self.plan)), collate_fn=_only)  # type: ignore[arg-type]
 
     def _build(self, indices: Sequence[int]) -> batches.Batch:
         chosen = [self.examples[index] for index in indices]
@@ -215,6 +241,11 @@ class StepTrainer(Trainer):
     def _validation_loss(self) -> float:
         assert isinstance(self.model, nn.Module)
         return mean_loss(self.model, self.validation, self.settings, self.pad_id, self.around.check)
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        """The Trainer's, without its walk through every module to find what is trained."""
+        norm: Tensor = self.accelerator.clip_grad_norm_(self.trained, self.args.max_grad_norm)
+        return norm
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
@@ -245,14 +276,6 @@ def share_of(rows: Indices, process: int, processes: int) -> Indices:
     return rows[start:stop]
 
 
-class _Plan(torch.utils.data.Dataset):  # type: ignore[type-arg]
-    """The planned steps, as the Trainer's data set of one epoch."""
-
-    def __init__(self, plan: Sequence[Step]) -> None:
-        self.plan = plan
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, index: int) -> Step:
-        return self.plan[index]
+def _only(numbers: Sequence[int]) -> int:
+    (number,) = numbers
+    return number

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from services.trainer.errors import UnsuitableModel
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
+from shared.contracts.training.results import TrainingSummary
 from shared.errors import UnknownModel
 from shared.store.base import ObjectStore
 
@@ -91,12 +91,13 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
     artifact = Artifact.open(place.store, artifact_id)
     if artifact.manifest.kind is not ArtifactKind.MODEL:
         raise UnsuitableModel(f"{artifact_id} is a {artifact.manifest.kind}, and a model is needed.")
-    folder = _materialise(artifact, place.folder)
-    if artifact.summary["method"] != "lora":
+    made = artifact.summary_as(TrainingSummary)
+    folder = _materialise(artifact, made.files, place.folder)
+    if made.method != "lora":
         return ModelFiles(artifact_id, folder, digest(folder))
     inputs = artifact.manifest.inputs
-    below = resolve(place, allowed, artifact.summary.get("base"), inputs.get("base_model"))
-    if place.weights and below.digest != artifact.summary["base_digest"]:
+    below = resolve(place, allowed, made.base, inputs.get("base_model"))
+    if place.weights and below.digest != made.base_digest:
         raise UnsuitableModel(
             f"{artifact_id} was trained on other weights than {below.base} has now: its adapter does not "
             f"fit them. "
@@ -105,14 +106,13 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
     return ModelFiles(below.base, below.folder, below.digest, adapter=folder)
 
 
-def _materialise(artifact: Artifact, folder: Path) -> Path:
+def _materialise(artifact: Artifact, files: Sequence[str], folder: Path) -> Path:
     """The files of a model artifact under their own names in one folder."""
     target = folder / artifact.id
     target.mkdir(exist_ok=True)
-    for name in artifact.summary["files"]:
-        source = artifact.path(name, folder)
+    for name in files:
         if not (target / name).exists():
-            shutil.copyfile(source, target / name)
+            artifact.copy(name, target / name)
     return target
 
 

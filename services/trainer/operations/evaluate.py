@@ -25,13 +25,13 @@ from services.trainer.planning.machine import this_machine
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.requests import EvaluationRequest
-from shared.contracts.training.results import EvaluationResult, RowLoss
+from shared.contracts.training.results import EvaluationResult, EvaluationSummary, RowLoss, TokenCounts
 from shared.jobs.workspace import Workspace
 
 
 def make_evaluation(
     settings: TrainerSettings, request: EvaluationRequest, workspace: Workspace
-) -> dict[str, Any]:
+) -> EvaluationSummary:
     """Writes the evaluation's parts; returns the artifact's summary: `loss`, `perplexity`, `tokens` and the
     rest.
     """
@@ -60,8 +60,12 @@ def make_evaluation(
     workspace.output.put_rows("rows.jsonl", [_shown(row) for row in rows])
     whole = {**result.model_dump(mode="json"), "settings": request.settings.model_dump(mode="json")}
     workspace.output.put_json("evaluation.json", whole)
-    summary = result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}})
-    return {**summary, "base": files.base, "base_digest": files.digest}
+    return EvaluationSummary(
+        **result.model_dump(exclude={"rendering"}),
+        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed"})),
+        base=files.base,
+        base_digest=files.digest,
+    )
 
 
 @contextmanager
@@ -134,7 +138,7 @@ def _gap(
         return perplexity_gap(rows, _score(prepared, model, workspace))
 
 
-def _shown(row: RowLoss) -> dict[str, Any]:
+def _shown(row: RowLoss) -> dict[str, str | int | float]:
     return {
         "id": row.row,
         "tokens": row.tokens,

@@ -49,7 +49,7 @@ class Surroundings:
     raises whatever must end the training, and that passes through. save_checkpoint: given the folder of a
     finished checkpoint and its step; must have copied it when it returns. latest_checkpoint: a local folder
     of the newest checkpoint of this request, or None. fingerprint: names the request; a checkpoint of another
-    one is refused.
+    one is refused. compile_from: trainings of at least so many steps compile the model's layers; None: none.
     """
 
     progress: Callable[[Progress], None] = ignore_progress
@@ -57,6 +57,7 @@ class Surroundings:
     save_checkpoint: Callable[[Path, int], None] | None = None
     latest_checkpoint: Callable[[], Path | None] = field(default=lambda: None)
     fingerprint: str = "unnamed"
+    compile_from: int | None = None
 
 
 def sign(folder: Path, fingerprint: str) -> None:

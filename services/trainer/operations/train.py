@@ -7,7 +7,6 @@ Parts: the model's own files (`adapter_config.json` and `adapter_model.safetenso
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from peft import PeftModel
 from transformers import PreTrainedModel
@@ -27,7 +26,7 @@ from services.trainer.operations.progress import SPENT, Progress, Surroundings
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.requests import TrainingRequest
-from shared.contracts.training.results import TrainingResult
+from shared.contracts.training.results import OverlapCounts, TokenCounts, TrainingResult, TrainingSummary
 from shared.jobs.workspace import Workspace
 
 MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "text/plain"}
@@ -35,7 +34,7 @@ MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "t
 
 def make_training(
     settings: TrainerSettings, companions: Companions | None, request: TrainingRequest, workspace: Workspace
-) -> dict[str, Any]:
+) -> TrainingSummary:
     """Writes the model's parts; returns the artifact's summary.
 
     `companions` are the waiting trainings that may be computed with this one (`bundles.operation`).
@@ -50,14 +49,15 @@ def make_training(
     names = _put_files(finished.folder, workspace)
     result = _result(finished, prepared)
     _put_results(finished.trained, result, workspace)
-    return {
-        **result.model_dump(mode="json", exclude={"rendering": {"dropped", "windowed"}}),
-        "method": request.settings.method,
-        "base": files.base if request.base_model is None else None,
-        "base_digest": files.digest,
-        "files": names,
-        "contamination": None if overlap is None else overlap.model_dump(mode="json", exclude={"pairs"}),
-    }
+    return TrainingSummary(
+        **result.model_dump(exclude={"rendering"}),
+        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed"})),
+        method=request.settings.method,
+        base=files.base if request.base_model is None else None,
+        base_digest=files.digest,
+        files=names,
+        contamination=None if overlap is None else OverlapCounts(**overlap.model_dump(exclude={"pairs"})),
+    )
 
 
 def _trained(

@@ -25,7 +25,8 @@ from services.trainer.evaluation.losses import passes
 from services.trainer.models import loading
 from services.trainer.planning.machine import Machine
 from services.trainer.planning.tracing import Trace, shape_model, trace_pass
-from shared.contracts.training.plans import Plan, Range
+from shared.contracts.fields import Range
+from shared.contracts.training.plans import Plan
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
 # Peak memory over what autograd keeps and over the logits (with their softmax and gradient); then low,

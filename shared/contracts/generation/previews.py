@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import Contract
+from shared.contracts.fields import Range
 from shared.contracts.generation.fields import Name
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
@@ -36,14 +37,6 @@ class GenerationPlan(PreviewRequest):
     """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""
 
     project: Name = "default"
-
-
-class Range(Contract):
-    """An estimate and the bounds between which it is expected to fall."""
-
-    expected: float
-    low: float
-    high: float
 
 
 class Estimate(Contract):

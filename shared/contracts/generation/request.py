@@ -8,10 +8,11 @@ from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.fields import Sampling, Seed, Temperature
 from shared.contracts.generation.acceptance import Acceptance, LengthUnit
 from shared.contracts.generation.dial import DialTarget
-from shared.contracts.generation.fields import Seed
 from shared.contracts.generation.prompts import Format, Templates
+from shared.contracts.generation.results import GenerationSummary
 from shared.contracts.generation.sources import Sources, adapters_of
 from shared.contracts.generation.strategies import (
     AnswerRule,
@@ -24,13 +25,14 @@ from shared.contracts.generation.strategies import (
 )
 
 
-class GenerationRequest(JobRequest):
+class GenerationRequest(JobRequest, Sampling):
     """Make a dataset of exactly `rows` accepted rows."""
 
     operation: ClassVar[str] = "generate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[GenerationSummary]] = GenerationSummary
 
     kind: DatasetKind
     strategy: Strategy = Strategy.TOPIC_GUIDED
@@ -90,9 +92,7 @@ class GenerationRequest(JobRequest):
         "keep to a JSON schema (vLLM, OpenAI), for models that do not keep to the form by themselves.",
     )
     templates: Templates = Templates()
-    temperature: float = Field(default=0.7, ge=0, le=2, description="0.7: W and E.")
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=512, ge=1, le=131_072)
+    temperature: Temperature = Field(default=0.7, description="0.7: W and E.")
     acceptance: Acceptance = Acceptance()
     keep_thoughts: bool = Field(
         default=False,
@@ -101,7 +101,7 @@ class GenerationRequest(JobRequest):
     )
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         named = {
             "topics": self.topics,
             "examples": self.examples,

@@ -7,18 +7,21 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
-from shared.contracts.generation.fields import Seed, ShortText
+from shared.contracts.fields import Sampling, Seed
+from shared.contracts.generation.fields import ShortText
 from shared.contracts.generation.prompts import Format, Templates
+from shared.contracts.generation.results import TopicsSummary
 from shared.contracts.generation.sources import SourceRef, adapters_of
 
 
-class TopicsRequest(JobRequest):
+class TopicsRequest(JobRequest, Sampling):
     """Make a pool of exactly `count` distinct topics (W: 10,000)."""
 
     operation: ClassVar[str] = "topics"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.TOPICS
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[TopicsSummary]] = TopicsSummary
 
     source: SourceRef
     count: int = Field(default=10_000, ge=1, le=1_000_000)
@@ -55,14 +58,11 @@ class TopicsRequest(JobRequest):
     )
     format: Format = Format.INSTRUCT
     templates: Templates = Templates()
-    temperature: float = Field(default=1.0, ge=0, le=2)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=512, ge=1, le=131_072)
     max_candidates: int | None = Field(
         default=None, ge=1, le=10**8, description="Calls at most; null: 20 × needed."
     )
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         examples = {"examples": self.examples} if self.examples else {}
         return examples | adapters_of({"source": self.source})

@@ -7,17 +7,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import Contract
+from shared.contracts.fields import Range
 from shared.contracts.training.fields import LaidOut
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.contracts.training.results import RenderingCounts
-
-
-class Range(Contract):
-    """An estimate with the interval we expect the truth in."""
-
-    low: float
-    expected: float
-    high: float
 
 
 class PlannedJob(Contract):

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from pydantic import Field, JsonValue, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
-from shared.contracts.training.fields import ModelName, PresetName, Seed, TaskName
+from shared.contracts.fields import Seed
+from shared.contracts.training.fields import ModelName, PresetName, TaskName
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
+from shared.contracts.training.results import EvaluationSummary, TrainingSummary
 from shared.contracts.training.settings import ContaminationSettings, EvaluationSettings, TrainingSettings
 
 
@@ -23,6 +25,7 @@ class TrainingRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[TrainingSummary]] = TrainingSummary
 
     dataset: ArtifactId = Field(description="The rows to train on.")
     base: ModelName | None = Field(
@@ -72,7 +75,7 @@ class TrainingRequest(JobRequest):
             )
         return self
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         roles = ("dataset", "base_model", "validation", "test")
         return {role: value for role in roles if (value := getattr(self, role)) is not None}
 
@@ -90,6 +93,7 @@ class EvaluationRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[EvaluationSummary]] = EvaluationSummary
 
     dataset: ArtifactId = Field(description="The rows to score, e.g. the held-out real test set.")
     base: ModelName | None = Field(default=None, description="A model on the trainer's allow-list, untuned.")
@@ -128,7 +132,7 @@ class EvaluationRequest(JobRequest):
         """Without the preset's name: its settings are written out, and they are what counts."""
         return self.model_dump(mode="json", exclude={"preset"})
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         found = {role: value for role in ("dataset", "model") if (value := getattr(self, role)) is not None}
         if self.compare is not None and self.compare.startswith("model-"):
             found["compare"] = self.compare

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.contracts.base import Contract
-from shared.contracts.training.fields import LaidOut
+from shared.contracts.base import ArtifactSummary, Contract
+from shared.contracts.training.fields import LaidOut, Method
 
 
 class TrimmedPerplexity(Contract):
@@ -28,18 +28,23 @@ class RowLoss(Contract):
         return self.nll / self.tokens
 
 
-class RenderingCounts(Contract):
-    """What became of the rows as tokens: `dropped` and `windowed` name those that did not fit."""
+class TokenCounts(Contract):
+    """What the rows are as tokens."""
 
     rows: int
     tokens: int
     predicted_tokens: int
     longest: int
+
+
+class RenderingCounts(TokenCounts):
+    """The same with the names of the rows that did not fit."""
+
     dropped: tuple[str, ...] = ()
     windowed: tuple[str, ...] = ()
 
 
-class EvaluationResult(Contract):
+class EvaluationFigures(Contract):
     """`loss` = Σ nll / Σ tokens over all rows (token-weighted, nats); `perplexity` = exp(loss)."""
 
     rows: int
@@ -48,10 +53,23 @@ class EvaluationResult(Contract):
     perplexity: float
     per_response: TrimmedPerplexity
     batching: LaidOut
-    rendering: RenderingCounts
     perplexity_gap: float | None = None
     benchmarks: dict[str, dict[str, float]] = {}
     """Task → metric → value, of the zero-shot benchmarks that were asked for."""
+
+
+class EvaluationResult(EvaluationFigures):
+    """An evaluation with the names of the rows that did not fit, as `evaluation.json` has it."""
+
+    rendering: RenderingCounts
+
+
+class EvaluationSummary(EvaluationFigures, ArtifactSummary):
+    """An evaluation, and the base model it was of: `base_digest` is that of its config and weights."""
+
+    rendering: TokenCounts
+    base: str | None
+    base_digest: str
 
 
 class CurvePoint(Contract):
@@ -65,7 +83,7 @@ class CurvePoint(Contract):
     validation_loss: float | None = None
 
 
-class TrainingResult(Contract):
+class TrainingFigures(Contract):
     """What a finished training reports beside its weights."""
 
     steps: int
@@ -79,12 +97,37 @@ class TrainingResult(Contract):
     parameters: int
     seconds: float
     batching: LaidOut
+
+
+class TrainingResult(TrainingFigures):
+    """A training with the names of the rows that did not fit, as `training.json` has it."""
+
     rendering: RenderingCounts
 
 
-class ContaminationResult(Contract):
-    """The overlap found: pairs of names, the training row first; at most the first hundred."""
+class OverlapCounts(Contract):
+    """Test rows, and those of them that a training row overlaps."""
 
     test_rows: int
     overlapped_test_rows: int
+
+
+class TrainingSummary(TrainingFigures, ArtifactSummary):
+    """A training, and the model that came of it.
+
+    `base` is null where the training went on from a model artifact; `base_digest` is that of the config and
+    weights of the model it started from; `files` are the parts that the model consists of.
+    """
+
+    rendering: TokenCounts
+    method: Method
+    base: str | None
+    base_digest: str
+    files: list[str]
+    contamination: OverlapCounts | None = None
+
+
+class ContaminationResult(OverlapCounts):
+    """The overlap found: pairs of names, the training row first; at most the first hundred."""
+
     pairs: tuple[tuple[str, str, float], ...] = ()

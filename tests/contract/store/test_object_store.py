@@ -38,6 +38,35 @@ def test_what_is_absent_is_said_so(store: ObjectStore) -> None:
     store.delete("nothing")
 
 
+def test_an_object_comes_as_a_file(store: ObjectStore, tmp_path: Path) -> None:
+    content = os.urandom(3 * 2**20 + 1)
+    store.put("large", content)
+    looks: list[bool] = []
+    path = tmp_path / "large.bin"
+    store.get_file("large", path, lambda: looks.append(path.exists()))
+    assert path.read_bytes() == content
+    assert looks
+    assert not any(looks), "the file has its name only when it is whole"
+    store.put("large", b"other")
+    store.get_file("large", path)
+    assert path.read_bytes() == b"other"
+
+
+def test_a_file_that_does_not_come_whole_leaves_nothing(store: ObjectStore, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    with pytest.raises(ObjectNotFound):
+        store.get_file("nothing", folder / "copy")
+    store.put("large", bytes(3 * 2**20))
+
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        store.get_file("large", folder / "copy", stop)
+    assert list(folder.iterdir()) == []
+
+
 def test_an_empty_object_is_an_object(store: ObjectStore) -> None:
     store.put("empty", b"")
     assert store.get("empty") == b""

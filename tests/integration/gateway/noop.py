@@ -8,7 +8,6 @@ celery -A tests.integration.gateway.noop:workers worker -Q generate,measure,trai
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from celery import Celery
 from fastapi import FastAPI
@@ -21,6 +20,7 @@ from shared.assembly import connect, make_worker
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.jobs.workspace import Workspace
+from tests.summaries import AnySummary
 from tests.unit.services.gateway.small_operations import OPERATIONS
 
 STEPS = int(os.environ.get("NOOP_STEPS", "1"))
@@ -30,12 +30,12 @@ def create_app() -> FastAPI:
     return api.create_app(operations=OPERATIONS)
 
 
-def work(request: JobRequest, workspace: Workspace) -> dict[str, Any]:
+def work(request: JobRequest, workspace: Workspace) -> AnySummary:
     for step in range(STEPS):
         workspace.progress(step + 1, STEPS, "steps")
     workspace.output.put_json("result.json", request.canonical())
     workspace.log.info("noop.made", attempt=workspace.token)
-    return {"made": True}
+    return AnySummary(made=True)
 
 
 def _coordinator() -> Celery:

@@ -11,10 +11,9 @@ from services.trainer.settings import TrainerSettings
 from services.trainer.worker import handlers
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord
-from shared.jobs.running import JobRunner
+from shared.jobs.running import Handlers, JobRunner
 from shared.store.local import LocalStore
 from shared.testing import Bench
-from shared.testing.bench import Handlers
 from tests.unit.services.trainer import tiny
 
 

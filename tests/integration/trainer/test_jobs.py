@@ -17,6 +17,7 @@ from shared.artifacts import Artifact, project_store
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.jobs.spending import spent
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -70,7 +71,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(trainer: Trainer) -> None:
     job = trainer.submission.submit("q", request(train, settings=often))
     steps: list[float] = []
 
-    def dies_at_step_five(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def dies_at_step_five(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:

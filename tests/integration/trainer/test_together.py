@@ -15,6 +15,7 @@ from shared.artifacts import Artifact, project_store
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.training.requests import TrainingRequest
+from shared.contracts.training.results import TrainingSummary
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -106,7 +107,7 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
     other = trainer.new_worker()
     ended: dict[float, JobState] = {}
 
-    def leads(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def leads(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -134,7 +135,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
     jobs = submitted(trainer, requests)
     steps: list[tuple[int, float]] = []
 
-    def dies(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def dies(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:
@@ -166,7 +167,7 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
     other = trainer.new_worker()
     seen: list[JobState] = []
 
-    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> dict[str, Any]:
+    def meanwhile(asked: TrainingRequest, workspace: Workspace) -> TrainingSummary:
         tell = workspace.progress
 
         def progress(done: float, *args: Any, **detail: Any) -> None:

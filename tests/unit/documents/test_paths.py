@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENTS = ["ARCHITECTURE.md", "README.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
+TOP = ("ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "STYLEGUIDE.md")
+DOCUMENTS = [*TOP, *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 FOLDERS = (
     "services/",
     "shared/",
@@ -28,6 +29,7 @@ FOLDERS = (
 def test_every_path_a_document_names_exists(document: str) -> None:
     text = (ROOT / document).read_text()
     named = {path for path in re.findall(r"`([\w./-]+)`", text) if path.startswith(FOLDERS)}
+    named = {path for path in named if not re.search("NAME|SERVICE", path)}  # of what is yet to be written
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 

@@ -147,7 +147,7 @@ class Scores:
         self.first_place.add(share)
         self.clipped += row.get("clipped", False)
 
-    def summary(self, target: str | None, human: str | None) -> dict[str, Any]:
+    def summary(self, target: str | None, human: str | None) -> dict[str, float | None]:
         """S of each candidate with its interval, SPB and PSB; null where a candidate for them is missing."""
         means = {name: mean.mean for name, mean in self.of.items()}
         synthetic = {name: value for name, value in means.items() if name != human}

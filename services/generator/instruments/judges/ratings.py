@@ -147,9 +147,9 @@ class Tally:
         if quality is not None and harm is not None:
             self.both[quality][harm] += 1
 
-    def summary(self, aspects: Sequence[Aspect], danger_from: int) -> dict[str, Any]:
+    def summary(self, aspects: Sequence[Aspect], danger_from: int) -> dict[str, float | list[int] | None]:
         """Flat headline values: means with their intervals, failures, the danger zone's share."""
-        values: dict[str, Any] = {"rows_clipped": self.clipped}
+        values: dict[str, float | list[int] | None] = {"rows_clipped": self.clipped}
         for aspect in aspects:
             counts = self.scores[aspect]
             mean = RunningMean()

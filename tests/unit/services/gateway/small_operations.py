@@ -9,6 +9,7 @@ from pydantic import Field
 from services.gateway.catalogue import Catalogue
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.experiment import ExperimentRequest
+from tests.summaries import AnySummary
 
 REAL = "dataset-" + "a" * 32
 TEST = "dataset-" + "b" * 32
@@ -16,6 +17,7 @@ TEST = "dataset-" + "b" * 32
 
 class _Small(JobRequest):
     version: ClassVar[int] = 1
+    result: ClassVar[type[AnySummary]] = AnySummary
 
 
 class Pool(_Small):
@@ -44,7 +46,7 @@ class Generate(_Small):
     sources: list[Source] = []
     seed: int = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"topics": self.topics} | ({"examples": self.examples} if self.examples else {})
 
 
@@ -56,7 +58,7 @@ class Measure(_Small):
     dataset: ArtifactId
     reference: ArtifactId | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | ({"reference": self.reference} if self.reference else {})
 
 
@@ -68,7 +70,7 @@ class Train(_Small):
     dataset: ArtifactId
     seed: int = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
 
@@ -80,7 +82,7 @@ class Evaluate(_Small):
     model: ArtifactId
     dataset: ArtifactId
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"model": self.model, "dataset": self.dataset}
 
 
@@ -104,7 +106,7 @@ class Report(_Small):
     runs: list[Run]
     recipe: dict[str, Any] | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         roles = ("dataset", "measurement", "model", "evaluation")
         return {
             f"runs/{number}/{role}": artifact

@@ -10,12 +10,13 @@ from services.gateway.catalogue import Catalogue, Operations
 from services.gateway.experiments.coordination import Coordinator
 from services.gateway.jobs.cancellation import Cancellation
 from shared.contracts.artifacts import Manifest
-from shared.contracts.base import JobRequest
+from shared.contracts.base import ArtifactSummary, JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.jobs.workspace import Workspace
 from shared.store.base import ObjectStore
 from shared.testing import Bench
+from tests.summaries import summary_of
 from tests.unit.services.gateway.small_operations import OPERATIONS, REAL, TEST
 
 PROJECT = "default"
@@ -65,12 +66,12 @@ class SmallSuite(Bench):
         """The state of every job but the experiments'."""
         return {r.id: r.state for r in self.records.all() if r.operation != "experiment"}
 
-    def _work(self, request: JobRequest, workspace: Workspace) -> dict[str, Any]:
+    def _work(self, request: JobRequest, workspace: Workspace) -> ArtifactSummary:
         self.ran.append(workspace.job)
         if behave := self.behaviour.get(request.operation):
             behave(request, workspace)
         workspace.output.put_json("result.json", request.canonical())
-        return {"made": True} | self.summaries(request)
+        return summary_of(request, **{"made": True, **self.summaries(request)})
 
 
 def give_artifact(store: ObjectStore, artifact: str) -> None:

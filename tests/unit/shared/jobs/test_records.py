@@ -67,8 +67,8 @@ def test_an_illegal_move_is_refused(records: JobRecords) -> None:
     done = records.append(
         records.append(records.get("job-1"), state=JobState.RUNNING), state=JobState.SUCCEEDED
     )
-    with pytest.raises(Conflict, match="the job is succeeded: it cannot become queued"):
-        records.append(done, state=JobState.QUEUED)
+    with pytest.raises(Conflict, match="the job is succeeded: it cannot become running"):
+        records.append(done, state=JobState.RUNNING)
 
 
 def test_a_job_taken_up_again_is_active_again(records: JobRecords) -> None:

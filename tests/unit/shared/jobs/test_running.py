@@ -17,6 +17,7 @@ from shared.jobs.running import Handler
 from shared.jobs.usage import tokens_used
 from shared.jobs.workspace import Workspace
 from shared.testing import Bench
+from tests.summaries import AnySummary
 
 
 class Count(JobRequest):
@@ -24,23 +25,24 @@ class Count(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     upto: int
     after: str | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"after": self.after} if self.after else {}
 
 
-def bench_of(folder: Path, redis_url: str, handler: Handler, **chosen: Any) -> Bench:
+def bench_of(folder: Path, redis_url: str, handler: Handler[Any], **chosen: Any) -> Bench:
     """The parts of a service around one handler."""
     return Bench(folder, redis_url, {Count: handler}, lease_seconds=3, **chosen)
 
 
-def count(request: Count, workspace: Workspace) -> dict[str, Any]:
+def count(request: Count, workspace: Workspace) -> AnySummary:
     rows = workspace.output.put_rows("rows.jsonl", [{"n": n} for n in range(request.upto)])
     workspace.progress(rows, request.upto, "rows")
-    return {"rows": rows}
+    return AnySummary(rows=rows)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_a_copy_leaves_at_once(tmp_path: Path, redis_url: str) -> None:
     entered, leave = threading.Event(), threading.Event()
     calls = []
 
-    def slow(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def slow(request: Count, workspace: Workspace) -> AnySummary:
         calls.append(workspace.token)
         entered.set()
         leave.wait(20)
@@ -107,7 +109,7 @@ def test_a_copy_leaves_at_once(tmp_path: Path, redis_url: str) -> None:
 
 
 def test_a_fault_of_the_data_is_not_tried_again(tmp_path: Path, redis_url: str) -> None:
-    def refuse(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def refuse(request: Count, workspace: Workspace) -> AnySummary:
         raise InvalidData("row 3 has no text")
 
     suite = bench_of(tmp_path, redis_url, refuse)
@@ -120,7 +122,7 @@ def test_a_fault_of_the_data_is_not_tried_again(tmp_path: Path, redis_url: str) 
 
 
 def test_a_source_that_is_away_is_tried_again_up_to_the_limit(tmp_path: Path, redis_url: str) -> None:
-    def away(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def away(request: Count, workspace: Workspace) -> AnySummary:
         raise SourceUnavailable
 
     suite = bench_of(tmp_path, redis_url, away, max_attempts=1)
@@ -139,7 +141,7 @@ def test_a_source_that_is_away_is_tried_again_up_to_the_limit(tmp_path: Path, re
 def test_an_outage_of_the_store_costs_no_attempt(tmp_path: Path, redis_url: str) -> None:
     failures = iter([True, True, True, False])
 
-    def while_the_store_fails(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def while_the_store_fails(request: Count, workspace: Workspace) -> AnySummary:
         if next(failures):
             raise StoreUnavailable
         return count(request, workspace)
@@ -158,12 +160,12 @@ def test_an_outage_of_the_store_costs_no_attempt(tmp_path: Path, redis_url: str)
 def test_attempts_that_cost_none_are_each_charged(tmp_path: Path, redis_url: str) -> None:
     spent = iter([5, 10])
 
-    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def five_tokens_an_attempt(request: Count, workspace: Workspace) -> AnySummary:
         total = next(spent)
         workspace.progress(0, 1, "calls", tokens=total)
         if total == 5:
             raise StoreUnavailable
-        return {}
+        return AnySummary()
 
     suite = bench_of(tmp_path, redis_url, five_tokens_an_attempt, outage_seconds=0)
     job = suite.submission.submit("p", Count(upto=2), "key")
@@ -186,7 +188,7 @@ def test_a_message_lost_with_all_of_redis_is_sent_again(suite: Bench) -> None:
 def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(tmp_path: Path, redis_url: str) -> None:
     tokens = []
 
-    def interrupted(request: Count, workspace: Workspace) -> dict[str, Any]:
+    def interrupted(request: Count, workspace: Workspace) -> AnySummary:
         tokens.append(workspace.token)
         if workspace.token == 1:  # while this attempt hangs, its lease goes and another worker takes over
             suite.redis.flushall()

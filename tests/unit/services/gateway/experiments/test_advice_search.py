@@ -14,13 +14,14 @@ from services.metrics.operations.propose import make_proposal
 from services.metrics.operations.select import make_sample, make_split
 from shared.artifacts import Artifact, find_manifest, project_store
 from shared.contracts.advice import AdviceRequest, ProposalRequest
-from shared.contracts.base import JobRequest
+from shared.contracts.base import ArtifactSummary, JobRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.mixture import SampleRequest, SplitRequest
 from shared.contracts.operations import OPERATIONS
-from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.requests import EvaluationRequest
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
+from tests.summaries import summary_of
 from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
 
 REAL, TEST, NEAR, FAR = ("dataset-" + letter * 32 for letter in "1234")
@@ -42,7 +43,7 @@ class Searching(SmallSuite):
         for artifact, rows in ((REAL, 60), (TEST, 10), (NEAR, 90), (FAR, 90)):
             give_rows(store, artifact, rows)
 
-    def _work(self, request: JobRequest, workspace: Workspace) -> dict[str, Any]:
+    def _work(self, request: JobRequest, workspace: Workspace) -> ArtifactSummary:
         self.ran.append(workspace.job)
         if isinstance(request, ProposalRequest):
             return make_proposal(request, workspace)
@@ -50,12 +51,16 @@ class Searching(SmallSuite):
             return make_split(request, workspace)
         if isinstance(request, SampleRequest):
             return make_sample(request, workspace)
-        if isinstance(request, TrainingRequest):
-            return {"mixture": workspace.input(request.dataset).summary}
         if isinstance(request, EvaluationRequest):
-            model = workspace.input(request.model).summary if request.model else {}
-            return {"loss": loss(model.get("mixture", {}))}
-        return {"made": True}
+            return summary_of(request, loss=loss(trained_on(request, workspace)))
+        return summary_of(request)
+
+
+def trained_on(request: EvaluationRequest, workspace: Workspace) -> dict[str, Any]:
+    """The summary of the rows that the evaluated model was trained on."""
+    if request.model is None:
+        return {}
+    return workspace.input(workspace.input(request.model).manifest.inputs["dataset"]).summary
 
 
 def loss(mixture: dict[str, Any]) -> float:

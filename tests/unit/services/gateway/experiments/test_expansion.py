@@ -51,8 +51,10 @@ def test_a_step_is_repeated_only_for_the_axes_it_depends_on() -> None:
 def test_ids_are_known_before_anything_runs() -> None:
     plan = plan_of(ladder())
     generated = plan.nodes["generated[topics=5, seed=2]"]
-    assert generated.request.inputs() == {"topics": plan.nodes["pool"].artifact, "examples": REAL}
-    assert plan.nodes["trained[topics=5, seed=2]"].request.inputs() == {"dataset": generated.artifact}
+    assert generated.request.input_artifacts() == {"topics": plan.nodes["pool"].artifact, "examples": REAL}
+    assert plan.nodes["trained[topics=5, seed=2]"].request.input_artifacts() == {
+        "dataset": generated.artifact
+    }
     assert all(artifact_id(node.request) == node.artifact for node in plan.nodes.values())
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.gateway.keeping.checking import Checked, check_store
 from services.gateway.keeping.collection import Collection
 from services.gateway.keeping.copying import copy_all
 from services.gateway.keeping.rules import Ages
@@ -162,3 +163,20 @@ def test_a_backup_taken_while_jobs_run_holds_whole_artifacts_only(
     copy_all(used.store, backup)
     assert started
     assert set(whole(backup)) <= set(whole(used.store))  # type: ignore[arg-type]  # a LocalStore
+
+
+def test_a_walk_through_the_store_says_what_is_damaged_and_can_set_it_aside(suite: SmallSuite) -> None:
+    ended = [suite.run(Pool(count=count)) for count in (1, 2, 3)]
+    corner = project_store(suite.store, PROJECT)
+    lost = Artifact.open(corner, str(ended[1].artifact))
+    corner.put(lost.key("result.json"), b"{}")
+    walked = Checked()
+    found = list(check_store(suite.store, walked, aside=False))
+    assert [(damage.project, damage.artifact, damage.part) for damage in found] == [
+        (PROJECT, lost.id, "result.json")
+    ]
+    assert walked.parts == 3
+    assert len(list(check_store(suite.store, Checked(), aside=True))) == 1
+    again = suite.run(Pool(count=2))
+    assert (again.state, again.artifact) == (JobState.SUCCEEDED, lost.id)
+    assert list(check_store(suite.store, Checked(), aside=False)) == []

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
-from shared.artifacts import ArtifactWriter, project_store
+from shared.artifacts import Artifact, ArtifactWriter, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
@@ -317,3 +317,29 @@ def test_lineage_leads_to_the_root_and_to_all_that_came_of_it(client: TestClient
     } <= edges
     root = client.get(f"/v1/artifacts/{REAL}/lineage").json()
     assert len(root["nodes"]) > len(lineage["nodes"])
+
+
+def test_a_damaged_dataset_is_told_and_the_same_upload_brings_it_back(
+    client: TestClient, suite: SmallSuite
+) -> None:
+    def read(request: JobRequest, workspace: Workspace) -> None:
+        workspace.output.put("rows.jsonl", ROWS, "application/jsonl")
+
+    suite.behaviour["ingest"] = read
+    ticket = client.post("/v1/datasets", json=announced()).json()
+    put_all(client, ticket, {"file": ROWS})
+    client.post(f"/v1/datasets/{ticket['id']}/complete")
+    suite.drain()
+    corner = project_store(suite.store, PROJECT)
+    rows = f"/v1/datasets/{ticket['dataset']}/rows"
+    assert client.get(rows).json()["total"] == 2
+    corner.put(Artifact.open(corner, ticket["dataset"]).key("rows.jsonl"), ROWS[:16])
+    told = client.get(rows)
+    assert (told.status_code, told.json()["code"]) == (422, "damaged_artifact")
+    assert ticket["dataset"] in told.json()["detail"]
+    again = client.post("/v1/datasets", json=announced())
+    assert (again.status_code, again.json()["dataset"]) == (201, ticket["dataset"])
+    job = client.post(f"/v1/datasets/{again.json()['id']}/complete").json()
+    suite.drain()
+    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded"
+    assert client.get(rows).json()["total"] == 2

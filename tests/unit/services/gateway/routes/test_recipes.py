@@ -52,7 +52,7 @@ def test_they_are_listed_and_read(http: TestClient) -> None:
     listed = {recipe["name"]: recipe for recipe in http.get("/v1/recipes").json()["items"]}
     assert listed.keys() == BUILT_IN.keys()
     assert listed["diversity-ladder"]["inputs"] == ["real", "test"]
-    assert listed["diversity-ladder"]["parameters"]["rows"] == 20_000
+    assert listed["diversity-ladder"]["parameters"] == BUILT_IN["diversity-ladder"]["parameters"]
     assert http.get("/v1/recipes/diversity-ladder").json() == BUILT_IN["diversity-ladder"]
     absent = http.get("/v1/recipes/diversity-lader")
     assert absent.status_code == 404
@@ -73,7 +73,7 @@ def test_a_call_is_the_whole_recipe_with_its_changes(http: TestClient) -> None:
         7,
         {"level": {"D0": 1}, "seed": [5]},
     )
-    assert asked["parameters"]["max_tokens"] == 512
+    assert asked["parameters"]["max_tokens"] == BUILT_IN["diversity-ladder"]["parameters"]["max_tokens"]
     assert asked["inputs"] == {"real": REAL, "test": TEST}
     assert asked["budget"]["calls"] == 9
     whole = ExperimentRequest.model_validate(asked)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import orjson
-
 from services.generator.calls.call import Answer
-from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.ledger import Ledger, LedgerSnapshot, Price
 
 
 def answer(source: str, tokens_in: int = 1000, tokens_out: int = 500) -> Answer:
@@ -28,15 +26,15 @@ def test_a_restart_carries_on_where_it_was_killed() -> None:
     first.account("a").issued = 5
     first.account("a").failed["rate_limited"] = 2
     first.answered(answer("a"))
-    kept = orjson.loads(orjson.dumps(first.snapshot(in_flight=2)))
+    kept = LedgerSnapshot.model_validate_json(first.snapshot(in_flight=2).model_dump_json())
     second = Ledger({"a": Price(Decimal(1), Decimal(1))})
     second.carry([kept])
     second.answered(answer("a"))
     report = second.report()
-    assert report["sources"]["a"]["answered"] == 2
-    assert report["sources"]["a"]["issued"] == 5
-    assert report["sources"]["a"]["failed"] == {"rate_limited": 2}
-    assert report["unknown_in_flight"] == 2
-    assert report["money"] == {"USD": "0.003"}
+    assert report.sources["a"].answered == 2
+    assert report.sources["a"].issued == 5
+    assert report.sources["a"].failed == {"rate_limited": 2}
+    assert report.unknown_in_flight == 2
+    assert report.money == {"USD": "0.003"}
     assert second.tokens_out() == 1000
-    assert second.snapshot(0)["accounts"]["a"]["answered"] == 1, "a run keeps its own accounts, not the sum"
+    assert second.snapshot(0).accounts["a"].answered == 1, "a run keeps its own accounts, not the sum"

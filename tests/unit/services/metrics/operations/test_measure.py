@@ -175,14 +175,14 @@ def test_an_unknown_name_is_refused_with_its_field(
 
 
 def test_rejects_are_counted_by_reason(bench: Any, measuring: Measuring) -> None:
-    from shared.contracts.datasets import IngestRequest
+    from shared.contracts.datasets import DatasetSummary, IngestRequest
 
-    def with_rejects(request: IngestRequest, workspace: Any) -> dict[str, Any]:
+    def with_rejects(request: IngestRequest, workspace: Any) -> DatasetSummary:
         workspace.output.put_rows("rows.jsonl", [{"id": "a", "text": "kept"}])
         workspace.output.put_rows(
             "rejects.jsonl", [{"reason": "too_short"}, {"reason": "refusal"}, {"reason": "too_short"}]
         )
-        return {"kind": "text", "rows": 1}
+        return DatasetSummary(kind=DatasetKind.TEXT, rows=1)
 
     request = IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(b"{}"))
     dataset = bench.run(with_rejects, request).id

@@ -10,6 +10,7 @@ from services.metrics.operations.propose import make_proposal
 from shared.contracts.advice import ProposalRequest, TriedMixture
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.errors import InvalidData
+from tests.summaries import AnySummary
 
 
 class Evaluated(JobRequest):
@@ -19,13 +20,14 @@ class Evaluated(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     loss: float
     of: str
 
 
-def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
-    return {"loss": request.loss}
+def evaluate(request: Evaluated, workspace: Any) -> AnySummary:
+    return AnySummary(loss=request.loss)
 
 
 @pytest.fixture

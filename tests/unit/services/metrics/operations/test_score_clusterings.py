@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.metrics.operations.score_clusterings import score_clusterings
-from shared.contracts.datasets import DatasetKind, IngestRequest
+from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest
 from shared.contracts.measurement import AgentScoreRequest
 from shared.errors import InputMissing, InvalidData
 
@@ -15,9 +15,9 @@ from shared.errors import InputMissing, InvalidData
 def runs(bench: Any, rows: list[dict[str, Any]]) -> str:
     """An artifact with raw clusterings, as the agent's job leaves them."""
 
-    def write(request: Any, workspace: Any) -> dict[str, Any]:
+    def write(request: Any, workspace: Any) -> DatasetSummary:
         workspace.output.put_rows("runs.jsonl", rows)
-        return {}
+        return DatasetSummary(kind=DatasetKind.TEXT, rows=len(rows))
 
     file = bench.upload(repr(rows).encode())
     return str(bench.run(write, IngestRequest(kind=DatasetKind.TEXT, file=file)).id)

@@ -15,6 +15,7 @@ from services.metrics.semantic.nearest import nearest
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.trace import TraceRequest
 from shared.errors import InvalidRequest
+from tests.summaries import AnySummary
 
 
 class Trained(JobRequest):
@@ -24,11 +25,12 @@ class Trained(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     dataset: str
     base_model: str | None = None
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | ({"base_model": self.base_model} if self.base_model else {})
 
 
@@ -39,23 +41,24 @@ class Evaluated(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
+    result: ClassVar[type[AnySummary]] = AnySummary
 
     dataset: str
     model: str | None = None
     losses: list[float]
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | ({"model": self.model} if self.model else {})
 
 
-def evaluate(request: Evaluated, workspace: Any) -> dict[str, Any]:
+def evaluate(request: Evaluated, workspace: Any) -> AnySummary:
     rows = [{"id": str(n), "tokens": 2, "nll": 2 * loss} for n, loss in enumerate(request.losses)]
     workspace.output.put_rows("rows.jsonl", rows)
-    return {"loss": 1.0}
+    return AnySummary(loss=1.0)
 
 
-def train(request: Trained, workspace: Any) -> dict[str, Any]:
-    return {}
+def train(request: Trained, workspace: Any) -> AnySummary:
+    return AnySummary()
 
 
 TEST = [{"text": "the blue fox sleeps"}, {"text": "a red dragon sings songs"}, {"text": "nothing at all"}]

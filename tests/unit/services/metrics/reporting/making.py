@@ -14,15 +14,19 @@ from shared.contracts.measurement import Measured, MeasuredValue
 def run(
     name: str, loss: float | None, *, rows: int = 100, losses: RowLosses | None = None, **more: Any
 ) -> Run:
-    """A run of that test loss. `axes`, `label`, `stopped` as they are; other names are measured values."""
-    own = {key: more.pop(key) for key in ("axes", "label", "stopped") if key in more}
+    """A run of that test loss. `axes`, `label`, `stopped`, `design`, `pool`, `length` as they are; `mixture`
+    is of the dataset's summary; other names are measured values."""
+    own = {
+        key: more.pop(key) for key in ("axes", "label", "stopped", "design", "pool", "length") if key in more
+    }
+    mixture = more.pop("mixture", {})
     values = [MeasuredValue(name=key, value=value) for key, value in more.items()]
     if losses is not None:
         loss = losses.loss
     return Run(
         name=name,
         artifacts={"dataset": f"dataset of {name}"},
-        dataset={"rows": rows},
+        dataset={"rows": rows, **mixture},
         evaluation={} if loss is None else {"loss": loss},
         measured=Measured(rows=rows, values=values) if values else None,
         losses=losses,

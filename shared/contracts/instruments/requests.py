@@ -1,15 +1,21 @@
-"""Language models as measuring instruments: the cluster-agent (C), judges and self-preference (E)."""
+"""Requests for measurements that a language model takes, and what they may spend."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.generation.fields import LongText, Name, Seed
+from shared.contracts.fields import MOST_TOKENS, Seed, Temperature
+from shared.contracts.generation.fields import LongText, Name
 from shared.contracts.generation.sources import SourceRef, adapters_of
+from shared.contracts.instruments.results import (
+    Aspect,
+    ClusterAgentSummary,
+    JudgeSummary,
+    SelfPreferenceSummary,
+)
 
 
 class Budget(Contract):
@@ -32,9 +38,10 @@ class ClusterAgentRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "cluster_agent"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[ClusterAgentSummary]] = ClusterAgentSummary
 
     dataset: ArtifactId
     source: SourceRef
@@ -62,17 +69,12 @@ class ClusterAgentRequest(JobRequest):
         "(`texts_clipped`).",
     )
     structured: bool = Field(default=True, description="Whether the server is held to the JSON schemas.")
-    temperature: float = Field(default=1.0, ge=0, le=2)
-    max_tokens: int = Field(default=2_048, ge=64, le=131_072)
+    temperature: Temperature = 1.0
+    max_tokens: int = Field(default=2_048, ge=64, le=MOST_TOKENS)
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | adapters_of({"source": self.source})
-
-
-class Aspect(StrEnum):
-    QUALITY = "quality"
-    HARMFULNESS = "harmfulness"
 
 
 class JudgeRequest(JobRequest):
@@ -83,9 +85,10 @@ class JudgeRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "judge"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[JudgeSummary]] = JudgeSummary
 
     dataset: ArtifactId
     source: SourceRef
@@ -102,11 +105,11 @@ class JudgeRequest(JobRequest):
     )
     budget: Budget = Budget()
     structured: bool = True
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    max_tokens: int = Field(default=512, ge=16, le=131_072)
+    temperature: Temperature = 0.0
+    max_tokens: int = Field(default=512, ge=16, le=MOST_TOKENS)
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset} | adapters_of({"source": self.source})
 
 
@@ -122,6 +125,7 @@ class SelfPreferenceRequest(JobRequest):
     version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
+    result: ClassVar[type[SelfPreferenceSummary]] = SelfPreferenceSummary
 
     judge: SourceRef
     candidates: dict[Name, ArtifactId] = Field(
@@ -145,7 +149,7 @@ class SelfPreferenceRequest(JobRequest):
     budget: Budget = Budget()
     seed: Seed = 0
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         found = {f"candidates/{name}": dataset for name, dataset in self.candidates.items()}
         return found | adapters_of({"judge": self.judge})
 

@@ -1,95 +1,29 @@
-"""Measurements: what to measure on a dataset, and the shape in which values come back."""
+"""Requests for measurements, and how their values are estimated."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-
-HASHED_NGRAMS = "hashed-ngrams"
-"""The built-in embedding: needs no model. It hashes word and character n-grams, so it sees words, not
-meaning."""
-
-EmbeddingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
-TokenizerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
-RunName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-
-MEASURES_VERSION = 3
-"""Raised when a value can change for the same texts and options: values of one version compare."""
-
-
-class Metric(StrEnum):
-    """A measure, or a family that one pass gives together; `default` stands for the usual ones."""
-
-    DEFAULT = "default"
-
-    DISTINCT = "distinct"
-    EAD = "ead"
-    NGRAM_DIVERSITY = "ngram_diversity"
-    ENTROPY = "entropy"
-    SELF_BLEU = "self_bleu"
-    SENTENCE_DIVERSITY = "sentence_diversity"
-    COMPRESSION_RATIO = "compression_ratio"
-    SELF_REPETITION = "self_repetition"
-    VOCABULARY = "vocabulary"
-    HEAPS = "heaps"
-    LENGTHS = "lengths"
-    HDD = "hdd"
-    MTLD = "mtld"
-
-    VENDI = "vendi"
-    DCSCORE = "dcscore"
-    COSINE_DISTANCE = "cosine_distance"
-    REMOTE_CLIQUE = "remote_clique"
-    CHAMFER = "chamfer"
-    CLUSTERS = "clusters"
-
-    UNIGRAM_SHIFT = "unigram_shift"
-    LENGTH_SHIFT = "length_shift"
-    EMBEDDING_SHIFT = "embedding_shift"
-    MMD = "mmd"
-    FRECHET = "frechet"
-    MAUVE = "mauve"
-    TWO_SAMPLE = "two_sample"
-
-    DUPLICATES = "duplicates"
-    NEAR_DUPLICATES = "near_duplicates"
-    CONTAMINATION = "contamination"
-    REJECTS = "rejects"
-
-
-LEXICAL = frozenset(
-    {
-        Metric.DISTINCT, Metric.EAD, Metric.NGRAM_DIVERSITY, Metric.ENTROPY, Metric.SELF_BLEU,
-        Metric.SENTENCE_DIVERSITY, Metric.COMPRESSION_RATIO, Metric.SELF_REPETITION, Metric.VOCABULARY,
-        Metric.HEAPS, Metric.LENGTHS, Metric.HDD, Metric.MTLD,
-    }
-)  # fmt: skip
-SEMANTIC = frozenset(
-    {
-        Metric.VENDI, Metric.DCSCORE, Metric.COSINE_DISTANCE, Metric.REMOTE_CLIQUE, Metric.CHAMFER,
-        Metric.CLUSTERS,
-    }
-)  # fmt: skip
-EMBEDDED_SHIFT = frozenset(
-    {Metric.EMBEDDING_SHIFT, Metric.MMD, Metric.FRECHET, Metric.MAUVE, Metric.TWO_SAMPLE}
+from shared.contracts.fields import Seed
+from shared.contracts.measurement.metrics import (
+    DEFAULT_METRICS,
+    HASHED_NGRAMS,
+    MEASURES_VERSION,
+    SHIFT,
+    EmbeddingName,
+    Metric,
+    RunName,
+    TokenizerName,
 )
-SHIFT = frozenset({Metric.UNIGRAM_SHIFT, Metric.LENGTH_SHIFT}) | EMBEDDED_SHIFT
-QUALITY = frozenset({Metric.DUPLICATES, Metric.NEAR_DUPLICATES, Metric.CONTAMINATION, Metric.REJECTS})
-
-DEFAULT_METRICS = (
-    Metric.DISTINCT, Metric.ENTROPY, Metric.SELF_BLEU, Metric.COMPRESSION_RATIO, Metric.SELF_REPETITION,
-    Metric.VOCABULARY, Metric.HEAPS, Metric.LENGTHS, Metric.VENDI, Metric.COSINE_DISTANCE,
-    Metric.UNIGRAM_SHIFT, Metric.LENGTH_SHIFT, Metric.EMBEDDING_SHIFT, Metric.TWO_SAMPLE,
-    Metric.DUPLICATES, Metric.REJECTS,
-)  # fmt: skip
-"""What `default` stands for: everything cheap, and of the shifts those that say where the shift lies.
-Shifts are left out where there is no reference."""
+from shared.contracts.measurement.results import (
+    AgentScoreSummary,
+    ComparisonSummary,
+    EmbeddingSummary,
+    MeasurementSummary,
+)
 
 
 def _listed(asked: object) -> object:
@@ -189,6 +123,7 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     version: ClassVar[int] = MEASURES_VERSION
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[MeasurementSummary]] = MeasurementSummary
 
     dataset: ArtifactId
     reference: ArtifactId | None = Field(
@@ -199,7 +134,7 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     )
     pictures: bool = Field(default=True, description="Draw length distributions, vocabulary growth and maps.")
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         named = {"dataset": self.dataset, "reference": self.reference, "test": self.test}
         return {role: artifact for role, artifact in named.items() if artifact is not None}
 
@@ -217,6 +152,7 @@ class ComparisonRequest(JobRequest, MeasureOptions):
     version: ClassVar[int] = MEASURES_VERSION
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[ComparisonSummary]] = ComparisonSummary
 
     datasets: dict[RunName, ArtifactId] = Field(
         min_length=2, max_length=50, description="The group, by name."
@@ -234,7 +170,7 @@ class ComparisonRequest(JobRequest, MeasureOptions):
     )
     pictures: bool = True
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         group = {f"datasets/{name}": artifact for name, artifact in self.datasets.items()}
         return group | ({"reference": self.reference} if self.reference else {})
 
@@ -251,6 +187,7 @@ class EmbeddingRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[EmbeddingSummary]] = EmbeddingSummary
 
     dataset: ArtifactId
     embedding: EmbeddingName = HASHED_NGRAMS
@@ -258,7 +195,7 @@ class EmbeddingRequest(JobRequest):
     rows: int = Field(default=5000, ge=2, le=1_000_000, description="At most so many rows, a seeded sample.")
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 
 
@@ -273,113 +210,11 @@ class AgentScoreRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[AgentScoreSummary]] = AgentScoreSummary
 
     runs: ArtifactId
     level: float = Field(default=0.95, gt=0, lt=1, description="Confidence level of the interval.")
     seed: Seed = 42
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"runs": self.runs}
-
-
-class MeasuredInterval(Contract):
-    """A confidence interval. It covers the chance of which rows were drawn, not a measure's bias at this
-    size."""
-
-    low: float
-    high: float
-    level: float
-    method: str = Field(description="How it was made: the method that is right for this measure.")
-    standard_error: float | None = None
-    bias: float | None = Field(
-        default=None,
-        description="The jackknife's estimate of how far this size shifts the value, of first order; it is "
-        "not taken off the value or the limits.",
-    )
-    replicates: int | None = Field(
-        default=None, description="Resamples, or groups that were left out in turn; unset for a formula."
-    )
-    seed: int | None = Field(default=None, description="Of the draws, where the method draws.")
-
-
-class MeasuredValue(Contract):
-    """One value and what made it. `value` is null where the measure is undefined; `note` then says why."""
-
-    name: str
-    value: float | None
-    interval: MeasuredInterval | None = None
-    interval_note: str = Field(
-        default="", description="Why there is no interval, or what the one there is leaves out."
-    )
-    estimator: dict[str, str | int | float | bool | None] = Field(
-        default={},
-        description="Formula, tokenizer, embedding, smoothing, seed: all that this value depends on.",
-    )
-    moves_with_size: bool = Field(
-        default=False, description="Compare it between datasets of equal size only."
-    )
-    note: str = ""
-
-
-class Measured(Contract):
-    """All values of one dataset, and what lists rather than numbers say (clusters, telling rows,
-    duplicates)."""
-
-    rows: int
-    tokens: int | None = None
-    version: int | None = Field(
-        default=None, description="Of the measures: values of the same texts compare within one version only."
-    )
-    values: list[MeasuredValue]
-    details: dict[str, object] = {}
-
-
-MOST_TEXTS = 20_000
-"""Texts (and reference texts) that are measured at once; more are measured as a job."""
-
-
-class MeasureTextsRequest(MeasureOptions):
-    """Texts in, values out, at once. Upload a dataset and post a measurement for more than a few thousand
-    texts."""
-
-    texts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] = Field(max_length=MOST_TEXTS)
-    reference: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
-        default=None, max_length=MOST_TEXTS, description="Real texts that shift is measured from."
-    )
-    test: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
-        default=None, max_length=MOST_TEXTS, description="Test texts that must not be found in the texts."
-    )
-    contexts: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
-        default=None,
-        max_length=MOST_TEXTS,
-        description="The name of each text's context: Distinct-n is then also summed over contexts.",
-    )
-    picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
-        default=None, description="Also draw this; it comes back as base64 PNG with its data."
-    )
-
-    @model_validator(mode="after")
-    def _has_what_its_metrics_need(self) -> Self:
-        self.require(reference=self.reference is not None, test=self.test is not None)
-        if self.contexts is not None and len(self.contexts) != len(self.texts):
-            raise ValueError(
-                f"contexts names {len(self.contexts)} contexts of {len(self.texts)} texts: one a text"
-            )
-        return self
-
-
-class DrawnPicture(Contract):
-    """A picture as base64 PNG, and the numbers it shows."""
-
-    name: str
-    title: str
-    alt: str
-    png_base64: str
-    data: list[dict[str, str | int | float | None]]
-
-
-class MeasureTextsResponse(Contract):
-    """The values, and the picture that was asked for."""
-
-    measured: Measured
-    picture: DrawnPicture | None = None

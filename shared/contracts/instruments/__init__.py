@@ -1,0 +1,27 @@
+"""Language models as measuring instruments: the cluster-agent (C), judges and self-preference (E)."""
+
+from shared.contracts.instruments.requests import (
+    Budget,
+    ClusterAgentRequest,
+    InstrumentPlan,
+    JudgeRequest,
+    SelfPreferenceRequest,
+)
+from shared.contracts.instruments.results import (
+    Aspect,
+    ClusterAgentSummary,
+    JudgeSummary,
+    SelfPreferenceSummary,
+)
+
+__all__ = [
+    "Aspect",
+    "Budget",
+    "ClusterAgentRequest",
+    "ClusterAgentSummary",
+    "InstrumentPlan",
+    "JudgeRequest",
+    "JudgeSummary",
+    "SelfPreferenceRequest",
+    "SelfPreferenceSummary",
+]
