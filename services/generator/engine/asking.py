@@ -32,10 +32,25 @@ class Asker:
         self._journal = journal
         self._keep_thoughts = keep_thoughts
         self._router = router
+        self._prompts: dict[str, Call] | None = None
         self._under_way: dict[bytes, asyncio.Future[None] | None] = {}
+
+    def keep_prompts(self) -> None:
+        """From now on the call behind each answer can be had once, by `take_prompt`."""
+        self._prompts = {}
+
+    def take_prompt(self, prompt_hash: str) -> Call | None:
+        """The call of an answer; None where it was had before, or none are kept."""
+        return self._prompts.pop(prompt_hash, None) if self._prompts else None
 
     async def __call__(self, call: Call, pay: Pay | None = None) -> Answer:
         key = call.key()
+        answer = await self._answered(call, key, pay)
+        if self._prompts is not None:
+            self._prompts[key.hex()] = call
+        return self._read(answer)
+
+    async def _answered(self, call: Call, key: bytes, pay: Pay | None) -> Answer:
         while key in self._under_way:
             other = self._under_way[key]
             if other is None:
@@ -46,11 +61,11 @@ class Asker:
             kept = await self._journal.find(key) if self._journal.may_hold(key) else None
             if kept is not None:
                 self._router.ledger.account(kept.source).reused += 1
-                return self._read(kept)
+                return kept
             answer = await (self._router.ask(call) if pay is None else pay(call, self._router.ask))
             answer.key = key
             self._journal.append(key, answer)
-            return self._read(answer)
+            return answer
         finally:
             waiting = self._under_way.pop(key)
             if waiting is not None:

@@ -107,7 +107,7 @@ class Session:
         return await stream.run()
 
     async def _opened(self, stage: Stage) -> Record:
-        record = Record(self._places.records, stage, self._places.writer)
+        record = Record(self._places.records, stage, self._places.writer, self.ask.take_prompt)
         await record.resume()
         self.status.stages[stage.name] = record
         self.status.wanted[stage.name] = stage.wanted

@@ -120,6 +120,8 @@ class Stage(ABC):
     shares_prefixes: bool = False
     lookback: int = 0
     filters: Sequence[Filter] = ()
+    must_fill: bool = True
+    """Whether fewer rows than wanted are none; a measurement makes do with what there is."""
 
     @abstractmethod
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:

@@ -14,12 +14,13 @@ from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
 from services.generator.inputs.lengths import length_counter
 from services.generator.inputs.reading import read_inputs
+from services.generator.operations.failing import keeping_refused
 from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.results import GenerationSummary, LedgerSummary, LevelCounts
-from shared.datasets import CONTEXTS, REJECTS, ROWS
+from shared.datasets import CONTEXTS, PROMPTS, REJECTS, ROWS
 from shared.jobs.workspace import Workspace
 
 
@@ -41,12 +42,13 @@ class Written(TypedDict):
 def make_dataset(
     request: GenerationRequest, workspace: Workspace, settings: GeneratorSettings
 ) -> GenerationSummary:
-    """Parts: rows.jsonl, rejects.jsonl, contexts.jsonl (qa), dial.json (with a dial).
+    """Parts: rows.jsonl, rejects.jsonl, prompts.jsonl, contexts.jsonl (qa), dial.json (with a dial).
 
     Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
     """
     job = GenerationJob(workspace, settings, request.sources, request.seed, request.operation)
     job.keep_thoughts = request.keep_thoughts
+    job.keep_prompts = True
     inputs = read_inputs(request, workspace.input)
     count = length_counter(request, settings.registry(), seed_texts(request, inputs))
     recipe = Recipe(request, inputs, job.targets, count)
@@ -75,7 +77,13 @@ def make_dataset(
         }
         return GenerationSummary(**written, levels=levels)
 
-    return job.run(work)
+    async def kept(session: Session) -> GenerationSummary:
+        async def written(records: Sequence[Record]) -> GenerationSummary:
+            return GenerationSummary(**await _written(job, recipe, session, records))
+
+        return await keeping_refused(job, request, session, work, written)
+
+    return job.run(kept)
 
 
 async def _run_all(stages: Sequence[Stage], session: Session) -> list[Record]:
@@ -101,8 +109,9 @@ async def _written(
         lengths_counted_in=recipe.count.name,
         ledger=session.ledger.report(),
     )
+    await job.write(PROMPTS, records, "prompts")
     contexts = recipe.inputs.contexts or recipe.inputs.prompt_contexts
     if contexts:
         rows = [{"id": name, "text": text} for name, text in contexts.items()]
-        written["contexts"] = job.workspace.output.put_rows(CONTEXTS, rows)
+        written["contexts"] = job.output.put_rows(CONTEXTS, rows)
     return written

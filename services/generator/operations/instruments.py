@@ -24,6 +24,7 @@ from services.generator.instruments.interviews import (
     runs_stage,
     texts_of,
 )
+from services.generator.operations.failing import nothing_measured
 from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.settings import GeneratorSettings
 from services.generator.strategies.parse import Unparsable
@@ -130,6 +131,8 @@ def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorS
         spending = job.spending(request.budget, session.ledger)
         stage = ratings_stage(request, dataset, interviewer, spending)
         _, record = await session.run(stage)
+        if not stage.tally.rated and not spending.spent:
+            raise await nothing_measured([record], "no rating could be read")
         await job.write("ratings.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
         found = JudgeSummary.model_validate(
@@ -159,6 +162,8 @@ def measure_preference(
         spending = job.spending(request.budget, session.ledger)
         stage, prompts = preference_stage(request, datasets, interviewer, spending)
         _, record = await session.run(stage)
+        if not record.progress.accepted and not spending.spent:
+            raise await nothing_measured([record], "no comparison could be read")
         await job.write("comparisons.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
         found = SelfPreferenceSummary.model_validate(

@@ -58,6 +58,8 @@ class GenerationJob:
         self._scope = call_scope(models, seed, operation)
         self._shelves = [call_scope([model], seed, operation) for model in models]
         self.keep_thoughts = False
+        self.keep_prompts = False
+        self.output = workspace.output
         self.total = 0
         self.unit = "rows"
         self._checked = 0.0
@@ -91,6 +93,8 @@ class GenerationJob:
         )
         try:
             async with session:
+                if self.keep_prompts:
+                    session.ask.keep_prompts()
                 return await work(session)
         finally:
             self.workspace.spending.note(session.ledger.spent())
@@ -160,7 +164,7 @@ class GenerationJob:
     async def write(self, name: str, records: Sequence[Record], kind: str) -> int:
         """Join the committed lines of several stages into one part; returns their number."""
         count = 0
-        with self.workspace.output.part(name, "application/jsonl") as file:
+        with self.output.part(name, "application/jsonl") as file:
             for record in records:
                 async for line in record.lines(kind):
                     file.write(line + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,10 @@ from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
+from shared.contracts.instruments.requests import JudgeRequest
 from shared.contracts.jobs import JobState
-from shared.datasets import ROWS
+from shared.datasets import PROMPTS, REJECTS, ROWS
+from shared.prompts import prompts_of
 from tests.integration.generator.conftest import Service, upload
 from tests.integration.generator.misbehaving import THOUGHT, Misbehaving, misbehaving_server
 
@@ -98,3 +101,79 @@ def test_a_rate_limit_that_lasts_ends_by_the_patience_that_was_set(
     assert job.error.code == "source_unavailable"
     assert "rate limited" in (job.error.detail or "")
     assert server[0].calls[manner] < 40
+
+
+@pytest.mark.parametrize(
+    ("manner", "reason", "helps"),
+    [
+        ("think-cut", "only_thought", "enable_thinking"),
+        ("reasoning-null", "only_thought", "max_tokens"),
+        ("tool-calls", "parse", "template"),
+        ("preamble", "chatter", "acceptance.chatter"),
+    ],
+)
+def test_a_run_whose_answers_are_refused_for_one_reason_stops_after_tens(
+    manner: str,
+    reason: str,
+    helps: str,
+    service: Callable[..., Service],
+    server: tuple[Misbehaving, Source],
+) -> None:
+    running = service(bad=server[1](manner), good=server[1]("ok"))
+    before = server[0].calls[manner]
+    request = generation(running, "good", rows=300).model_copy(update={"sources": [SourceRef(name="bad")]})
+    job = running.run(request)
+    assert job.error is not None
+    assert job.error.code == "candidates_exhausted"
+    assert server[0].calls[manner] - before < 100
+    detail = job.error.detail or ""
+    assert reason in detail
+    assert helps in detail
+    [kept] = re.findall(r"dataset-[0-9a-f]{32}", detail)
+    rejects = list(Artifact.open(project_store(running.store, "p"), kept).rows(REJECTS))
+    assert {row["reason"] for row in rejects} == {reason}
+    assert running.run(request).artifact is None
+
+
+def test_every_row_and_every_reject_has_its_prompt(
+    service: Callable[..., Service], server: tuple[Misbehaving, Source]
+) -> None:
+    running = service(fine=server[1]("ok"))
+    artifact = made(running, generation(running, "fine"))
+    rows = list(artifact.rows(ROWS))
+    shown = prompts_of((row["origin"]["prompt_hash"] for row in rows), lambda: artifact.rows(PROMPTS))
+    assert len(shown) == len(rows)
+    for row in rows:
+        prompt = shown[row["origin"]["prompt_hash"]]
+        assert row["origin"]["topic"] in prompt
+        assert prompt.startswith("[system]\n")
+    sent = {turn["content"] for body in server[0].bodies for turn in body["messages"]}
+    assert {prompt.split("[user]\n")[1] for prompt in shown.values()} <= sent
+
+
+RATED = [{"id": f"t{n}", "text": f"Kate found the kite number {n} on a cold morning."} for n in range(300)]
+
+
+@pytest.mark.parametrize("manner", ["ok", "think-inline", "here-is", "trail", "fence", "no-schema", "parts"])
+def test_a_judge_is_read_whatever_it_says_around_its_rating(
+    manner: str, service: Callable[..., Service], server: tuple[Misbehaving, Source]
+) -> None:
+    running = service(judge=server[1](manner))
+    dataset = upload(running.store, DatasetKind.TEXT, RATED[:6])
+    judged = made(running, JudgeRequest(dataset=dataset, source=SourceRef(name="judge")))
+    assert judged.summary["quality_mean"] == 4
+    assert judged.summary["quality_parse_failures"] == 0
+
+
+@pytest.mark.parametrize("manner", ["think-cut", "reasoning-null", "tool-calls"])
+def test_a_measurement_that_measured_nothing_fails(
+    manner: str, service: Callable[..., Service], server: tuple[Misbehaving, Source]
+) -> None:
+    running = service(judge=server[1](manner))
+    dataset = upload(running.store, DatasetKind.TEXT, RATED)
+    before = server[0].calls[manner]
+    job = running.run(JudgeRequest(dataset=dataset, source=SourceRef(name="judge")))
+    assert job.error is not None
+    assert job.error.code == "candidates_exhausted"
+    assert server[0].calls[manner] - before < 300
+    assert "enough rows" not in (job.error.detail or "")
