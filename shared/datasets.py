@@ -11,7 +11,7 @@ from __future__ import annotations
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
-from shared.contracts.datasets import DatasetKind, DatasetSummary
+from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind, DatasetSummary
 from shared.errors import InputMissing
 
 ROWS = "rows.jsonl"
@@ -37,9 +37,5 @@ def contexts(dataset: Artifact) -> dict[str, str]:
 
 
 def row_text(kind: DatasetKind, row: Row) -> str:
-    """The text of a row that is measured: long contexts stay out (paper W, eq. 5 and Table 2)."""
-    if kind is DatasetKind.TEXT:
-        return str(row["text"])
-    if kind is DatasetKind.COMPLETION:
-        return f"{row['context']} {row['completion']}"
-    return f"{row['question']} {row['answer']}"
+    """The text of a row that is measured and compared (`MEASURED_FIELDS`)."""
+    return " ".join(str(row[field]) for field in MEASURED_FIELDS[kind])

@@ -54,7 +54,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 def simulated_source() -> Iterator[str]:
     """A process that answers as an instructed model would, in invented words."""
     port = free_port()
-    command = [sys.executable, "-m", "services.generator.simulation", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.simulation", "--port", str(port)]
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     try:

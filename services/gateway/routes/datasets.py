@@ -22,13 +22,14 @@ from shared.contracts.jobs import Job
 from shared.contracts.problems import FieldError
 from shared.datasets import PROMPTS, ROWS
 from shared.errors import InvalidRequest
+from shared.http.service import Responses
 from shared.identity import artifact_id, job_id
 from shared.prompts import prompts_of
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 UploadId = Annotated[str, Path(pattern=r"^upload-[0-9a-f]{32}$")]
 RoleName = Annotated[str, Query(max_length=100, description="Another JSONL part, such as `contexts.jsonl`.")]
-CREATED: dict[int | str, dict[str, Any]] = {
+CREATED: Responses = {
     200: {"model": DatasetTicket, "description": "The dataset exists already: nothing is to be uploaded."},
     201: {"model": DatasetTicket, "description": "The upload is open."},
 }

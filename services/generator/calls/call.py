@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.fields import Sampling
+
 KEY_BYTES = 16
 
 
@@ -51,6 +53,11 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     schema: str | None = None
+
+    @classmethod
+    def of(cls, sampling: Sampling, stop: tuple[str, ...] = ()) -> Params:
+        """As a request asks for it."""
+        return cls(sampling.temperature, sampling.top_p, sampling.max_tokens, stop)
 
     def held_to(self, schema: Mapping[str, Any] | None) -> Params:
         """The same parameters with structured output after `schema` (None: as they are)."""

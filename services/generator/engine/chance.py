@@ -56,7 +56,8 @@ class Chance:
         return items[self._word() % len(items)]
 
     def weighted(self, items: Sequence[T], bounds: Sequence[float]) -> T:
-        """By cumulative weights. One draw: a change of weights moves only the items it must."""
+        """One of the items, by cumulative weights. It takes one draw, whatever the weights are: the draws
+        after it stay the same when weights change."""
         return items[min(bisect_right(bounds, self.uniform() * bounds[-1]), len(items) - 1)]
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:

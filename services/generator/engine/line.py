@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.generator.engine.hopeless import CONFIDENCE, FEWEST, is_hopeless, needed_rate, told, upper_rate
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Refusal, Reject, Stage
 
 AHEAD = 1.1
@@ -33,7 +33,7 @@ class Result:
 class Line:
     """`finished` is as of the last decision; a finished line may still have candidates out."""
 
-    def __init__(self, stage: Stage, record: Record) -> None:
+    def __init__(self, stage: Stage, record: StageRecord) -> None:
         self.stage = stage
         self.record = record
         self.next = record.progress.decided

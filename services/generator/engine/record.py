@@ -27,7 +27,7 @@ KEEP_CHECKPOINTS = 2
 
 
 @dataclass(slots=True)
-class Progress:
+class StageProgress:
     """Counts of one stage. `decided` candidates became `accepted` rows and `refused` rejects, by reason."""
 
     decided: int = 0
@@ -39,7 +39,7 @@ class Progress:
     """Answers from which something was taken off, by what it was."""
 
 
-class Record:
+class StageRecord:
     """The durable record of one stage; `add` as decisions are taken, `commit` from time to time."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Record:
             "states": [[] for _ in stage.filters],
         }
         self._number = 0
-        self.progress = Progress()
+        self.progress = StageProgress()
 
     async def resume(self) -> None:
         """Take up the last checkpoint, if there is one."""
@@ -76,7 +76,7 @@ class Record:
         self._names = {"prompts": [], **saved["names"]}
         progress = saved["progress"]
         counts = {name: Counter(progress.get(name, {})) for name in ("refused", "taken")}
-        self.progress = Progress(**{**progress, **counts})
+        self.progress = StageProgress(**{**progress, **counts})
         if self.progress.accepted < self._stage.wanted:  # a filter that judges no more needs no memory
             for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
                 judge.load_state([await self._parts.get(name) for name in names])

@@ -8,7 +8,7 @@ from typing import TypeVar
 import orjson
 
 from services.generator.engine.hopeless import told
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Refusal, Reject
 from services.generator.errors import CandidatesExhausted, TargetUnreachable
@@ -29,7 +29,7 @@ async def keeping_refused(
     request: JobRequest,
     session: Session,
     work: Callable[[Session], Awaitable[S]],
-    written: Callable[[Sequence[Record]], Awaitable[S]],
+    written: Callable[[Sequence[StageRecord]], Awaitable[S]],
 ) -> S:
     """`work`; where it fails, what it made and refused so far becomes an artifact of its own, which the error
     names. `written` writes the parts and gives their summary."""
@@ -48,8 +48,8 @@ async def keeping_refused(
 async def _kept(
     job: GenerationJob,
     request: JobRequest,
-    records: Sequence[Record],
-    written: Callable[[Sequence[Record]], Awaitable[S]],
+    records: Sequence[StageRecord],
+    written: Callable[[Sequence[StageRecord]], Awaitable[S]],
 ) -> str:
     """An artifact of what an attempt has made before it failed; it is no result of the request."""
     workspace = job.workspace
@@ -61,7 +61,7 @@ async def _kept(
     return name
 
 
-async def nothing_measured(records: Sequence[Record], what: str) -> CandidatesExhausted:
+async def nothing_measured(records: Sequence[StageRecord], what: str) -> CandidatesExhausted:
     """The failure of a measurement that measured nothing, with one answer that could not be read."""
     lines = [orjson.loads(line) for record in records async for line in record.lines("rejects")]
     refused = [reject for reject in lines if reject["reason"] != Refusal.SURPLUS]

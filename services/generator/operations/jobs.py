@@ -12,14 +12,14 @@ import uvloop
 
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import StoreParts
-from services.generator.engine.record import Record
+from services.generator.calls.target import Target
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Places, Session, call_scope
 from services.generator.errors import BadPromptTemplate, SourceRefused
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import Action, NoSource, Refusing, SourceError
-from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.text.tokens import counter
 from shared.contracts.generation.sources import SourceRef
@@ -99,12 +99,12 @@ class GenerationJob:
         finally:
             self.workspace.spending.note(session.ledger.spent())
 
-    def spending(self, budget: Budget, ledger: Ledger) -> Spending:
+    def spending(self, budget: Budget, ledger: Ledger) -> BudgetKeeper:
         """The budget of a job with one source."""
         [ref] = self._sources
         spec = self._registry.spec(ref)
         count = counter(spec.tokenizer) if spec.tokenizer else _bytes
-        return Spending(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
+        return BudgetKeeper(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
 
     def _places(self) -> Places:
         """Calls are kept where other artifacts of the same seed that ask any of these models find them;
@@ -161,7 +161,7 @@ class GenerationJob:
         self._last_tokens = (now, tokens)
         return round(max(0, tokens - before) / max(now - then, 1e-3), 1)
 
-    async def write(self, name: str, records: Sequence[Record], kind: str) -> int:
+    async def write(self, name: str, records: Sequence[StageRecord], kind: str) -> int:
         """Join the committed lines of several stages into one part; returns their number."""
         count = 0
         with self.output.part(name, "application/jsonl") as file:
@@ -176,7 +176,7 @@ def _bytes(text: str) -> int:
     return len(text.encode())
 
 
-def taken_off(records: Sequence[Record]) -> dict[str, int]:
+def taken_off(records: Sequence[StageRecord]) -> dict[str, int]:
     """Answers from which something was taken off, by what it was, over all stages."""
     total: Counter[str] = Counter()
     for record in records:
@@ -184,7 +184,7 @@ def taken_off(records: Sequence[Record]) -> dict[str, int]:
     return dict(total)
 
 
-def refused(records: Sequence[Record]) -> dict[str, int]:
+def refused(records: Sequence[StageRecord]) -> dict[str, int]:
     """Refused candidates by reason, over all stages."""
     total: Counter[str] = Counter()
     for record in records:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Row
 from services.generator.inputs.reading import pool_examples
@@ -35,7 +35,7 @@ def make_topics(request: TopicsRequest, workspace: Workspace, settings: Generato
         rows, records = await make_pool(plan, session, hierarchy=request.hierarchy)
         return await written(session, rows, records)
 
-    async def written(session: Session, rows: Sequence[Row], records: Sequence[Record]) -> TopicsSummary:
+    async def written(session: Session, rows: Sequence[Row], records: Sequence[StageRecord]) -> TopicsSummary:
         job.output.put_rows(TOPICS, rows)
         rejects = await job.write(REJECTS, records, "rejects")
         await job.write(PROMPTS, records, "prompts")

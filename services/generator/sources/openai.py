@@ -19,7 +19,7 @@ from services.generator.calls.call import Answer, Call, Message, Params
 from services.generator.sources.envelope import MALFORMED, ErrorInside, from_body, from_stream
 from services.generator.sources.errors import TOO_LONG, Reason, SourceError, reason_of_status, with_advice
 from services.generator.sources.fitting import Fit, Form, learnt
-from services.generator.sources.gauges import Queue, read_queue
+from services.generator.sources.gauges import SourceQueue, read_queue
 from services.generator.sources.packed import unpacked
 from services.generator.sources.transport import Reply, Transport
 from services.generator.sources.waits import LIMITED, asked_wait
@@ -162,7 +162,7 @@ class Client:
             reply.body = reply.body.replace(self._key, b"[key]")
         return reply
 
-    async def queue(self) -> Queue | None:
+    async def queue(self) -> SourceQueue | None:
         """The server's own queue gauges, when it is a vLLM that shows them. Raises `SourceError` while it
         is away."""
         reply = await self._transport.get("/metrics")

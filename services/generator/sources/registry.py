@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, JsonValue, StringCon
 
 from services.generator.calls.call import Model
 from services.generator.calls.ledger import Price
+from services.generator.calls.target import Target
 from services.generator.errors import SourceMismatch, UnknownSource
 from services.generator.sources.connecting import open_transport
 from services.generator.sources.fitting import Fit, Form
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client
-from services.generator.strategies.common import Target
 from shared.contracts.generation.sources import SourceRef
 
 Parameter = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

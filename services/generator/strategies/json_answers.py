@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.parse import Unparsable
 
@@ -15,7 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @cache
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(model: type[BaseModel]) -> JsonSchemaValue:
     """The model's JSON schema, made once; copy it before changing it."""
     return model.model_json_schema()
 

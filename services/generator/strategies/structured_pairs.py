@@ -7,9 +7,10 @@ longest of the examples: a weak model would not close them otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.common import Example
 from services.generator.strategies.json_answers import json_as, schema_of
@@ -32,7 +33,7 @@ class NewQuestion(BaseModel):
     question: str = Field(min_length=1)
 
 
-def limited(model: type[BaseModel], examples: Sequence[Example]) -> dict[str, Any]:
+def limited(model: type[BaseModel], examples: Sequence[Example]) -> JsonSchemaValue:
     """The model's JSON schema, its strings no longer than the examples' allow."""
     schema = schema_of(model)
     properties = {

@@ -7,6 +7,7 @@ the curve that the training left says whether its end came too early (`still_fal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Seque
     return Length(
         steps=steps,
         planned=summary.planned_steps,
-        epochs=steps * settings.rows_per_step / max(1, summary.rendering.rows),
+        epochs=steps / max(1, math.ceil(summary.rendering.rows / settings.rows_per_step)),
         chosen=chosen,
         falling=False if summary.stopped_early else still_falling(curve),
     )

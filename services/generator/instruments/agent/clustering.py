@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
@@ -22,7 +22,7 @@ class Cluster(BaseModel):
     members: list[int] = Field(min_length=1)
 
 
-class Clustering(BaseModel):
+class ClusteringAnswer(BaseModel):
     model_config = ConfigDict(extra="ignore")
     clusters: list[Cluster] = Field(min_length=1)
 
@@ -40,9 +40,9 @@ class Verdicts(BaseModel):
 
 
 @cache
-def clustering_schema(texts: int) -> dict[str, Any]:
+def clustering_schema(texts: int) -> JsonSchemaValue:
     """The JSON schema of a clustering of so many texts."""
-    schema = Clustering.model_json_schema()
+    schema = ClusteringAnswer.model_json_schema()
     member = schema["$defs"]["Cluster"]["properties"]["members"]["items"]
     member |= {"minimum": 1, "maximum": texts}
     schema["properties"]["clusters"]["maxItems"] = texts
@@ -52,7 +52,7 @@ def clustering_schema(texts: int) -> dict[str, Any]:
 def read_clustering(text: str, texts: int) -> list[Cluster]:
     """The clusters. Raises `Unparsable` unless every text is in exactly one."""
     try:
-        clusters = json_as(Clustering, text).clusters
+        clusters = json_as(ClusteringAnswer, text).clusters
     except ValidationError as error:
         raise Unparsable(f"not a clustering: {error.errors()[0]['msg']}") from error
     members = Counter(member for cluster in clusters for member in cluster.members)

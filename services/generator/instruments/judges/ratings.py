@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.hopeless import FEWEST
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample
 from services.generator.instruments.agent.asking import Interviewer, clipped_inside
 from services.generator.instruments.agent.score import RunningMean
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.sources.errors import SourceError
 from services.generator.strategies.json_answers import json_as, schema_of
@@ -60,7 +60,7 @@ class Ratings(PaidStage):
         *,
         tries: int,
         max_characters: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = tries * len(aspects)
@@ -101,12 +101,15 @@ class Ratings(PaidStage):
 
     def _call(self, number: int, aspect: Aspect, attempt: int) -> Any:
         judged = self._judged[number]
-        variables = {
-            "prompt": clipped_inside(judged.prompt, self._max_characters),
-            "text": clipped_inside(judged.text, self._max_characters),
-            "clipped": self._is_clipped(judged),
-        }
+        prompt, text, is_clipped = self._shown(judged)
+        variables = {"prompt": prompt, "text": text, "clipped": is_clipped}
         return self._interviewer.call(f"judge_{aspect}", variables, schema_of(Rating), judged.id, attempt)
+
+    def _shown(self, judged: Judged) -> tuple[str, str, bool]:
+        """The prompt and the text as the judge sees them, and whether that is less than all."""
+        limit = self._max_characters
+        is_clipped = self._is_clipped(judged)
+        return clipped_inside(judged.prompt, limit), clipped_inside(judged.text, limit), is_clipped
 
     def _is_clipped(self, judged: Judged) -> bool:
         return max(len(judged.prompt), len(judged.text)) > self._max_characters
@@ -122,6 +125,11 @@ class Ratings(PaidStage):
         if decided >= FEWEST and not self.tally.rated:
             return f"not one rating could be read of the first {decided} rows"
         return super().enough(decided)
+
+    def call_bounds(self) -> CallBounds:
+        """Every row is asked about for each aspect; rows of one id that look the same to the judge, once."""
+        different = {(judged.id, *self._shown(judged)) for judged in self._judged}
+        return CallBounds(len(different) * len(self._aspects), super().call_bounds().most)
 
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from services.metrics.operations.ingest import ingest
@@ -94,3 +97,19 @@ def test_faults_of_the_contexts_file_are_told(bench: Any) -> None:
     with pytest.raises(InvalidData, match=r"upload \(`contexts`\)") as raised:
         bench.run(ingest, IngestRequest(kind=DatasetKind.QA, file=rows, contexts=contexts))
     assert [error.line for error in raised.value.errors] == [2, 3]
+
+
+def test_a_small_file_of_enormous_rows_is_refused_before_they_are_written(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that a Parquet file holds once may stand in a million rows: 4.2 MB became 40 GB."""
+    monkeypatch.setattr("services.metrics.operations.ingest.UNPACKED_LEAST", 2**20)
+    table = pa.table({"text": pa.array(["x" * 100_000] * 2_000).dictionary_encode()})
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    assert len(content.getvalue()) < 50_000
+    request = IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(content.getvalue(), "parquet"))
+    with pytest.raises(InvalidData) as refused:
+        bench.run(ingest, request)
+    assert [error.pointer for error in refused.value.errors] == ["/file"]
+    assert list(bench.store.list("artifacts/")) == []
