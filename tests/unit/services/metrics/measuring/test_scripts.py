@@ -1,4 +1,4 @@
-"""Measures of texts in six languages are of what readers call words, and of letters where nobody parts words."""
+"""Measures of texts in six languages count what readers call words, and letters where nobody parts words."""
 
 from __future__ import annotations
 
