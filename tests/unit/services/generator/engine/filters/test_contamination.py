@@ -12,7 +12,7 @@ SHARE = 0.5
 
 
 def test_case_and_punctuation_do_not_hide_it() -> None:
-    judge = ContaminationFilter(["The fox met a goose, in snow."], 5, SHARE)
+    judge = ContaminationFilter(["The fox met a goose, in snow."], 5, 0.3)
     assert judge.judge(Draft({}, "Well: THE FOX — met a Goose! Yes.", {})) is not None
 
 
