@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 GAMUT := $(RUN) -m embedded
 
 # Processes that run tests side by side: one for each core, four at most (each holds a gigabyte or two).
-WORKERS ?= auto
+WORKERS ?= logical
 
 # The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, ROWS how many of each
 # kind are compared, SOURCE is an OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the

@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.gateway.documents.pointers import Place, pointer
+from services.gateway.documents.pointers import Place
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.base import JobRequest
 from shared.contracts.generation.acceptance import LengthUnit
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
-from shared.contracts.problems import FieldError
+from shared.contracts.problems import FieldError, pointer
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.errors import UnknownModel
 

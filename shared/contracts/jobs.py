@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.contracts.base import Contract, Queue
+from shared.contracts.json_types import JsonObject
 from shared.contracts.problems import Problem
 
 
@@ -57,10 +58,12 @@ class JobRecord(Contract):
     operation: str
     version: int
     queue: Queue
-    request: dict[str, Any]
+    request: JsonObject
     state: JobState
     sequence: int = Field(ge=0)
-    attempts: int = Field(default=0, ge=0, description="Times a worker took it.")
+    attempts: int = Field(
+        default=0, ge=0, description="Times a worker took it since it last made lasting progress."
+    )
     artifact: str | None = Field(default=None, description="The artifact, once it exists.")
     reason: str | None = Field(default=None, description="Why it was retried, failed or was cancelled.")
     error: Problem | None = None

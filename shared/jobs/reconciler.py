@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -89,6 +90,10 @@ class Reconciler:
     sender: Sender
     grace_seconds: float
     max_attempts: int
+    moved: Callable[[JobRecord], bool] = lambda record: False
+    """Whether the attempt of this record, whose worker is gone, made lasting progress."""
+    settle: Callable[[JobRecord], None] = lambda record: None
+    """Charges what a job took that nobody will go on with."""
     _unleased_since: dict[str, float] = field(default_factory=dict)
     _looked_at: dict[str, float] = field(default_factory=dict)
     _orphans: dict[str, float] = field(default_factory=dict)
@@ -105,9 +110,7 @@ class Reconciler:
     def once(self) -> None:
         """One pass over the jobs that have not ended; rebuilds the indexes when Redis has lost them."""
         if not self.live.index_known():
-            for known in self.records.all():
-                self.live.index(known)
-            self.live.mark_index_known()
+            self.live.index_all(self.records.all())
         active = list(self.records.active())
         self._queued = None
         for job_id in active:
@@ -118,6 +121,8 @@ class Reconciler:
             if record is None:
                 self._forget_orphan(job_id)
                 continue
+            if not record.state.ended:
+                self.live.count_again(record)
             try:
                 self._apply(
                     record,
@@ -155,6 +160,8 @@ class Reconciler:
     def _apply(self, record: JobRecord, action: Remedy) -> None:
         if action is Remedy.NOTHING:
             return
+        if action is Remedy.FAIL and self.moved(record):
+            action = Remedy.NOTHING if self._is_sent(record.id) else Remedy.SEND
         log.info(
             "reconciler.acts", job=record.id, action=action, state=record.state, attempts=record.attempts
         )
@@ -169,6 +176,7 @@ class Reconciler:
             self._end(record, JobState.FAILED, Reason.WORKER_LOST, WorkerLost())
 
     def _end(self, record: JobRecord, state: JobState, reason: Reason, error: GamutError | None) -> None:
+        self.settle(record)
         problem = error.problem() if error else None
         ended = self.records.append(record, state=state, reason=reason, error=problem)
         self.live.publish_state(ended)

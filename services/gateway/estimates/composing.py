@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import httpx
 
@@ -22,6 +21,7 @@ from services.gateway.views import Count, Estimate, MoneyRange
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.estimates import JobEstimate
 from shared.contracts.fields import Range
+from shared.contracts.json_types import JsonObject
 
 LONGEST_SECONDS = 30.0
 """All questions of one estimate together."""
@@ -127,7 +127,7 @@ def _wall(
     return Count(low=round(low), high=round(high + _starting(known)))
 
 
-def _detail(answer: JobEstimate | Unknown) -> dict[str, Any] | None:
+def _detail(answer: JobEstimate | Unknown) -> JsonObject | None:
     """What the service knows beyond the sums, or why it said nothing."""
     if isinstance(answer, Unknown):
         return {"unavailable": answer.why}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.gateway.documents.pointers import MAX_FAULTS, Place, pointer
-from shared.contracts.problems import FieldError
+from services.gateway.documents.pointers import MAX_FAULTS, Place
+from shared.contracts.problems import FieldError, pointer
 from shared.errors import InvalidRequest
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Set
 from enum import StrEnum
 from http import HTTPStatus
 
-from services.gateway.documents.pointers import MAX_FAULTS, pointer
+from services.gateway.documents.pointers import MAX_FAULTS
 from services.gateway.experiments.plan import ExperimentPlan, GateStopped, Node
 from shared.contracts.base import JobRequest
-from shared.contracts.problems import FieldError
+from shared.contracts.problems import FieldError, pointer
 from shared.errors import GamutError, Reason
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import count, islice
-from typing import Any
 
 from shared.artifacts import Artifact
 from shared.contracts.generation.sources import SourceRef
-from shared.datasets import CONTEXTS, ROWS
+from shared.datasets import CONTEXTS, ROWS, Row
 from shared.estimates import KnownInputs
 from shared.store.base import ObjectStore
 
@@ -21,11 +20,11 @@ class Repeated(Artifact):
         super().__init__(store, like.manifest)
         self._wanted = wanted
 
-    def rows(self, name: str = ROWS) -> Iterator[dict[str, Any]]:
+    def rows(self, name: str = ROWS) -> Iterator[Row]:
         wanted = self._wanted.get(name)
         return super().rows(name) if wanted is None else islice(self._turns(name), wanted)
 
-    def _turns(self, name: str) -> Iterator[dict[str, Any]]:
+    def _turns(self, name: str) -> Iterator[Row]:
         rows = list(super().rows(name))
         yield from rows
         for turn in count(2) if rows else ():

@@ -32,6 +32,7 @@ from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.text.tokens import TokenCounter
 from services.generator.topics.identity import normalised
+from shared.datasets import Row
 
 VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 
@@ -49,8 +50,8 @@ class ParaphraseSettings:
     replaced: Callable[[int], int]
     of_real: bool
     examples_per_prompt: int
-    parse: Callable[[str, str], dict[str, Any]]
-    text_of: Callable[[dict[str, Any]], str]
+    parse: Callable[[str, str], Row]
+    text_of: Callable[[Row], str]
     count: TokenCounter
     filters: Callable[[], Sequence[Filter]]
     question_filters: Sequence[Filter] = ()
@@ -191,7 +192,7 @@ class Paraphrase(Stage):
         call = self._paraphrase_call(context_id, source, number)
         answer = await ask(call)
 
-        def parse(text: str) -> dict[str, Any]:
+        def parse(text: str) -> Row:
             return {
                 "context_id": context_id,
                 "question": settings.parse_question(text),

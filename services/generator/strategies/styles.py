@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
@@ -21,7 +22,7 @@ from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
 from services.generator.engine.targets import Targets
 from services.generator.strategies.common import draft_of
-from services.generator.strategies.json_answers import json_in
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.topics.turns import TopicTurns
@@ -50,7 +51,7 @@ class Lesson(BaseModel):
     multiple_choice_question: LessonQuestion
 
 
-def lesson_schema(fewest: int, most: int) -> dict[str, Any]:
+def lesson_schema(fewest: int, most: int) -> JsonSchemaValue:
     """The JSON schema of an answer with so many passages."""
     schema = Lesson.model_json_schema()
     schema["properties"]["passages"] |= {"minItems": fewest, "maxItems": most}
@@ -140,7 +141,7 @@ class Styles(Stage):
 
     def _row(self, text: str) -> Row:
         try:
-            lesson = Lesson.model_validate(json_in(text))
+            lesson = json_as(Lesson, text)
         except ValidationError as error:
             first = error.errors()[0]
             raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -31,7 +31,7 @@ class PoolPlan:
         self._examples = examples
         self._target = target
         self._prompts = pool_prompts(request)
-        self._params = Params(request.temperature, request.top_p, request.max_tokens, STOPS[request.format])
+        self._params = Params.of(request, STOPS[request.format])
         self.seeds = distinct(request.seeds, request.near_duplicate)
         self.kept = self.seeds[: request.count] if request.keep_seeds else []
 

@@ -29,7 +29,7 @@ NO_ROW = -1
 
 
 @compiled
-def fill_table(keys, table):  # type: ignore[no-untyped-def]
+def fill_table(keys, table):
     """Put row numbers (from 1) of different keys into an empty table."""
     mask = np.uint64(len(table) - 1)
     for row in range(len(keys)):
@@ -40,9 +40,7 @@ def fill_table(keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def check_rows(  # type: ignore[no-untyped-def]
-    hashes, offsets, keys, table, heads, holders, sizes, found, best, shares
-):
+def check_rows(hashes, offsets, keys, table, heads, holders, sizes, found, best, shares):
     """For each training row the test row it holds most of, and how much; mark the n-grams found.
 
     hashes, offsets   the keys of the training rows' n-grams
@@ -74,7 +72,7 @@ def check_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def choose(touched, hits, sizes, row, best, shares):  # type: ignore[no-untyped-def]
+def choose(touched, hits, sizes, row, best, shares):
     """Keep the test row with the largest share (the first of equals), and clear the hits."""
     for k in range(len(touched)):
         test = touched[k]

@@ -55,7 +55,7 @@ class NearDuplicates:
 
 
 @compiled
-def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
+def hash_rows(hashes, offsets, keys):
     """One key for each row's tokens and their places: a sum, so that no token waits for the one before it; 0
     for a row without tokens."""
     for row in range(len(offsets) - 1):
@@ -67,7 +67,7 @@ def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def first_rows(rows_of, found, firsts):  # type: ignore[no-untyped-def]
+def first_rows(rows_of, found, firsts):
     """The first row that has each row's key, for rows numbered by key in order of appearance."""
     first_of = np.empty(found, np.int64)
     seen = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from shared.contracts.problems import pointer
+from shared.datasets import Row
 
 MAX_ROW_BYTES = 16 * 2**20
 """A row larger than this is refused before it is in memory. Longer than any novel; a file without line ends
@@ -17,7 +19,7 @@ class FileRecord:
 
     number: int
     line: int | None
-    values: dict[str, Any]
+    values: Row
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,7 @@ class Fault:
     @property
     def pointer(self) -> str:
         """A JSON pointer to the row, or to its column."""
-        if self.column is None:
-            return f"/rows/{self.number}"
-        return f"/rows/{self.number}/" + self.column.replace("~", "~0").replace("/", "~1")
+        return pointer(("rows", self.number) if self.column is None else ("rows", self.number, self.column))
 
 
 class UnreadableRest(Exception):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from services.metrics.lexical import Tokens
@@ -23,6 +23,7 @@ from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
 from shared.contracts.measurement import MeasureOptions, Metric
+from shared.text.unspaced import UNSPACED
 
 SHARD_BYTES = 32 * 2**20
 """Text that is tokenised at a time: what bounds the memory of a large dataset."""
@@ -55,6 +56,12 @@ class TextSet:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @cached_property
+    def has_letters_for_words(self) -> bool:
+        """Whether texts are, or hold, writing without spaces between words (`shared/text/unspaced.py`)."""
+        others = self.texts.filter(pc.invert(pc.string_is_ascii(self.texts)))
+        return bool(pc.any(pc.match_substring_regex(others, f"[{UNSPACED}]")).as_py())
 
     def text(self, row: int) -> str:
         """One text as a string."""
@@ -101,7 +108,7 @@ class Subject:
     runner: Callable[[], Runner] = InProcess
     most_jackknifed: int = MOST_JACKKNIFED
     most_sampled_bytes: int = MOST_SAMPLED_BYTES
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property

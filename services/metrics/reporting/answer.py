@@ -16,10 +16,10 @@ from typing import Any
 
 from services.metrics.reporting.conditions import Condition, baseline_of, conditions
 from services.metrics.reporting.correlations import Correlation, correlations
-from services.metrics.reporting.estimates import EstimatedValue, change, outcome
+from services.metrics.reporting.estimates import change, outcome
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.verdicts import Dose, decide
-from shared.contracts.report import Against, Design, Verdict
+from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 LEVEL = 0.95
 
@@ -44,7 +44,7 @@ class Avoid:
 
     name: str
     design: Design | None
-    change: EstimatedValue | None
+    change: IntervalEstimate | None
     reference: str | None
     worse_than_untuned: bool
     evidence: Mapping[str, float] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class ReportAnswer:
     baseline: Dose | None
     best_generated: Dose | None
     reference: str | None
-    untuned: EstimatedValue | None
+    untuned: IntervalEstimate | None
     ties: tuple[str, ...]
     smallest: str | None
     doses: tuple[Dose, ...]
@@ -206,7 +206,7 @@ def _reference_name(found: Sequence[Condition], untuned: Condition | None, quest
     return untuned.name if untuned else None
 
 
-def _sure(estimate: EstimatedValue | None) -> EstimatedValue:
+def _sure(estimate: IntervalEstimate | None) -> IntervalEstimate:
     assert estimate is not None  # only conditions with figures are asked
     return estimate
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from services.metrics.reporting.answer import Question, ReportAnswer
-from services.metrics.reporting.estimates import EstimatedValue
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import Dose
-from shared.contracts.report import Verdict
+from shared.contracts.report import IntervalEstimate, Verdict
 
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
 
@@ -169,7 +168,7 @@ def moved(dose: Dose) -> str:
     return f"{dose.outcome.value:.4g} instead of {dose.instead_of:.4g} ({found.value:+.3g}{bounds})"
 
 
-def told(estimate: EstimatedValue, *, signed: bool = False) -> str:
+def told(estimate: IntervalEstimate, *, signed: bool = False) -> str:
     """`4.32 (4.2 to 4.4)`."""
     sign = "+" if signed else ""
     value = f"{estimate.value:{sign}.4g}"

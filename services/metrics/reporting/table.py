@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.metrics.intervals.interval import Interval
 from services.metrics.intervals.losses import difference_interval, loss_interval
@@ -79,7 +78,7 @@ class Table:
             )
         return text.getvalue()
 
-    def json(self) -> list[dict[str, Any]]:
+    def json(self) -> list[dict[str, object]]:
         return [
             {c: {"value": cell.value, "low": cell.low, "high": cell.high} for c, cell in row.items()}
             for row in self.rows

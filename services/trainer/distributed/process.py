@@ -19,7 +19,6 @@ import json
 import os
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +39,7 @@ from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store, scratch_store
 from shared.contracts.training.requests import TrainingRequest
 from shared.errors import GamutError
+from shared.folders import own_folder
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 
@@ -65,7 +65,7 @@ def main() -> None:
     leads = os.environ.get("RANK", "0") == "0"
     if leads:
         announce(whole, machine)
-    with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
+    with own_folder() as folder:
         try:
             finished = share(settings, machine, store, scratch, artifact, int(token), Path(folder))
         except GamutError as error:

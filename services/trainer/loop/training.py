@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ from services.trainer.operations.progress import Surroundings, require_own
 from services.trainer.planning.memory import memory_advice, translated_memory_errors
 from shared.contracts.training.results import CurvePoint
 from shared.contracts.training.settings import TrainingSettings
+from shared.folders import own_folder
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def train(
         raise UnsuitableModel("Early stopping needs validation rows: it is never done on the test set.")
     around = surroundings or Surroundings()
     plan = list(steps) if steps is not None else plan_steps(examples, settings, seed)
-    with tempfile.TemporaryDirectory(prefix="gamut-training-") as folder:
+    with own_folder() as folder:
         trainer = StepTrainer(
             model,
             examples,

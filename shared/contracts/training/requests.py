@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.fields import Seed
+from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import ModelName, PresetName, TaskName
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
@@ -83,7 +84,7 @@ class TrainingRequest(JobRequest):
         roles = ("dataset", "base_model", "validation", "test")
         return {role: value for role in roles if (value := getattr(self, role)) is not None}
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """Without the preset's name: its settings are written out, and they are what counts."""
         return self.model_dump(mode="json", exclude={"preset"})
 
@@ -132,7 +133,7 @@ class EvaluationRequest(JobRequest):
             raise ValueError("name a base, a trained model, or both")
         return self
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """Without the preset's name: its settings are written out, and they are what counts."""
         return self.model_dump(mode="json", exclude={"preset"})
 

@@ -92,7 +92,7 @@ def test_a_sweep_costs_one_training_and_ends_as_its_solo_runs(trainer: Trainer) 
         assert state is not None
         assert state.step == steps
         runner.run(job.id)
-        assert f"trained together with {jobs[0].id}" in notes(trainer, job.id)
+        assert f"trained in the bundle of {jobs[0].id}" in notes(trainer, job.id)
         assert "training" not in notes(trainer, job.id)  # nothing was computed a second time
     for job, solo in zip(jobs, expected, strict=True):
         ended = trainer.records.get(job.id)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue
+
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
@@ -45,6 +47,7 @@ class ClusterRuns(PaidStage):
 
     name = "runs"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -120,7 +123,7 @@ class ClusterRuns(PaidStage):
         chance = Chance(self._settings.seed, "runs", number)
         return chance.sample(range(len(self._texts)), self._samples)
 
-    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, list[str]], JsonSchemaValue]:
         variables = {"criteria": self._criteria, "texts": [self._shown(text) for text in chosen]}
         return variables, clustering_schema(self._samples)
 

@@ -63,7 +63,7 @@ def gzip_sizes(texts: Iterable[str], level: int = LEVEL) -> tuple[int, int]:
 
 
 @compiled
-def find_ends(data, begins, deciding, block, ends):  # type: ignore[no-untyped-def]
+def find_ends(data, begins, deciding, block, ends):
     """Which texts end a block: those whose hash falls in a share of all hashes equal to length / block."""
     scale = 2.0**64 / block
     found = 0
@@ -139,7 +139,7 @@ def _packed(block: bytes) -> int:
 
 
 @compiled
-def copy_texts(data, begins, first, last, separator, out):  # type: ignore[no-untyped-def]
+def copy_texts(data, begins, first, last, separator, out):
     """Texts `first` to `last`, each followed by the separator."""
     place = 0
     for text in range(first, last):
