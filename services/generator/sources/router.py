@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
 from services.generator.calls.call import Answer, Call, Model
 from services.generator.calls.ledger import Ledger
-from services.generator.sources.errors import Action, NoSource, Reason, SourceError
+from services.generator.sources.errors import Action, Cause, NoSource, SourceError
 from services.generator.sources.lane import Lane, Turns
 from services.generator.sources.limited import RateLimited
 from services.generator.sources.peers import Peers
@@ -27,7 +27,7 @@ MAX_FAILURES = 10
 """Tries of one call that may end in 5xx, a timeout or a cut; rate limits and dead sources are not counted."""
 PATIENCE_SECONDS = 900.0
 GAUGE_SECONDS = 1.0
-UNCOUNTED = frozenset({Reason.RATE_LIMITED, Reason.DEAD, Reason.UNKNOWN_MODEL, Reason.DENIED})
+UNCOUNTED = frozenset({Cause.RATE_LIMITED, Cause.DEAD, Cause.UNKNOWN_MODEL, Cause.DENIED})
 
 
 class Router:
@@ -184,7 +184,7 @@ class Router:
             if not lane.waiters and not lane.leaders and lane.has_room(self._loop.time()):
                 lane.in_flight += 1
             elif await self._wait(peers, lane.leaders) is None:
-                raise SourceError(Reason.DEAD, lane.out or "it is gone", source=lane.name)
+                raise SourceError(Cause.DEAD, lane.out or "it is gone", source=lane.name)
             answer = await self._send(call, lane, peers, refill=False)
             warm = True
             return answer
@@ -222,7 +222,7 @@ class Router:
         except SourceError as error:
             account.failed[error.reason.value] += 1
             lane.failed(error, self._loop.time())
-            if error.reason is Reason.RATE_LIMITED:
+            if error.reason is Cause.RATE_LIMITED:
                 self._limited(peers, error)
             if lane.out:
                 self._lost(lane, peers)
@@ -323,7 +323,7 @@ class Router:
         async def alive() -> None:
             served = await lane.client.models()
             if served and lane.model.name not in served:
-                raise SourceError(Reason.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
+                raise SourceError(Cause.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
 
         wait = wait_random_exponential(multiplier=0.5, max=15.0)
         await asyncio.sleep(lane.probe_delay())
@@ -386,6 +386,6 @@ def _pause(state: RetryCallState) -> float:
     error = _error(state)
     if isinstance(error, SourceError) and error.action is Action.FAIL_OVER:
         return 0.0
-    if isinstance(error, SourceError) and error.reason is Reason.RATE_LIMITED:
+    if isinstance(error, SourceError) and error.reason is Cause.RATE_LIMITED:
         return _BROKEN(state) if error.retry_after else _STORM(state)
     return _BROKEN(state)
