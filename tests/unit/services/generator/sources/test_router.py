@@ -11,6 +11,7 @@ import pytest
 
 from services.generator.calls.call import Answer, Call, Message, Model, Params
 from services.generator.calls.ledger import Ledger
+from services.generator.sources import retrying
 from services.generator.sources import router as router_module
 from services.generator.sources.errors import Cause, NoSource, Refusing, SourceError
 from services.generator.sources.gauges import SourceQueue
@@ -98,7 +99,7 @@ async def test_no_source_has_more_in_flight_than_its_limit() -> None:
 
 
 async def test_a_storm_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     storm = Source("a", lambda n: SourceError(Cause.RATE_LIMITED, "429") if n <= 60 else None)
     async with routed(storm) as (router, _):
         answers = await asyncio.gather(*map(router.ask, calls(5)))
@@ -119,13 +120,13 @@ async def test_retry_after_holds_the_whole_source() -> None:
 
 
 async def test_a_prompt_that_always_fails_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
     source = Source("a", lambda n: SourceError(Cause.SERVER_ERROR, "500"))
     async with routed(source) as (router, _):
         with pytest.raises(SourceError):
             await router.ask(CALL)
-    assert len(source.calls) == router_module.MAX_FAILURES
+    assert len(source.calls) == retrying.MAX_FAILURES
 
 
 async def test_a_refused_prompt_is_not_tried_again() -> None:
@@ -193,7 +194,7 @@ async def test_one_context_that_is_too_long_is_not_the_source() -> None:
 
 
 async def test_a_source_that_fails_on_every_call_ends_the_job_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
     source = Source("a", lambda n: SourceError(Cause.SERVER_ERROR, "HTTP 500: no such kernel", source="a"))
     async with routed(source) as (router, _):
@@ -288,7 +289,7 @@ async def test_a_prefix_stays_with_one_server_until_it_dies() -> None:
 
 
 async def test_a_failed_leader_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     source = Source("a", lambda n: SourceError(Cause.BAD_REQUEST, "no") if n == 1 else None)
     async with routed(source) as (router, _):
         results = await asyncio.gather(*map(router.ask, calls(5, prefix="c")), return_exceptions=True)
