@@ -10,18 +10,24 @@ import redis
 from celery import Celery
 from celery.signals import worker_shutting_down
 
+from shared.contracts.jobs import JobRecord
+from shared.contracts.operations import OPERATIONS
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
 from shared.jobs.running import Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
+from shared.jobs.usage import settle
 from shared.queue import TASK, make_queue, send
 from shared.settings import CommonSettings
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from shared.telemetry import configure_logging
 from shared.tracing import configure_tracing
+
+MAKES = {operation: request.produces for operation, request in OPERATIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,13 @@ class Platform:
             self.sender,
             grace_seconds=3 * beat,
             max_attempts=self.settings.max_attempts,
+            settle=self._settle,
+            moved=Moving(self.store, self.records, self.settings.max_attempts_in_all, MAKES).moved,
         )
+
+    def _settle(self, record: JobRecord) -> None:
+        progress = self.live.progress(record.id)
+        settle(self.store, self.records, record, progress.tokens if progress else 0)
 
 
 def connect(settings: CommonSettings) -> Platform:
@@ -81,6 +93,7 @@ def make_worker(
         handlers,
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
+        max_attempts_in_all=settings.max_attempts_in_all,
         packages=packages,
     )
 

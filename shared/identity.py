@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from shared.contracts.base import JobRequest
+from shared.contracts.base import ArtifactKind, JobRequest
 
 
 def canonical_json(value: Any) -> bytes:
@@ -27,13 +27,13 @@ def digest(value: Any) -> str:
 
 def artifact_id(request: JobRequest) -> str:
     """The artifact that this request makes, whoever makes it and whenever."""
-    made_by = {
-        "kind": request.produces,
-        "operation": request.operation,
-        "version": request.version,
-        "request": request.canonical(),
-    }
-    return f"{request.produces}-{digest(made_by)}"
+    return artifact_of(request.produces, request.operation, request.version, request.canonical())
+
+
+def artifact_of(kind: ArtifactKind, operation: str, version: int, canonical: dict[str, Any]) -> str:
+    """The same of a request as its job's record keeps it."""
+    made_by = {"kind": kind, "operation": operation, "version": version, "request": canonical}
+    return f"{kind}-{digest(made_by)}"
 
 
 def job_id(project: str, request: JobRequest) -> str:

@@ -36,6 +36,9 @@ class CommonSettings(BaseSettings):
     lease_seconds: float = 30
     reconcile_seconds: float = 2
     max_attempts: int = 5
+    """Attempts in a row that leave no progress behind, before a job fails."""
+    max_attempts_in_all: int = 100
+    """Attempts that may leave progress behind; those that come after count whatever they do."""
 
     service: ClassVar[str] = "process"
     """What traces call this process."""

@@ -73,10 +73,10 @@ def create_app(
 
 def _checks(gateway: Gateway) -> dict[str, Check]:
     def queue() -> None:
-        gateway.platform.redis.ping()
+        gateway.platform.redis.exists("ready")  # a ping fails with the disk that Redis would save to
 
     def store() -> None:
-        gateway.platform.store.head("ready")
+        gateway.platform.store.put("ready", b"", "text/plain")  # a full disk, or a read-only one, still gives
 
     return {"queue": queue, "store": store}
 

@@ -93,8 +93,8 @@ class Catalogue:
         if isinstance(value, SourceRef):
             assert self.sources is not None
             known = self.sources.get(value.name, KnownSource())
-            told = {"model": value.model or known.model, "revision": value.revision or known.revision}
-            return value.model_copy(update=told)
+            served = {"model": value.model or known.model, "revision": value.revision or known.revision}
+            return value.model_copy(update=served)
         if isinstance(value, BaseModel):
             fields = {name: getattr(value, name) for name in type(value).model_fields}
             changed = {name: new for name, old in fields.items() if (new := self._filled(old)) is not old}

@@ -13,7 +13,7 @@ from services.generator.engine.stage import Stage
 from services.generator.errors import BadPromptTemplate, SourceRefused
 from services.generator.estimates.jobs import estimators
 from services.generator.estimates.previews import preview
-from services.generator.estimates.stages import row_stages, rows_recipe, topic_stages
+from services.generator.estimates.stages import generation_inputs, row_stages, topic_stages
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import NoSource, Refusing
@@ -97,7 +97,7 @@ def _stages(plan: GenerationPlan, registry: Registry, store: ObjectStore) -> Seq
     open_artifact = partial(Artifact.open, project_store(store, plan.project))
     if isinstance(request, TopicsRequest):
         return topic_stages(request, registry.targets([request.source])[0], open_artifact)
-    return row_stages(rows_recipe(request, registry, open_artifact))
+    return row_stages(generation_inputs(request, registry, open_artifact))
 
 
 def create_app() -> FastAPI:

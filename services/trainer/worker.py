@@ -6,7 +6,7 @@ import torch
 from celery import Celery
 from transformers.utils import logging as transformers_logging
 
-from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.operations.handlers import handlers
 from services.trainer.planning.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
@@ -28,7 +28,7 @@ def create_worker() -> Celery:
     platform = connect(settings)
     if settings.train_job_template is None:  # else the pods train, and say where
         announce(platform.store, this_machine(settings))
-    return make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)
+    return make_worker(settings, handlers(settings, WaitingTrainings.on(platform)), PACKAGES, platform)
 
 
 __getattr__ = lazy_app(create_worker)

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 from shared.contracts.base import ArtifactId, Contract
 from shared.contracts.fields import Range
 from shared.contracts.generation.fields import Name
-from shared.contracts.generation.previews import GenerationEstimate
+from shared.contracts.generation.previews import CallsEstimate
 from shared.contracts.training.plans import Plan
 
 
@@ -56,6 +56,6 @@ class JobEstimate(Contract):
         default=0.0, description="Beside them, once, where the worker has just been started."
     )
     makes: Coming = Coming()
-    details: GenerationEstimate | Plan | None = Field(
+    details: CallsEstimate | Plan | None = Field(
         default=None, description="What the service knows beyond that."
     )

@@ -61,7 +61,9 @@ class JobRecord(Contract):
     request: JsonObject
     state: JobState
     sequence: int = Field(ge=0)
-    attempts: int = Field(default=0, ge=0, description="Times a worker took it.")
+    attempts: int = Field(
+        default=0, ge=0, description="Times a worker took it since it last made lasting progress."
+    )
     artifact: str | None = Field(default=None, description="The artifact, once it exists.")
     reason: str | None = Field(default=None, description="Why it was retried, failed or was cancelled.")
     error: Problem | None = None

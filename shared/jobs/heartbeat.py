@@ -34,7 +34,7 @@ class Heartbeat:
         self._records = records
         self._signals = signals
         self._seconds = seconds
-        self.also: Callable[[], None] = lambda: None
+        self.also: tuple[Callable[[], None], ...] = ()
         """Done at every beat too."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat {record.id}", daemon=True)
@@ -50,7 +50,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._stop.wait(self._seconds):
-            for beat in (self._once, self.also):
+            for beat in (self._once, *self.also):
                 try:
                     beat()
                 except Exception as error:  # Redis or the store is away: the attempt goes on without them
@@ -61,7 +61,7 @@ class Heartbeat:
             self._signals.lost.set()
             return
         current = self._records.get(self._record.id)
-        if current.state is JobState.CANCELLING:
+        if current.state is JobState.CANCELLING and current.sequence <= self._record.sequence + 1:
             self._signals.cancelled.set()
-        elif current.attempts != self._record.attempts or current.state is not self._record.state:
+        elif current.sequence != self._record.sequence:  # another worker took it, or it has ended
             self._signals.lost.set()

@@ -91,6 +91,11 @@ class JobRecords:
     def history(self, job_id: str) -> list[JobRecord]:
         return list(self._readable(self._keys(job_id)))
 
+    def written_at(self, record: JobRecord) -> datetime | None:
+        """When this state was put, by the store's clock."""
+        key = _key(record.id, record.sequence)
+        return next((found.modified for found in self._store.list(key)), None)
+
     def active(self) -> Iterator[str]:
         """Ids of the jobs that have not ended, and of a few that have: a marker may outlive its job."""
         for found in self._store.list("active/"):

@@ -7,7 +7,6 @@ nothing else. Only the state that wins its conditional put counts.
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +23,13 @@ from shared import tracing
 from shared.artifacts import manifest_of, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactSummary, JobRequest, Queue
-from shared.contracts.jobs import JobRecord, JobState
-from shared.errors import RETRIED, GamutError, Reason
+from shared.contracts.jobs import JobRecord, JobState, Progress
+from shared.errors import RETRIED, GamutError, Reason, StoreUnavailable
+from shared.folders import collect_folders, own_folder
 from shared.identity import artifact_id
 from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
@@ -83,6 +84,7 @@ class JobRunner:
         *,
         lease_seconds: float,
         max_attempts: int,
+        max_attempts_in_all: int = 100,
         packages: tuple[str, ...] = (),
         outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
@@ -95,9 +97,12 @@ class JobRunner:
         self._handlers = {request.operation: (request, handler) for request, handler in handlers.items()}
         self._beat_seconds = min(lease_seconds / 3, 2.0)
         self._max_attempts = max_attempts
+        makes = {request.operation: request.produces for request in handlers}
+        self._moving = Moving(store, records, max_attempts_in_all, makes)
         self._packages = packages
         self._outage_seconds = outage_seconds
         self.draining = threading.Event()
+        collect_folders()
 
     def run(self, job_id: str) -> None:
         """Run the job if it is this worker's to run. Never raises for what the job itself does."""
@@ -123,6 +128,11 @@ class JobRunner:
                     self._take(job_id, holder)
             except StaleRecord:
                 log.info("job.not_run", why="its state changed meanwhile")
+            except StoreUnavailable as error:  # not even its state can be written: it is sent again
+                log.warning("job.not_run", why=error.detail)
+                known = self._live.progress(job_id) or Progress()
+                note = f"waiting: {error.detail}"
+                self._live.publish_progress(job_id, known.model_copy(update={"note": note}))
             finally:
                 self._live.release(job_id, holder)
             self._look_again(job_id)
@@ -155,9 +165,8 @@ class JobRunner:
             self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
             return
         if record.state is JobState.QUEUED or (record.state is JobState.RUNNING and not coordinates):
-            record = self._records.append(
-                record, state=JobState.RUNNING, attempts=record.attempts + 1, reason=None
-            )
+            failures = 0 if self._moving.moved(record) else record.attempts
+            record = self._records.append(record, state=JobState.RUNNING, attempts=failures + 1, reason=None)
             self._live.publish_state(record)
             log.info("job.started", operation=record.operation, attempt=record.attempts)
         self._live.clear_sent(job_id)
@@ -171,12 +180,13 @@ class JobRunner:
         try:
             kind, handler = self._handlers[record.operation]
             request = kind.model_validate(record.request)
-            with tempfile.TemporaryDirectory(prefix="gamut-") as folder:
+            with own_folder() as folder:
                 store = project_store(self._store, record.project)
                 workspace = Workspace(record, artifact_id(request), store, Path(folder), self._live, signals)
-                heartbeat.also = workspace.spending.keep
-                used = charged(self._store, self._live, record, workspace)
-                with used, workspace.spending.kept(), self._live.counts.timed(record.operation):
+                used = charged(self._store, self._records, record, workspace)
+                timed = self._live.counts.timed(record.operation)
+                with used as meter, workspace.spending.kept(), timed:
+                    heartbeat.also = (workspace.spending.keep, meter.beat)
                     outcome = handler(request, workspace)
                 if isinstance(outcome, Waiting):
                     return
@@ -194,7 +204,7 @@ class JobRunner:
         except Cancelled:
             self._end(record, JobState.CANCELLED, reason=Reason.CANCELLED)
         except Draining:
-            self._requeue(record, "worker_draining", delay=0, counts=False)
+            self._requeue(record, "worker_draining", delay=0, failures=record.attempts - 1)
         except StaleRecord:
             raise
         except GamutError as error:
@@ -219,10 +229,12 @@ class JobRunner:
     def _fail(self, record: JobRecord, error: GamutError) -> None:
         if error.reason is Reason.STORE_UNAVAILABLE:
             # Every job fails while the store does, by no fault of its own: waiting it out costs no attempt.
-            self._requeue(record, error.reason, self._outage_seconds, error, counts=False)
-        elif error.reason in RETRIED and record.attempts < self._max_attempts:
+            self._requeue(record, error.reason, self._outage_seconds, error, failures=record.attempts - 1)
+        elif error.reason in RETRIED and (
+            (moved := self._moving.moved(record)) or record.attempts < self._max_attempts
+        ):
             delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
-            self._requeue(record, error.reason, delay, error)
+            self._requeue(record, error.reason, delay, error, failures=0 if moved else record.attempts)
         else:
             self._end(record, JobState.FAILED, reason=error.reason, error=error)
 
@@ -233,9 +245,9 @@ class JobRunner:
         delay: float,
         error: GamutError | None = None,
         *,
-        counts: bool = True,
+        failures: int,
     ) -> None:
-        """Put the job back on the queue; an attempt that `counts` brings it nearer to its last."""
+        """Put the job back on the queue; `failures` to make progress in a row bring it nearer to its end."""
         later = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
         current = self._records.get(record.id)
         if current.state is JobState.CANCELLING:
@@ -247,7 +259,7 @@ class JobRunner:
             reason=reason,
             not_before=later,
             error=error.problem() if error else None,
-            attempts=record.attempts if counts else record.attempts - 1,
+            attempts=failures,
         )
         self._live.publish_state(queued)
         if not delay:
@@ -268,7 +280,7 @@ class JobRunner:
             ended = self._records.append(record, **changes)
         except StaleRecord:  # cancelled, or taken over, while it ended
             current = self._records.get(record.id)
-            if current.state is not JobState.CANCELLING or current.attempts != record.attempts:
+            if current.state is not JobState.CANCELLING or current.sequence != record.sequence + 1:
                 raise
             ended = self._records.append(current, **changes)
         log.info("job.ended", operation=ended.operation, state=ended.state, reason=ended.reason)
@@ -277,7 +289,8 @@ class JobRunner:
             self._wake(waiting)
 
     def _wake(self, job_id: str) -> None:
-        """A message that nobody has taken yet will do for this end too."""
+        """Sends the coordinating job's message again, so that a worker goes on with it. Where one is on its
+        way already, and no worker has taken it yet, nothing is sent: who takes it will see this end too."""
         if self._live.was_sent(job_id):
             return
         for record in self._records.readable([job_id]):

@@ -28,12 +28,18 @@ def spent(store: ObjectStore, artifact: str) -> dict[str, float]:
     """All that was spent on an artifact so far. Every attempt knows of those before it, and one that lost its
     job may still write after its successor: the most that any knows is what was spent."""
     most: dict[str, float] = {}
+    for _, amounts in accounts(store, artifact):
+        most = larger(most, amounts)
+    return most
+
+
+def accounts(store: ObjectStore, artifact: str) -> Iterator[tuple[int, Amounts]]:
+    """What each attempt that spent anything knew of, by its token."""
     for found in store.list(f"spent/{artifact}/"):
         try:
-            most = larger(most, json.loads(store.get(found.key)))
+            yield int(found.key.rpartition("/")[2].removesuffix(".json")), json.loads(store.get(found.key))
         except ValueError as error:  # half an account is none: the others stand
             unreadable("account", found.key, str(error))
-    return most
 
 
 def larger(one: Amounts, other: Amounts) -> dict[str, float]:

@@ -72,6 +72,7 @@ class Submission:
             self._admit(key, job_id(project, request), request)
         with tracing.span("job.submit", SpanKind.PRODUCER, operation=request.operation) as span:
             record = self._take_up(found, key) if found else self._create(project, request, made, key)
+            self._live.settle_claim(record.id)
             span.set_attribute("gamut.job", record.id)
             if record.state is JobState.QUEUED:
                 self._live.carry(record.id, tracing.carried())

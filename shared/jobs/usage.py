@@ -1,54 +1,127 @@
-"""What an API key's jobs have used, by day: written where each attempt ends, read by quotas and operators.
+"""What an API key's jobs have used, by day: written while attempts run and where they end, read by quotas.
 
-    usage/<key>/<day>/<job>-<attempt>-<tokens>    an empty object: its name says it all
-    usage/<key>/<day>/preview-<random>-<tokens>   a preview, which is no job
+    usage/<key>/<day>/<job>-<attempt>.<random>-<tokens>   tokens of a job that were not charged before
+    usage/<key>/<day>/preview-<random>.held-<tokens>      what a preview under way may take at most
+    usage/<key>/<day>/preview-<random>.paid-<tokens>      what it took: replaces what was held
 
-The attempt is its place in the job's log: names are unique to it, so nothing is counted twice, and a day is
-summed with one listing. Tokens are the servers' own counts of what was generated (`Progress.tokens`).
+Each is an empty object: its name says it all, and a day is summed with one listing. Tokens are the servers'
+own counts of what was generated (`Progress.tokens`). A job's count is of all its attempts, so what is charged
+is the rest beyond all that was charged to it before: wherever a process is killed, the next one to settle
+finds what is missing, and nothing is charged twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import structlog
 
 from shared.contracts.jobs import JobRecord
 from shared.errors import StoreUnavailable
-from shared.jobs.live import LiveJobs
+from shared.jobs.records import JobRecords
 from shared.jobs.workspace import Workspace
 from shared.store.base import ObjectStore
 
 log = structlog.get_logger(__name__)
+CHARGE_SECONDS = 30.0
+"""A running attempt is charged this often: what its worker's death leaves uncharged, if nobody goes on."""
+HELD, PAID = ".held", ".paid"
+
+
+class Meter:
+    """Charges one attempt as it goes."""
+
+    def __init__(
+        self, store: ObjectStore, records: JobRecords, record: JobRecord, tokens: Callable[[], int]
+    ) -> None:
+        self._place = store, records, record
+        self._tokens = tokens
+        self._settled = 0
+        self._at = time.monotonic()
+
+    def beat(self) -> None:
+        """At every heartbeat; charges now and then."""
+        if time.monotonic() - self._at >= CHARGE_SECONDS:
+            self._at = time.monotonic()
+            self.settle()
+
+    def settle(self) -> None:
+        if self._tokens() > self._settled:
+            self._settled = self._tokens()
+            settle(*self._place, self._settled)
 
 
 @contextmanager
-def charged(store: ObjectStore, live: LiveJobs, record: JobRecord, workspace: Workspace) -> Iterator[None]:
+def charged(
+    store: ObjectStore, records: JobRecords, record: JobRecord, workspace: Workspace
+) -> Iterator[Meter]:
     """Charge the job's key with what the block used, however the block ends."""
-    if record.key is None:
-        yield
-        return
-    earlier = live.progress(record.id)
-    before = earlier.tokens if earlier else 0
+    meter = Meter(store, records, record, lambda: workspace.tokens)
     try:
-        yield
+        yield meter
     finally:
-        used = workspace.tokens - before
-        if used > 0:
-            try:
-                charge(store, record.key, f"{record.id}-{record.sequence}", used)
-            except StoreUnavailable:  # the attempt's own outcome counts for more than its bill
-                log.warning("usage.not_written", job=record.id, tokens=used)
+        try:
+            meter.settle()
+        except StoreUnavailable:  # the attempt's own outcome counts for more than its bill
+            log.warning("usage.not_written", job=record.id, tokens=workspace.tokens)
+
+
+def settle(store: ObjectStore, records: JobRecords, record: JobRecord, tokens: int) -> None:
+    """Charge the job's key with what was not charged of all the tokens that the job has taken so far."""
+    if record.key is None or tokens <= 0:
+        return
+    rest = tokens - charged_to(store, records, record)
+    if rest > 0:
+        charge(store, record.key, f"{record.id}-{record.sequence}.{uuid4().hex[:12]}", rest)
+
+
+def charged_to(store: ObjectStore, records: JobRecords, record: JobRecord) -> int:
+    """Tokens of a job that were charged to whoever asked for it, since it was made."""
+    keys = {record.key}
+    if record.resubmissions:
+        keys |= {state.key for state in records.history(record.id)}
+    first, last = record.created_at.date(), datetime.now(UTC).date()
+    days = [first + timedelta(days=number) for number in range(-1, (last - first).days + 2)]
+    return sum(
+        _tokens(found.key)
+        for key in keys - {None}
+        for day in days  # and one on either side: clocks differ
+        for found in store.list(f"usage/{key}/{day.isoformat()}/{record.id}-")
+    )
 
 
 def charge(store: ObjectStore, key: str, what: str, tokens: int) -> None:
     """Charge a key for `what`, a name that is used once."""
-    day = datetime.now(UTC).date().isoformat()
-    store.put(f"usage/{key}/{day}/{what}-{tokens}", b"", "text/plain")
+    store.put(f"{_today(key)}{what}-{tokens}", b"", "text/plain")
+
+
+def hold(store: ObjectStore, key: str, what: str, tokens: int) -> str:
+    """Charge a key with what something may take at most, until it is known; returns the object's key."""
+    held = f"{_today(key)}{what}{HELD}-{tokens}"
+    store.put(held, b"", "text/plain")
+    return held
+
+
+def pay(store: ObjectStore, held: str, tokens: int) -> None:
+    """What it took, on the day it was held."""
+    store.put(f"{held.rpartition(HELD)[0]}{PAID}-{tokens}", b"", "text/plain")
+    store.delete(held)
 
 
 def tokens_used(store: ObjectStore, key: str, day: date) -> int:
-    """Tokens that ended attempts have used on a day (UTC)."""
-    return sum(int(found.key.rpartition("-")[2]) for found in store.list(f"usage/{key}/{day.isoformat()}/"))
+    """Tokens that a key was charged with on a day (UTC)."""
+    found = [entry.key for entry in store.list(f"usage/{key}/{day.isoformat()}/")]
+    paid = {entry.rpartition(PAID)[0] for entry in found if PAID in entry}
+    return sum(_tokens(entry) for entry in found if entry.rpartition(HELD)[0] not in paid)
+
+
+def _today(key: str) -> str:
+    return f"usage/{key}/{datetime.now(UTC).date().isoformat()}/"
+
+
+def _tokens(key: str) -> int:
+    return int(key.rpartition("-")[2])

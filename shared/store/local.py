@@ -12,12 +12,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
 
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, StoreUnavailable
 from shared.store.base import (
     ObjectInfo,
     ObjectNotFound,
@@ -30,22 +31,29 @@ from shared.store.base import (
 
 _CHUNK = 2**20
 _STAGING = ".staging"
+STAGING_SECONDS = 86_400
 
 
 class LocalStore:
-    """Objects are files below `root`. `public_url` and `secret` are needed only to sign addresses."""
+    """Objects are files below `root`, which is the user's alone. `public_url` and `secret` are needed only to
+    sign addresses. A disk that is full, read-only or broken raises `StoreUnavailable`."""
 
     def __init__(self, root: Path, public_url: str = "", secret: str = "") -> None:
         self._root = root
         self._public_url = public_url.rstrip("/")
         self._secret = secret.encode()
-        (root / _STAGING).mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a sick disk is told of when it is used
+            root.mkdir(parents=True, exist_ok=True)
+            root.chmod(0o700)
+            (root / _STAGING).mkdir(exist_ok=True)
+            self._collect_staging()
 
     def get(self, key: str) -> bytes:
-        try:
-            return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError) as missing:
-            raise ObjectNotFound(f"no object {key}") from missing
+        with _translated():
+            try:
+                return self._path(key).read_bytes()
+            except (FileNotFoundError, IsADirectoryError) as missing:
+                raise ObjectNotFound(f"no object {key}") from missing
 
     def stream(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         path = self._path(key)
@@ -57,26 +65,29 @@ class LocalStore:
         write_file(self.stream(key), path, check)
 
     def put(self, key: str, data: bytes, media_type: str = "application/octet-stream") -> None:
-        self._replace(self._stage(data), key)
+        with self._staging() as staged:
+            staged.write_bytes(data)
+            _flush(staged)
+            self._replace(staged, key)
 
     def put_file(self, key: str, path: Path, media_type: str = "application/octet-stream") -> None:
-        staged = self._staging_path()
-        shutil.copyfile(path, staged)
-        _flush(staged)
-        self._replace(staged, key)
+        with self._staging() as staged:
+            shutil.copyfile(path, staged)
+            _flush(staged)
+            self._replace(staged, key)
 
     def put_if_absent(self, key: str, data: bytes, media_type: str = "application/json") -> bool:
         target = self._path(key)
         if target.exists():
             return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staged = self._stage(data)
-        try:
-            os.link(staged, target)  # atomic, and fails where the name is taken
-        except FileExistsError:
-            return False
-        finally:
-            staged.unlink()
+        with self._staging() as staged:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.write_bytes(data)
+            _flush(staged)
+            try:
+                os.link(staged, target)  # atomic, and fails where the name is taken
+            except FileExistsError:
+                return False
         return True
 
     def head(self, key: str) -> ObjectInfo | None:
@@ -104,7 +115,8 @@ class LocalStore:
                 continue
 
     def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+        with _translated():
+            self._path(key).unlink(missing_ok=True)
 
     def local_path(self, key: str) -> Path | None:
         path = self._path(key)
@@ -129,13 +141,13 @@ class LocalStore:
         absent = [name.rpartition("/")[2] for name in names if self.head(name) is None]
         if absent:
             raise InvalidRequest(f"parts not put yet: {', '.join(absent[:5])}; put them and call this again")
-        staged = self._staging_path()
-        with staged.open("wb") as joined:
-            for name in names:
-                for chunk in self.stream(name):
-                    joined.write(chunk)
-        _flush(staged)
-        self._replace(staged, key)
+        with self._staging() as staged:
+            with staged.open("wb") as joined:
+                for name in names:
+                    for chunk in self.stream(name):
+                        joined.write(chunk)
+            _flush(staged)
+            self._replace(staged, key)
         self.abort_upload(key, upload_id)
 
     def abort_upload(self, key: str, upload_id: str) -> None:
@@ -161,23 +173,34 @@ class LocalStore:
 
     def staging_path(self) -> Path:
         """A name for a file that is being received; `adopt` makes it an object."""
-        return self._staging_path()
+        return self._root / _STAGING / secrets.token_hex(12)
 
     def adopt(self, staged: Path, key: str) -> None:
-        _flush(staged)
-        self._replace(staged, key)
+        with _translated():
+            staged.chmod(0o600)
+            _flush(staged)
+            self._replace(staged, key)
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
-    def _staging_path(self) -> Path:
-        return self._root / _STAGING / secrets.token_hex(12)
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A file to write an object into, the user's alone; what the block leaves of it is removed."""
+        staged = self.staging_path()
+        with _translated():
+            try:
+                staged.touch(mode=0o600)
+                yield staged
+            finally:
+                with suppress(OSError):
+                    staged.unlink(missing_ok=True)
 
-    def _stage(self, data: bytes) -> Path:
-        staged = self._staging_path()
-        staged.write_bytes(data)
-        _flush(staged)
-        return staged
+    def _collect_staging(self) -> None:
+        """Remove what killed writers left: none takes so long without writing a byte."""
+        for left in (self._root / _STAGING).iterdir():
+            if time.time() - left.stat().st_mtime > STAGING_SECONDS:
+                left.unlink(missing_ok=True)
 
     def _replace(self, staged: Path, key: str) -> None:
         target = self._path(key)
@@ -200,10 +223,23 @@ def _flush(path: Path) -> None:
 
 
 def _chunks(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with _translated(), path.open("rb") as file:
         file.seek(offset)
         left = length
         while chunk := file.read(_CHUNK if left is None else min(_CHUNK, left)):
             yield chunk
             if left is not None:
                 left -= len(chunk)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What the disk says, as a store's outage."""
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise StoreUnavailable(
+            f"the disk of the store does not take or give what it should ({what}): jobs are kept and tried "
+            "again; make room on it, or mount it for writing"
+        ) from error

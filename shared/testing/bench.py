@@ -15,6 +15,7 @@ from shared.contracts.datasets import DatasetKind, FileFormat, UploadedFile
 from shared.contracts.jobs import JobRecord, JobState
 from shared.datasets import Row
 from shared.jobs.live import LiveJobs
+from shared.jobs.moving import Moving
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
 from shared.jobs.running import OUTAGE_SECONDS, Handlers, JobRunner
@@ -45,6 +46,7 @@ class Bench:
         project: str = "p",
         lease_seconds: float = 30,
         max_attempts: int = 3,
+        max_attempts_in_all: int = 100,
         outage_seconds: float = OUTAGE_SECONDS,
     ) -> None:
         self.folder = folder
@@ -60,9 +62,16 @@ class Bench:
         self.live = LiveJobs(self.redis, lease_seconds)
         self.sender = Sender(lambda queue, job: self._send(job), self.live)
         self.submission = Submission(self.store, self.records, self.live, self.sender)
+        makes = {request.operation: request.produces for request in handlers or {}}
         self.reconciler = Reconciler(
-            self.records, self.live, self.sender, grace_seconds=0, max_attempts=max_attempts
+            self.records,
+            self.live,
+            self.sender,
+            grace_seconds=0,
+            max_attempts=max_attempts,
+            moved=Moving(self.store, self.records, max_attempts_in_all, makes).moved,
         )
+        self._max_attempts_in_all = max_attempts_in_all
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._outage_seconds = outage_seconds
@@ -82,6 +91,7 @@ class Bench:
             handlers,
             lease_seconds=self._lease_seconds,
             max_attempts=self._max_attempts,
+            max_attempts_in_all=self._max_attempts_in_all,
             outage_seconds=self._outage_seconds,
         )
 

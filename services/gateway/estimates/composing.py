@@ -16,7 +16,7 @@ from services.gateway.context import Gateway
 from services.gateway.estimates.asking import Estimates, Unknown
 from services.gateway.estimates.scheduling import makespan
 from services.gateway.estimates.walking import estimated
-from services.gateway.experiments.plan import Plan
+from services.gateway.experiments.plan import ExperimentPlan
 from services.gateway.views import Count, Estimate, MoneyRange
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.estimates import JobEstimate
@@ -31,12 +31,12 @@ def estimate_request(gateway: Gateway, project: str, request: JobRequest) -> Est
     return _estimate(gateway, project, {"job": request}, None)
 
 
-def estimate_plan(gateway: Gateway, project: str, plan: Plan) -> Estimate:
+def estimate_plan(gateway: Gateway, project: str, plan: ExperimentPlan) -> Estimate:
     return _estimate(gateway, project, {node.key: node.request for node in plan.nodes.values()}, plan)
 
 
 def _estimate(
-    gateway: Gateway, project: str, requests: Mapping[str, JobRequest], plan: Plan | None
+    gateway: Gateway, project: str, requests: Mapping[str, JobRequest], plan: ExperimentPlan | None
 ) -> Estimate:
     with httpx.Client() as client:
         asking = Estimates(gateway.settings, client, time.monotonic() + LONGEST_SECONDS)
@@ -106,7 +106,7 @@ def _money(answers: Iterable[JobEstimate]) -> dict[str, MoneyRange]:
 
 
 def _wall(
-    plan: Plan | None, answers: Mapping[str, JobEstimate | Unknown], workers: Mapping[str, int]
+    plan: ExperimentPlan | None, answers: Mapping[str, JobEstimate | Unknown], workers: Mapping[str, int]
 ) -> Count | None:
     """Of one job alone it is the job's own time; None where the time of a job is unknown."""
     known = [answer for answer in answers.values() if isinstance(answer, JobEstimate)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.gateway.experiments.calls import FewestCalls
-from services.gateway.experiments.plan import Node, Stopped
+from services.gateway.experiments.plan import GateStopped, Node
 from services.gateway.experiments.plan_state import BudgetSpent, DependencyFailed, NodeState, PlanState
 from services.gateway.experiments.spending import (
     Charge,
@@ -266,7 +266,7 @@ def outcome(state: PlanState) -> Ended:
     made = state.made[state.plan.report.key]
     report = made if isinstance(made, str) else None
     missing = state.missing()
-    if missing is None and isinstance(made, Stopped):
+    if missing is None and isinstance(made, GateStopped):
         missing = DependencyFailed(f"nothing is left to report: {made.why}")
     if missing is None:
         return Ended(JobState.SUCCEEDED, report)

@@ -13,10 +13,10 @@ from services.gateway.documents.pointers import Place, faults
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault, Graph, make_graph, needed_steps
 from services.gateway.experiments.plan import (
+    ExperimentPlan,
     Gate,
     Labels,
     Node,
-    Plan,
     assignments,
     fill_request,
     node_key,
@@ -33,7 +33,7 @@ MAX_NODES = 2000
 MAX_GATHERED = 2000
 
 
-def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> Plan:
+def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> ExperimentPlan:
     """Raises `InvalidRecipe`, with a pointer to every place that is wrong."""
     graph = make_graph(recipe, catalogue.operations)
     _check_size(graph)
@@ -42,7 +42,7 @@ def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> Plan:
         for labels in assignments(graph, graph.axes[step], {}):
             expansion.add(step, labels)
         refuse(expansion.faults)  # steps that refer to a wrong one would only repeat its faults
-    return Plan(graph, catalogue, _with_heights(expansion.nodes), expansion.keys)
+    return ExperimentPlan(graph, catalogue, _with_heights(expansion.nodes), expansion.keys)
 
 
 class _Expansion:

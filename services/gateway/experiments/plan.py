@@ -37,13 +37,13 @@ Labels = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Stopped:
+class GateStopped:
     """In place of an artifact: a gate stopped the step, or one that it needs, and why."""
 
     why: str
 
 
-Made = Callable[[str, Labels], str | Stopped | None]
+Made = Callable[[str, Labels], str | GateStopped | None]
 """The artifact of a step for some labels; None when it could not be made."""
 
 
@@ -73,7 +73,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentPlan:
     """`nodes` by key, each after those it depends on; `keys` leads from any name of a node to its key."""
 
     graph: Graph
@@ -85,7 +85,7 @@ class Plan:
     def report(self) -> Node:
         return self.nodes[self.keys[self.graph.recipe.report]]
 
-    def bind(self, node: Node, made: Mapping[str, str | Stopped | None]) -> JobRequest | None:
+    def bind(self, node: Node, made: Mapping[str, str | GateStopped | None]) -> JobRequest | None:
         """The node's request when some artifacts turned out otherwise; None when nothing is left to gather.
 
         `made`: the artifact of every node this one depends on, None for what could not be made, or the reason
@@ -135,7 +135,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
         return _gathered(graph, reference, labels, made)
     if isinstance(reference, StepRef):
         artifact = made(reference.name, labels)
-        if isinstance(artifact, Stopped):
+        if isinstance(artifact, GateStopped):
             raise _Absent(artifact.why)
         if artifact is None:
             raise _Absent(None)
@@ -175,12 +175,12 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
 
 def _distinct_names(found: list[tuple[Template, Labels]]) -> list[str]:
     """The runs' names, each with the axes that tell it from those of the same name: `D1 (seed=2)`."""
-    told = []
+    names = []
     for run, at in found:
         alike = [labels for other, labels in found if other["name"] == run["name"]]
         apart = {axis: label for axis, label in at.items() if any(o.get(axis) != label for o in alike)}
-        told.append(f"{run['name']} ({describe(apart)})" if apart else run["name"])
-    return told
+        names.append(f"{run['name']} ({describe(apart)})" if apart else run["name"])
+    return names
 
 
 def _run(graph: Graph, template: Template, at: Labels, made: Made) -> Template | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from services.gateway.documents.pointers import MAX_FAULTS
-from services.gateway.experiments.plan import Node, Plan, Stopped
+from services.gateway.experiments.plan import ExperimentPlan, GateStopped, Node
 from shared.contracts.base import JobRequest
 from shared.contracts.problems import FieldError, pointer
 from shared.errors import GamutError, Reason
@@ -50,10 +50,10 @@ class PlanState:
     """`made` holds the artifact of each settled node, None for what could not be made, and for what a gate
     stopped the reason."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ExperimentPlan) -> None:
         self.plan = plan
         self.states = dict.fromkeys(plan.nodes, NodeState.WAITING)
-        self.made: dict[str, str | Stopped | None] = {}
+        self.made: dict[str, str | GateStopped | None] = {}
         self.requests: dict[str, JobRequest] = {}
         self._why: dict[str, str] = {}
         self._open = {key: len(node.needs | node.gathers) for key, node in plan.nodes.items()}
@@ -93,7 +93,7 @@ class PlanState:
 
     def stopped(self, key: str, why: str) -> None:
         """Its gate closed: it does not run, and neither does what needs it."""
-        self._settle(key, NodeState.STOPPED, Stopped(why), why)
+        self._settle(key, NodeState.STOPPED, GateStopped(why), why)
 
     def in_state(self, state: NodeState) -> list[str]:
         return [key for key, found in self.states.items() if found is state]
@@ -132,7 +132,7 @@ class PlanState:
         )
         return DependencyFailed(detail, errors[:MAX_FAULTS])
 
-    def _settle(self, key: str, state: NodeState, artifact: str | Stopped | None, why: str = "") -> None:
+    def _settle(self, key: str, state: NodeState, artifact: str | GateStopped | None, why: str = "") -> None:
         if self.states[key].settled:
             return
         self.states[key] = state
@@ -149,7 +149,7 @@ class PlanState:
             if lost:
                 self._settle(key, NodeState.BLOCKED, None, f"it needs {lost[0]}")
                 continue
-            stopped = [made for made in map(self.made.get, node.needs) if isinstance(made, Stopped)]
+            stopped = [made for made in map(self.made.get, node.needs) if isinstance(made, GateStopped)]
             if stopped:
                 self._settle(key, NodeState.STOPPED, stopped[0], stopped[0].why)
                 continue

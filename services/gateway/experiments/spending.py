@@ -132,8 +132,8 @@ def allowance(scratch: ObjectStore, asked: ExperimentBudget | None) -> Experimen
     keys = [found.key for found in scratch.list(_ALLOWED)]
     if not keys:
         return asked
-    told = json.loads(scratch.get(keys[-1]))
-    return ExperimentBudget.model_validate(told) if told is not None else None
+    last = json.loads(scratch.get(keys[-1]))
+    return ExperimentBudget.model_validate(last) if last is not None else None
 
 
 def allow(scratch: ObjectStore, budget: ExperimentBudget | None) -> None:

@@ -21,6 +21,7 @@ from services.gateway.keeping.rules import Ages
 from services.gateway.settings import GatewaySettings
 from shared.assembly import connect
 from shared.contracts.operations import OPERATIONS
+from shared.jobs.live import INDEXED
 from shared.store.base import ObjectStore
 from shared.store.local import LocalStore
 
@@ -81,9 +82,9 @@ def _ages(settings: GatewaySettings) -> Ages:
 def _build_indexes_again(client: redis.Redis) -> None:
     """The reconciler does, from the store, when Redis does not say that it knows them."""
     try:
-        client.delete("gamut:indexed")
+        client.delete(INDEXED)
     except redis.RedisError:
-        print("Redis does not answer: delete gamut:indexed there when it does, unless it starts empty")
+        print(f"Redis does not answer: delete {INDEXED} there when it does, unless it starts empty")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def list_jobs(
         limit,
         cursor,
         [operation] if operation else None,
-        lambda record: state is None or record.state is state,
+        state=state,
     )
     return JobPage(items=[gateway.shown(record) for record in page.records], next=page.next)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import httpx
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool as in_threads
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 
@@ -133,13 +134,15 @@ def _add_plans(router: APIRouter, settings: GatewaySettings) -> None:
         """A few candidates of a generation, with the very prompts. Tokens are spent, and counted to the key;
         nothing is kept."""
         key = asking.get()
-        if key is not None:
-            await run_sync(gateway.quotas.admit_tokens, key)
         plan = GenerationPlan(**dict(asked), project=project)
-        answer = await _ask(request, "generator", settings.generator_url, "/v1/preview", plan)
-        if key is not None and answer.status_code == HTTPStatus.OK:
-            tokens = Preview.model_validate_json(bytes(answer.body)).tokens
-            await run_sync(gateway.quotas.charge_preview, key, tokens)
+        ask = partial(_ask, request, "generator", settings.generator_url, "/v1/preview", plan)
+        if key is None:
+            return await ask()
+        most = asked.samples * asked.request.max_tokens
+        async with in_threads(gateway.quotas.previewing(key, most)) as bill:
+            answer = await ask()
+            if answer.status_code == HTTPStatus.OK:
+                bill.tokens = Preview.model_validate_json(bytes(answer.body)).tokens
         return answer
 
     @router.post("/v1/plan", tags=["training"], responses={200: {"model": Plan}})

@@ -12,7 +12,7 @@ from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.text.tokens import TokenCounter, counter
 from shared.contracts.fields import Range
-from shared.contracts.generation.previews import GenerationEstimate
+from shared.contracts.generation.previews import CallsEstimate
 from shared.contracts.instruments import Budget
 from shared.estimates import plus
 
@@ -36,7 +36,7 @@ def estimate(
     most: int,
     seed_texts: Sequence[str] = (),
     rounds: int = 1,
-) -> GenerationEstimate:
+) -> CallsEstimate:
     """Calls, tokens, seconds and money of these calls, of which there are `most` at most. `seed_texts` are
     the real rows, whose lengths are asked for; without them an answer may have any length up to its call's
     `max_tokens`. With a dial all of it may be made in each of so many `rounds`."""
@@ -64,7 +64,7 @@ def estimate(
         name: Range(**{bound: round(value) for bound, value in found.model_dump().items()})
         for name, found in (("calls", calls), ("tokens_in", tokens_in), ("tokens_out", tokens_out))
     }
-    return GenerationEstimate(
+    return CallsEstimate(
         **ranges,
         seconds=_seconds(ranges["tokens_in"], ranges["tokens_out"], calls.expected, specs),
         money=_money(ranges, samples, specs),
@@ -73,14 +73,14 @@ def estimate(
     )
 
 
-def within(told: GenerationEstimate, budget: Budget) -> GenerationEstimate:
+def within(whole: CallsEstimate, budget: Budget) -> CallsEstimate:
     """What is left of an estimate when the measurement ends as soon as its budget is spent."""
 
     def share(bound: str) -> float:
-        money = max((getattr(cost, bound) for cost in told.money.values()), default=0.0)
+        money = max((getattr(cost, bound) for cost in whole.money.values()), default=0.0)
         used = {
-            "calls": getattr(told.calls, bound),
-            "tokens": getattr(told.tokens_in, bound) + getattr(told.tokens_out, bound),
+            "calls": getattr(whole.calls, bound),
+            "tokens": getattr(whole.tokens_in, bound) + getattr(whole.tokens_out, bound),
             "money": money,
         }
         limits = {name: getattr(budget, name) for name in used}
@@ -92,10 +92,10 @@ def within(told: GenerationEstimate, budget: Budget) -> GenerationEstimate:
     def cut(found: Range) -> Range:
         return Range(**{bound: round(getattr(found, bound) * part, 6) for bound, part in shares.items()})
 
-    return told.model_copy(
+    return whole.model_copy(
         update={
-            **{name: cut(getattr(told, name)) for name in ("calls", "tokens_in", "tokens_out", "seconds")},
-            "money": {currency: cut(cost) for currency, cost in told.money.items()},
+            **{name: cut(getattr(whole, name)) for name in ("calls", "tokens_in", "tokens_out", "seconds")},
+            "money": {currency: cut(cost) for currency, cost in whole.money.items()},
         }
     )
 

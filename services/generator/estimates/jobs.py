@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.generator.datasets.rows import seed_texts
+from services.generator.datasets.generation_inputs import seed_texts
 from services.generator.dial.dialled import dial_bounds, dial_rounds
 from services.generator.engine.stage import CallBounds
 from services.generator.errors import BadPromptTemplate
 from services.generator.estimates.costs import estimate, outlined, within
-from services.generator.estimates.stages import row_stages, rows_recipe, topic_stages
+from services.generator.estimates.stages import generation_inputs, row_stages, topic_stages
 from services.generator.estimates.standing_in import open_dataset, without_coming_adapter
 from services.generator.instruments.interviews import outline
 from services.generator.sources.registry import Registry, name_of
@@ -17,7 +17,7 @@ from services.generator.strategies.prompts import BadTemplate
 from shared.contracts.base import JobRequest
 from shared.contracts.estimates import Coming, JobEstimate
 from shared.contracts.fields import Range
-from shared.contracts.generation.previews import GenerationEstimate
+from shared.contracts.generation.previews import CallsEstimate
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -53,13 +53,13 @@ def _generation(registry: Registry, request: GenerationRequest, known: KnownInpu
     sources = [without_coming_adapter(source, known) for source in request.sources]
     asked = request.model_copy(update={"sources": sources})
     planned = PLANNED_TOPICS if known.is_coming(request.topics) else None
-    recipe = rows_recipe(asked, registry, partial(open_dataset, known), planned, ask_nobody=True)
-    stages = row_stages(recipe)
-    bounds = dial_bounds(recipe) if request.dial else _of_levels([stage.call_bounds() for stage in stages])
+    given = generation_inputs(asked, registry, partial(open_dataset, known), planned, ask_nobody=True)
+    stages = row_stages(given)
+    bounds = dial_bounds(given) if request.dial else _of_levels([stage.call_bounds() for stage in stages])
     specs = {name_of(source): registry.spec(source) for source in sources}
-    seeds = seed_texts(asked, recipe.inputs)
+    seeds = seed_texts(asked, given.inputs)
     try:
-        found = estimate(outlined(stages), specs, bounds.most, seeds, dial_rounds(recipe))
+        found = estimate(outlined(stages), specs, bounds.most, seeds, dial_rounds(given))
     except BadTemplate as error:
         raise BadPromptTemplate(str(error)) from error
     read = request.examples or request.prompts
@@ -90,7 +90,7 @@ def _instrument(
     return _job(found, bounds, Coming())
 
 
-def _job(found: GenerationEstimate, bounds: CallBounds, makes: Coming) -> JobEstimate:
+def _job(found: CallsEstimate, bounds: CallBounds, makes: Coming) -> JobEstimate:
     expected = min(max(found.calls.expected, bounds.fewest), bounds.most)
     return JobEstimate(
         calls=Range(expected=expected, low=bounds.fewest, high=bounds.most),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from services.generator.datasets.rows import Recipe, levels_of, seed_texts, stage_for
+from services.generator.calls.target import Target
+from services.generator.datasets.generation_inputs import GenerationInputs, seed_texts
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.stage import Stage
 from services.generator.inputs.lengths import length_counter
 from services.generator.inputs.reading import pool_examples, read_inputs
 from services.generator.sources.registry import Registry
-from services.generator.strategies.common import Target
 from services.generator.text.tokens import WordCounter
 from services.generator.topics.plan import PoolPlan
 from shared.artifacts import Artifact
@@ -26,22 +28,22 @@ def topic_stages(request: TopicsRequest, target: Target, open_artifact: OpenArti
     return [*areas, pool.topics()]
 
 
-def rows_recipe(
+def generation_inputs(
     request: GenerationRequest,
     registry: Registry,
     open_artifact: OpenArtifact,
     planned_topics: list[str] | None = None,
     *,
     ask_nobody: bool = False,
-) -> Recipe:
+) -> GenerationInputs:
     """`planned_topics` stand for a pool that is still to be made; with `ask_nobody` no server is asked to
     count tokens: words are counted in their place."""
     inputs = read_inputs(request, open_artifact, planned_topics)
     unknown = ask_nobody and request.acceptance.length.unit is LengthUnit.REPORTED
     count = WordCounter() if unknown else length_counter(request, registry, seed_texts(request, inputs))
-    return Recipe(request, inputs, registry.targets(request.sources), count)
+    return GenerationInputs(request, inputs, registry.targets(request.sources), count)
 
 
-def row_stages(recipe: Recipe) -> Sequence[Stage]:
+def row_stages(given: GenerationInputs) -> Sequence[Stage]:
     """One for each level."""
-    return [stage_for(recipe, level) for level in levels_of(recipe.request)]
+    return [stage_for(given, level) for level in levels_of(given.request)]

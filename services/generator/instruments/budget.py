@@ -81,7 +81,7 @@ class Size:
     out: int
 
 
-class Spending:
+class BudgetKeeper:
     """`count` counts a text's tokens (`exact`), or says how many they can be at most. Answers of earlier
     attempts count, and calls that an attempt was killed with; reused answers, which cost nothing, do not."""
 
@@ -211,7 +211,7 @@ class Allowance:
     """The `Ask` of one candidate, one call after another; a context manager, at whose end what was set aside
     and not needed is given back."""
 
-    def __init__(self, spending: Spending, ask: Ask, calls: int) -> None:
+    def __init__(self, spending: BudgetKeeper, ask: Ask, calls: int) -> None:
         self._spending = spending
         self._ask = ask
         self._calls = calls

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.target import Target
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Sample
 from services.generator.instruments.agent.asking import Interviewer
 from services.generator.instruments.agent.criteria import CriteriaStage, gathering_bounds, gathering_outline
 from services.generator.instruments.agent.runs import ClusterRuns, RunSettings
-from services.generator.instruments.budget import Spending, within_budget
+from services.generator.instruments.budget import BudgetKeeper, within_budget
 from services.generator.instruments.judges.preference import Preferences, comparisons
 from services.generator.instruments.judges.ratings import Judged, Ratings
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
-from services.generator.strategies.common import Target
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import Budget, ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -32,9 +32,9 @@ SAMPLES = 32
 PLANNED_CRITERION = "how much of the text is told by what its people say to each other, from none to all"
 
 
-def unlimited() -> Spending:
+def unlimited() -> BudgetKeeper:
     """For stages that are only outlined."""
-    return Spending(Budget(), Ledger(), Price(), len)
+    return BudgetKeeper(Budget(), Ledger(), Price(), len)
 
 
 def interviewer_of(
@@ -56,7 +56,7 @@ def texts_of(dataset: Artifact) -> list[str]:
 
 
 def criteria_stage(
-    request: ClusterAgentRequest, texts: Sequence[str], interviewer: Interviewer, spending: Spending
+    request: ClusterAgentRequest, texts: Sequence[str], interviewer: Interviewer, spending: BudgetKeeper
 ) -> CriteriaStage:
     return CriteriaStage(
         texts,
@@ -74,7 +74,7 @@ def runs_stage(
     texts: Sequence[str],
     criteria: Sequence[str],
     interviewer: Interviewer,
-    spending: Spending,
+    spending: BudgetKeeper,
 ) -> ClusterRuns:
     settings = RunSettings(
         samples=request.samples,
@@ -89,7 +89,7 @@ def runs_stage(
 
 
 def ratings_stage(
-    request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: Spending
+    request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: BudgetKeeper
 ) -> Ratings:
     judged = _judged(dataset, request.rows, request.seed)
     return Ratings(
@@ -106,7 +106,7 @@ def preference_stage(
     request: SelfPreferenceRequest,
     datasets: Mapping[str, Artifact],
     interviewer: Interviewer,
-    spending: Spending,
+    spending: BudgetKeeper,
 ) -> tuple[Preferences, int]:
     """The stage, and how many prompts it compares answers to. Raises `InvalidRequest` when the candidates
     share none."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.engine.line import Result
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Refusal, Stage
 from services.generator.errors import BudgetExhausted, CandidatesExhausted
 from services.generator.instruments.agent.asking import Interviewer
 from services.generator.instruments.agent.criteria import gather_criteria
-from services.generator.instruments.budget import Overspent, Spending
+from services.generator.instruments.budget import BudgetKeeper, Overspent
 from services.generator.instruments.interviews import criteria_stage, interviewer_of, runs_stage, texts_of
 from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.operations.measurements import FAILURES, put_measurement
@@ -67,8 +67,8 @@ async def _criteria(
     session: Session,
     texts: Sequence[str],
     interviewer: Interviewer,
-    spending: Spending,
-) -> tuple[list[str], Record | None]:
+    spending: BudgetKeeper,
+) -> tuple[list[str], StageRecord | None]:
     if request.criteria:
         return list(request.criteria), None
     stage = criteria_stage(request, texts, interviewer, spending)
@@ -90,8 +90,8 @@ async def _criteria(
         ) from error
 
 
-async def _complete(stage: Stage, session: Session) -> Record:
-    ended: tuple[Result, Record] = await session.run(stage)
+async def _complete(stage: Stage, session: Session) -> StageRecord:
+    ended: tuple[Result, StageRecord] = await session.run(stage)
     result, record = ended
     if result.short:
         raise CandidatesExhausted(result.short)

@@ -21,11 +21,13 @@ from functools import partial
 from typing import Any
 
 from services.generator.calls.call import Call, Message, Params
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Draft, Filter, Refusal, Reject, Sample, Stage
+from services.generator.engine.targets import Targets
 from services.generator.strategies.collecting import collect, most_candidates
-from services.generator.strategies.common import Example, Target, Targets, draft_of
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.text.tokens import TokenCounter
@@ -61,12 +63,13 @@ class ParaphraseSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A pair to be paraphrased: its name in calls' seeds, and what the rows say they are paraphrases of."""
+    """A pair to be paraphrased: its name in calls' seeds, and what the column `paraphrase_of` of its
+    paraphrases says: the hash of its prompt, or `real`."""
 
     name: str
     question: str
     answer: str
-    said: str
+    paraphrase_of: str
 
 
 class Paraphrase(Stage):
@@ -196,7 +199,7 @@ class Paraphrase(Stage):
                 "answer": source.answer,
             }
 
-        extra = {**settings.extra, "paraphrase_of": source.said}
+        extra = {**settings.extra, "paraphrase_of": source.paraphrase_of}
         return draft_of(call, answer, parse, settings.text_of, extra=extra)
 
     def _paraphrase_call(self, context_id: str, source: _Source, number: int) -> Call:

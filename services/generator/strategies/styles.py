@@ -20,8 +20,9 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
-from services.generator.strategies.common import Targets, draft_of
-from services.generator.strategies.json_answers import json_in
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import draft_of
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.topics.turns import TopicTurns
@@ -36,7 +37,7 @@ class Passage(BaseModel):
     passage: str = Field(min_length=1)
 
 
-class Question(BaseModel):
+class LessonQuestion(BaseModel):
     model_config = ConfigDict(extra="ignore")
     question: str = Field(min_length=1)
     options: Annotated[list[str], Field(min_length=4, max_length=4)]
@@ -47,7 +48,7 @@ class Question(BaseModel):
 class Lesson(BaseModel):
     model_config = ConfigDict(extra="ignore")
     passages: list[Passage]
-    multiple_choice_question: Question
+    multiple_choice_question: LessonQuestion
 
 
 def lesson_schema(fewest: int, most: int) -> JsonSchemaValue:
@@ -140,7 +141,7 @@ class Styles(Stage):
 
     def _row(self, text: str) -> Row:
         try:
-            lesson = Lesson.model_validate(json_in(text))
+            lesson = json_as(Lesson, text)
         except ValidationError as error:
             first = error.errors()[0]
             raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -15,7 +15,8 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
-from services.generator.strategies.common import Example, Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.turns import TopicTurns
 from shared.datasets import Row
@@ -41,6 +42,8 @@ class TopicGuidedSettings:
     length_unit: str
     schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    titled: bool = True
+    """Whether a title of its own is part of a row."""
 
 
 class TopicGuided(Stage):
@@ -88,6 +91,7 @@ class TopicGuided(Stage):
                 settings.text_of,
                 topic=topic,
                 extra=settings.extra,
+                titled=settings.titled,
             )
         ]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.calls.call import Params
+from services.generator.calls.target import Target
 from services.generator.engine.line import Result
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Row
 from services.generator.errors import BadPromptTemplate, CandidatesExhausted
-from services.generator.strategies.common import Example, Target
+from services.generator.strategies.common import Example
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.topics.identity import TopicSet
 from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
@@ -87,10 +88,12 @@ def distinct(topics: Sequence[str], threshold: float) -> list[str]:
     return known.topics
 
 
-async def make_pool(plan: PoolPlan, session: Session, *, hierarchy: int) -> tuple[list[Row], list[Record]]:
+async def make_pool(
+    plan: PoolPlan, session: Session, *, hierarchy: int
+) -> tuple[list[Row], list[StageRecord]]:
     """Rows {id, topic, …} of exactly the wanted number, and the stages' records. Raises
     `CandidatesExhausted`."""
-    records: list[Record] = []
+    records: list[StageRecord] = []
     areas: list[str] = []
     if hierarchy:
         result, record = await session.run(plan.areas())

@@ -13,7 +13,7 @@ is the usual cause."""
 
 
 @dataclass(frozen=True)
-class Record:
+class FileRecord:
     """One row as the file has it. `number` counts rows from 0; `line` is the file's, from 1, where it has
     lines."""
 
@@ -37,7 +37,7 @@ class Fault:
         return pointer(("rows", self.number) if self.column is None else ("rows", self.number, self.column))
 
 
-class Unreadable(Exception):
+class UnreadableRest(Exception):
     """The rest of the file cannot be read: what follows this fault has no rows to speak of."""
 
     def __init__(self, fault: Fault) -> None:

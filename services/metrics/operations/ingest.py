@@ -12,7 +12,7 @@ import orjson
 
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Fault, Record, Unreadable
+from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
 from shared.contracts.problems import FieldError
 from shared.datasets import CONTEXTS, ROWS, Row
@@ -22,6 +22,10 @@ from shared.store.base import ObjectNotFound
 
 FAULTS_SHOWN = 100
 CHECK_ROWS = 500
+UNPACKED_LEAST = 2**30
+UNPACKED_TIMES = 30
+"""Rows as JSON lines may take so many times the file's bytes, and a GiB of the smallest: zstd packs prose
+five times, and rows that a file holds in a dictionary repeat more than they tell."""
 
 
 def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
@@ -43,8 +47,9 @@ def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
             _read_contexts(fetch(request.contexts, workspace, "/contexts"), request.contexts, shelf, faults)
         maker = RowMaker(request.kind, request.columns, shelf)
         rows = 0
+        size = Unpacked(request.file)
         for row in _rows(fetch(request.file, workspace, "/file"), request.file, maker, faults, workspace):
-            rows_file.write(orjson.dumps(row) + b"\n")
+            size.add(rows_file.write(orjson.dumps(row) + b"\n"))
             rows += 1
         faults.raise_any("/file")
         if rows == 0:
@@ -55,6 +60,25 @@ def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
     if request.kind is DatasetKind.QA:
         return DatasetSummary(kind=request.kind, rows=rows, contexts=len(shelf))
     return DatasetSummary(kind=request.kind, rows=rows)
+
+
+class Unpacked:
+    """Bytes that a file's rows take, which are many more than the file's where texts repeat."""
+
+    def __init__(self, file: UploadedFile) -> None:
+        self._most = max(UNPACKED_LEAST, UNPACKED_TIMES * file.bytes)
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        """Raises InvalidData when they are more than may come of the file: before the disk is full."""
+        self._bytes += count
+        if self._bytes > self._most:
+            detail = f"its rows take over {self._most / 2**30:.1f} GiB when they are unpacked"
+            raise InvalidData(
+                f"the file is too large: {detail}, the most that may come of one of its size. Leave out what "
+                "repeats in every row, or split the file",
+                [FieldError(pointer="/file", detail=detail)],
+            )
 
 
 class Faults:
@@ -120,16 +144,16 @@ def _rows(
             return
 
 
-def _records(path: Path, file: UploadedFile, faults: Faults) -> Iterator[Record]:
+def _records(path: Path, file: UploadedFile, faults: Faults) -> Iterator[FileRecord]:
     try:
         for found in read_records(path, file.format):
-            if isinstance(found, Record):
+            if isinstance(found, FileRecord):
                 yield found
             else:
                 faults.found.append(found)
             if faults.full:
                 return
-    except Unreadable as stop:
+    except UnreadableRest as stop:
         faults.found.append(stop.fault)
 
 

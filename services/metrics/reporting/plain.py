@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from services.metrics.reporting.answer import Answer
+from services.metrics.reporting.answer import ReportAnswer
 from services.metrics.reporting.verdicts import Dose
 from shared.contracts.report import IntervalEstimate, Recommendation
 
 
-def answer_json(answer: Answer) -> dict[str, object]:
+def answer_json(answer: ReportAnswer) -> dict[str, object]:
     """For `report.json`."""
     return {
         "within": dict(answer.within),
@@ -41,7 +41,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
     }
 
 
-def headline(answer: Answer) -> Recommendation:
+def headline(answer: ReportAnswer) -> Recommendation:
     """For the artifact's summary."""
     best = answer.best
     return Recommendation(

@@ -91,7 +91,7 @@ def block_mask(
 
         chosen = within_reach
 
-    tables: dict[str, Tensor] = {}
+    tables: dict[str, Any] = {}
     for name, table in (("", touched & ~whole), ("full_", whole)):
         for side, its in (("kv", table), ("q", table.T.contiguous())):
             tables |= {f"{name}{side}_{of}": on_device(each, device) for of, each in _ordered(its).items()}
@@ -268,4 +268,5 @@ def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str,
 
 
 # Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled alone.
-AttentionInterface.register(NAME, torch.compiler.disable(segment_attention_forward))
+uncompiled: Any = torch.compiler.disable
+AttentionInterface.register(NAME, uncompiled(segment_attention_forward))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.operations.evaluate import make_evaluation
 from services.trainer.operations.train import make_training
 from services.trainer.settings import TrainerSettings
@@ -12,9 +12,9 @@ from shared.contracts.training.requests import EvaluationRequest, TrainingReques
 from shared.jobs.running import Handlers
 
 
-def handlers(settings: TrainerSettings, companions: Companions | None = None) -> Handlers:
-    """What this worker makes of each request. Without `companions` every training is alone."""
+def handlers(settings: TrainerSettings, waiting: WaitingTrainings | None = None) -> Handlers:
+    """What this worker makes of each request. Without `waiting` every training is alone."""
     return {
-        TrainingRequest: partial(make_training, settings, companions),
+        TrainingRequest: partial(make_training, settings, waiting=waiting),
         EvaluationRequest: partial(make_evaluation, settings),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from services.trainer.data.datasets import read_rows
@@ -12,6 +11,7 @@ from services.trainer.planning.machine import Machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.plans import Plan
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.folders import own_folder
 from shared.store.base import ObjectStore
 
 
@@ -22,7 +22,7 @@ def price(
     machine: Machine,
 ) -> Plan:
     """The plan, on this machine, of a request whose artifacts are in this store."""
-    with tempfile.TemporaryDirectory(prefix="gamut-plan-") as folder:
+    with own_folder() as folder:
         place = Place(store, Path(folder), weights=False)
         if isinstance(request, TrainingRequest):
             return prepare(settings, request, place, machine=machine).plan

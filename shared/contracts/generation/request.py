@@ -30,7 +30,7 @@ class GenerationRequest(JobRequest, Sampling):
     """Make a dataset of exactly `rows` accepted rows."""
 
     operation: ClassVar[str] = "generate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[GenerationSummary]] = GenerationSummary
@@ -95,6 +95,11 @@ class GenerationRequest(JobRequest, Sampling):
     templates: Templates = Templates()
     temperature: Temperature = Field(default=0.7, description="0.7: W and E.")
     acceptance: Acceptance = Acceptance()
+    keep_thoughts: bool = Field(
+        default=False,
+        description="What a model reasons before it answers is cut off in any case; true: it is kept in the "
+        "row's `origin`, as `thought`.",
+    )
     seed: Seed = 0
 
     def input_artifacts(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ class TrainingRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[TrainingSummary]] = TrainingSummary

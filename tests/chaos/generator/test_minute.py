@@ -13,7 +13,9 @@ import orjson
 from aiohttp import web
 
 from services.generator.calls.parts import StoreParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.inputs.values import Inputs
 from services.generator.sources.registry import Registry, SourceSpec
@@ -59,11 +61,13 @@ async def weather(peers: list[SimulatedServer], folder: Path) -> tuple[list[dict
             kind=DatasetKind.TEXT, topics="topics-" + "0" * 32, rows=ROWS, sources=refs
         )
         registry = Registry(specs)
-        recipe = Recipe(request, Inputs(topics=[f"topic {i}" for i in range(40)]), registry.targets(refs))
+        given = GenerationInputs(
+            request, Inputs(topics=[f"topic {i}" for i in range(40)]), registry.targets(refs)
+        )
         store = LocalStore(folder)
         places = Places(StoreParts(store, "calls"), StoreParts(store, "records"), "1")
         async with Session(registry.lanes(refs), places) as session:
-            _, record = await session.run(stage_for(recipe, levels_of(request)[0]))
+            _, record = await session.run(stage_for(given, levels_of(request)[0]))
             passed = asyncio.get_running_loop().time()
         return [row async for row in record.rows()], session, passed
 

@@ -17,9 +17,9 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
 from shared.datasets import Row
 
@@ -36,7 +36,7 @@ class Metadata(BaseModel):
     definition: str
 
 
-class Metric(BaseModel):
+class NoticedMetric(BaseModel):
     model_config = ConfigDict(extra="ignore")
     name: str = Field(min_length=1)
     justification: str
@@ -48,7 +48,7 @@ class Noticed(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     metadata: list[Metadata] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
-    metrics: list[Metric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
+    metrics: list[NoticedMetric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
 
 
 class Entry(BaseModel):
@@ -84,7 +84,7 @@ class CriteriaStage(PaidStage):
         shown: int,
         max_characters: int,
         seed: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.wanted = runs
@@ -108,7 +108,7 @@ class CriteriaStage(PaidStage):
         )
         where = origin(call, answer)
         try:
-            noticed = Noticed.model_validate(json_in(answer.text))
+            noticed = json_as(Noticed, answer.text)
         except (ValidationError, Unparsable) as error:
             return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
         return [Draft(noticed.model_dump(), answer.text, where)]
@@ -125,10 +125,12 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
     portions = _portions(NOTICED * runs, kept)
     variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
     gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
-    told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
+    put_as_criterion = interviewer.call(
+        "agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline"
+    )
     return [
         Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
-        Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
+        Sample(put_as_criterion, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
     ]
 
 
@@ -192,7 +194,7 @@ async def _reduce(
         name = (kind, depth, portion, attempt)
         _, answer = await interviewer.ask(ask, "agent_gather", variables, schema, *name)
         try:
-            return Gathered.model_validate(json_in(answer.text)).kept[:kept]
+            return json_as(Gathered, answer.text).kept[:kept]
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"{GATHER_TRIES} attempts to gather the {kind} failed, the last with: {problem}")
@@ -205,7 +207,7 @@ async def _sentence(entry: Entry, interviewer: Interviewer, ask: Ask) -> str:
             ask, "agent_criterion", {"entry": entry.model_dump()}, schema, entry.name, attempt
         )
         try:
-            return Sentence.model_validate(json_in(answer.text)).criterion
+            return json_as(Sentence, answer.text).criterion
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"no criterion for {entry.name!r} in {GATHER_TRIES} attempts: {problem}")

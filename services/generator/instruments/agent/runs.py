@@ -22,7 +22,7 @@ from services.generator.instruments.agent.clustering import (
     to_verify,
 )
 from services.generator.instruments.agent.score import RunningMean, run_score
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
@@ -47,6 +47,7 @@ class ClusterRuns(PaidStage):
 
     name = "runs"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class ClusterRuns(PaidStage):
         criteria: Sequence[str],
         interviewer: Interviewer,
         settings: RunSettings,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = 1 + settings.verify

@@ -21,7 +21,7 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped_inside
 from services.generator.instruments.agent.score import RunningMean
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 
 LETTERS = ("A", "B")
@@ -67,6 +67,7 @@ class Preferences(PaidStage):
 
     name = "comparisons"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Preferences(PaidStage):
         *,
         alternatives: int,
         max_characters: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         """`texts` by (candidate, key)."""
         super().__init__(spending)

@@ -92,10 +92,10 @@ class CompressionState:
     tail: bytes | None
 
     @classmethod
-    def of(cls, texts: Texts) -> Self:
+    def of(cls, texts: Texts, block_bytes: int = BLOCK_BYTES) -> Self:
         buffer = text_buffer(texts)
         ends = np.zeros(len(buffer), np.int64)
-        ends = ends[: find_ends(buffer.data, buffer.offsets, DECIDING, float(BLOCK_BYTES), ends)]
+        ends = ends[: find_ends(buffer.data, buffer.offsets, DECIDING, float(block_bytes), ends)]
         raw = len(buffer.data) + len(buffer)
         if not len(ends):
             return cls(len(buffer), raw, 0, 0, _joined(buffer, 0, len(buffer)), None)

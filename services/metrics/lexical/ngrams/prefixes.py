@@ -159,13 +159,13 @@ def count_orders(
     found[1] = np.int64(types + last)
 
 
-def distinct_by_order(tokens: Tokens, longest: int) -> list[int]:
+def distinct_by_order(tokens: Tokens, longest: int, most_bits: int = MOST_BITS) -> list[int]:
     """How many different n-grams there are of each order 1 … `longest`, which is at least 2.
 
-    Takes 12 bytes a token; at most MOST_TOKENS tokens.
+    Takes 12 bytes a token; at most MOST_TOKENS tokens, in at most 2 ** `most_bits` parts.
     """
     size = len(tokens.hashes)
-    bits = min(max((size // PART).bit_length(), FEWEST_BITS), MOST_BITS)
+    bits = min(max((size // PART).bit_length(), FEWEST_BITS), most_bits)
     whole, ends = np.zeros((2, 1 << bits), np.int64)
     texts = (tokens.hashes, tokens.offsets, longest)
     shift = np.uint64(64 - bits)

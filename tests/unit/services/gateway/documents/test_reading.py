@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 import tracemalloc
 from typing import Any
 
@@ -119,3 +120,12 @@ def test_other_media_types_are_refused() -> None:
     with pytest.raises(UnsupportedMediaType) as raised:
         read_document(b"<a/>", "application/xml", 100)
     assert raised.value.problem().status == 415
+
+
+def test_keys_that_stand_twice_are_found_in_linear_time() -> None:
+    """256 kB of them took ten seconds: each key was counted through all the others."""
+    keys = ",".join(f'"k{number}":1' for number in range(20_000))
+    started = time.process_time()
+    with pytest.raises(InvalidRequest):
+        read_document(f'{{{keys},"k19999":2}}'.encode(), "application/json", 2**20)
+    assert time.process_time() - started < 1

@@ -10,11 +10,12 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from shared.contracts.base import JobRequest
+from shared.contracts.jobs import JobState
 from shared.errors import InvalidData
 from shared.jobs.transitions import TRANSITIONS
 from shared.jobs.workspace import Workspace
-from tests.unit.services.gateway.small_operations import REAL
-from tests.unit.services.gateway.small_suite import SmallSuite
+from tests.unit.services.gateway.small_operations import REAL, Pool
+from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
 
 ABSENT = "dataset-" + "0" * 32
 
@@ -224,3 +225,35 @@ def test_what_is_not_there_is_not_found(client: TestClient) -> None:
 def test_the_life_of_a_job_is_published(client: TestClient) -> None:
     table = client.get("/v1/jobs/transitions").json()
     assert {state: set(following) for state, following in table.items()} == TRANSITIONS
+
+
+def test_a_page_of_one_state_reads_no_other_jobs(
+    client: TestClient, suite: SmallSuite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50,000 jobs took 11 seconds: each record was read to see its state."""
+    for count in range(1, 31):
+        post(client, count)
+    suite.drain()
+    waiting = post(client, 99).json()["id"]
+    suite.redis.flushall()
+    suite.reconciler.once()  # one pass builds every index again
+    read: list[str] = []
+    found = suite.records.show
+
+    def counted(job: str) -> Any:
+        read.append(job)
+        return found(job)
+
+    monkeypatch.setattr(suite.records, "show", counted)
+    assert [job["id"] for job in client.get("/v1/jobs?state=queued").json()["items"]] == [waiting]
+    assert read == [waiting]
+    assert client.get("/v1/jobs?state=failed").json()["items"] == []
+    assert len(client.get("/v1/jobs?state=succeeded&operation=topics&limit=100").json()["items"]) == 30
+
+
+def test_a_state_that_is_told_late_does_not_move_a_job_back(suite: SmallSuite) -> None:
+    job = suite.run(Pool(seed=1))
+    earlier = suite.records.history(job.id)[0]
+    suite.live.publish_state(earlier)
+    assert suite.live.indexed(PROJECT, None, 9, state=JobState.QUEUED) == []
+    assert [found for found, _ in suite.live.indexed(PROJECT, None, 9, state=JobState.SUCCEEDED)] == [job.id]

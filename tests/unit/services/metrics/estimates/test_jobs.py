@@ -23,7 +23,8 @@ from shared.contracts.measurement import ComparisonRequest, MeasurementRequest
 from shared.contracts.mixture import DeduplicationRequest, MixtureRequest, SampleRequest, SplitRequest
 from shared.estimates import KnownInputs
 from shared.identity import artifact_id
-from tests.unit.services.metrics.operations.conftest import Bench, bench
+from shared.testing import HandlerBench
+from tests.unit.services.metrics.operations.conftest import bench
 
 __all__ = ["bench"]
 STORIES = Path(__file__).parents[5] / "examples" / "data" / "stories.train.jsonl"
@@ -37,7 +38,7 @@ def settings(tmp_path: Path, redis_url: str) -> MetricsSettings:
 
 
 @pytest.fixture
-def stories(bench: Bench) -> tuple[str, str]:
+def stories(bench: HandlerBench) -> tuple[str, str]:
     """200 real rows, and 400 in the place of generated ones."""
     lines = [json.loads(line) for line in STORIES.read_text().splitlines()]
     return (
@@ -51,7 +52,7 @@ def test_every_operation_of_the_queue_has_an_estimate(settings: MetricsSettings)
 
 
 def test_a_small_run_is_as_large_as_it_was_said_to_be(
-    bench: Bench, settings: MetricsSettings, stories: tuple[str, str]
+    bench: HandlerBench, settings: MetricsSettings, stories: tuple[str, str]
 ) -> None:
     """Each job is asked about when nothing of those before it exists: rows to the row, and with words within
     a third, the seconds that follow from them."""
@@ -83,7 +84,7 @@ def test_a_small_run_is_as_large_as_it_was_said_to_be(
 
 
 def test_jobs_take_the_seconds_that_were_told(
-    bench: Bench, settings: MetricsSettings, stories: tuple[str, str]
+    bench: HandlerBench, settings: MetricsSettings, stories: tuple[str, str]
 ) -> None:
     """CPU seconds, so that a busy machine changes nothing; the first job, which compiles, is not timed."""
     real, generated = stories
@@ -105,7 +106,9 @@ def test_jobs_take_the_seconds_that_were_told(
         assert max(0.0, told.low - 0.15) / SLACK <= took <= told.high * SLACK, request
 
 
-def test_it_is_asked_over_http(bench: Bench, settings: MetricsSettings, stories: tuple[str, str]) -> None:
+def test_it_is_asked_over_http(
+    bench: HandlerBench, settings: MetricsSettings, stories: tuple[str, str]
+) -> None:
     body = {"project": "p", "operation": "sample", "request": {"dataset": "dataset-" + "1" * 32, "size": 5}}
     platform = connect(settings)
     with TestClient(create_api(settings, platform)) as client:

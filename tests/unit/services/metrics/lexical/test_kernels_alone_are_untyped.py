@@ -1,4 +1,4 @@
-"""Kernels have no annotations, for numba finds their types; what stands beside them is typed as ever."""
+"""Kernels have no annotations, for numba finds their types; what stands beside them is typed as all is."""
 
 from __future__ import annotations
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from services.metrics.operations.ingest import ingest
 from shared.contracts.datasets import DatasetKind, IngestRequest, UploadedFile
 from shared.errors import InputMissing, InvalidData, InvalidRequest
+from tests.unit.services.metrics import phrases
 
 
 def lines(*rows: object) -> bytes:
@@ -51,14 +55,14 @@ def test_every_fault_is_told_with_its_line_and_nothing_is_kept(bench: Any) -> No
 
 def test_only_the_first_hundred_faults_are_gathered(bench: Any) -> None:
     file = bench.upload(b"no\n" * 5000)
-    with pytest.raises(InvalidData, match="100 or more rows are wrong") as raised:
+    with pytest.raises(InvalidData, match=phrases.MANY_FAULTS) as raised:
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=file))
     assert len(raised.value.errors) == 100
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_file_is_refused(bench: Any, content: bytes) -> None:
-    with pytest.raises(InvalidData, match="holds no rows"):
+    with pytest.raises(InvalidData, match=phrases.NO_ROWS):
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(content)))
 
 
@@ -67,7 +71,7 @@ def test_bytes_that_are_not_what_their_name_says_are_refused(bench: Any) -> None
     request = IngestRequest(
         kind=DatasetKind.TEXT, file=UploadedFile(sha256="0" * 64, bytes=9, format="jsonl")
     )
-    with pytest.raises(InvalidData, match="upload the file again"):
+    with pytest.raises(InvalidData, match=phrases.UPLOAD_AGAIN):
         bench.run(ingest, request)
 
 
@@ -82,7 +86,7 @@ def test_an_upload_that_never_came_is_missing(bench: Any) -> None:
 
 def test_contexts_belong_to_qa_only(bench: Any) -> None:
     file = bench.upload(lines({"text": "a"}))
-    with pytest.raises(InvalidRequest, match="only `qa`"):
+    with pytest.raises(InvalidRequest, match=phrases.ONLY_QA):
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=file, contexts=file))
 
 
@@ -94,3 +98,19 @@ def test_faults_of_the_contexts_file_are_told(bench: Any) -> None:
     with pytest.raises(InvalidData, match=r"upload \(`contexts`\)") as raised:
         bench.run(ingest, IngestRequest(kind=DatasetKind.QA, file=rows, contexts=contexts))
     assert [error.line for error in raised.value.errors] == [2, 3]
+
+
+def test_a_small_file_of_enormous_rows_is_refused_before_they_are_written(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text that a Parquet file holds once may stand in a million rows: 4.2 MB became 40 GB."""
+    monkeypatch.setattr("services.metrics.operations.ingest.UNPACKED_LEAST", 2**20)
+    table = pa.table({"text": pa.array(["x" * 100_000] * 2_000).dictionary_encode()})
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    assert len(content.getvalue()) < 50_000
+    request = IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(content.getvalue(), "parquet"))
+    with pytest.raises(InvalidData) as refused:
+        bench.run(ingest, request)
+    assert [error.pointer for error in refused.value.errors] == ["/file"]
+    assert list(bench.store.list("artifacts/")) == []

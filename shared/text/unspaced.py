@@ -1,4 +1,4 @@
-"""Scripts that put no spaces between words, and how many of their letters are taken for one.
+"""Scripts that put no blanks between words, and how many of their letters are taken for one.
 
 Where a word ends is in a dictionary there and not in the text. What counts words only needs their number,
 and runs of them that are about as long as in other scripts: so each letter is looked at by itself (as the
@@ -10,7 +10,6 @@ Declaration of Human Rights has 20 to 39 words in these languages; in English it
 from __future__ import annotations
 
 import re
-import unicodedata
 
 HAN_AND_KANA = (
     "\u3005-\u3007\u3021-\u3029\u3038-\u303c\u3041-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf"
@@ -21,35 +20,25 @@ SOUTH_EAST_ASIAN = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ua9e0-\ua9ff\uaa60-\uaadf"
 )
 """Thai, Lao, Myanmar, Khmer, Tai Le, New Tai Lue, Tai Tham and Tai Viet."""
-RANGES = HAN_AND_KANA + SOUTH_EAST_ASIAN
-MARKS = "\u3099\u309a" + "".join(
-    chr(code)
-    for low, high in re.findall("(.)-(.)", SOUTH_EAST_ASIAN)
-    for code in range(ord(low), ord(high) + 1)
-    if unicodedata.category(chr(code)).startswith("M")
-)
-"""Vowel signs and tones that stand on the letter before them, and are no letters."""
-LETTER = rf"(?=[^\W_])[{RANGES}][{MARKS}]*+"
-WORD = 4
-"""Quarters."""
+UNSPACED = HAN_AND_KANA + SOUTH_EAST_ASIAN
 
-_ANY = re.compile(f"[{RANGES}]")
-_LETTER = re.compile(LETTER)
+QUARTERS_OF_A_WORD = 4
+"""A whole word. Weights of tokens are counted in quarters of a word, so that they stay whole numbers."""
+QUARTERS_OF_HAN_OR_KANA = 2
+QUARTERS_OF_SOUTH_EAST_ASIAN = 1
+
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _HAN_OR_KANA = re.compile(f"[{HAN_AND_KANA}]")
 
 
-def is_there(text: str) -> bool:
+def has_unspaced(text: str) -> bool:
     """Whether a text has characters of such a script."""
-    return not text.isascii() and _ANY.search(text) is not None
+    return not text.isascii() and _UNSPACED.search(text) is not None
 
 
 def quarters(token: str) -> int:
-    """How much of a word a token is: a letter of such a script a half or a quarter, anything else a whole."""
+    """How much of a word a token is, in quarters of a word: 2 for a letter of Chinese or Japanese, 1 for
+    one of Thai, Lao, Burmese, Khmer and their kin, 4 (a whole word) for anything else."""
     if _HAN_OR_KANA.match(token):
-        return 2
-    return 1 if _ANY.match(token) else WORD
-
-
-def letters(text: str) -> list[str]:
-    """The letters of such scripts in a text, each with its marks."""
-    return _LETTER.findall(text) if is_there(text) else []
+        return QUARTERS_OF_HAN_OR_KANA
+    return QUARTERS_OF_SOUTH_EAST_ASIAN if _UNSPACED.match(token) else QUARTERS_OF_A_WORD

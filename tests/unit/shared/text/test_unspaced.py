@@ -7,8 +7,9 @@ import re
 import pytest
 from tokenizers import Regex, pre_tokenizers
 
-from services.generator.text.unspaced import HAN_AND_KANA, SOUTH_EAST_ASIAN, is_there, letters
-from tests.unit.services.generator.writing import SPACED, UNSPACED
+from shared.text.unspaced import HAN_AND_KANA, SOUTH_EAST_ASIAN, has_unspaced
+from shared.text.words import unspaced_letters
+from tests.unit.shared.text.languages import SPACED, UNSPACED
 
 OF_NO_SCRIPT = set("〆〼ーｰﾞﾟ")
 """Letters that Unicode gives to no script, because several use them: here they are Japanese."""
@@ -40,12 +41,12 @@ def test_the_ranges_hold_the_letters_of_their_scripts(ranges: str, scripts: list
 @pytest.mark.parametrize("language", UNSPACED)
 def test_a_letter_has_its_marks(language: str) -> None:
     text = UNSPACED[language]
-    assert is_there(text)
+    assert has_unspaced(text)
     spaced_out = re.sub(r"[\s.,()]", "", text)
-    assert "".join(letters(text)) == re.sub("[，。、။၊។၌၍၏]", "", spaced_out)
+    assert "".join(unspaced_letters(text)) == re.sub("[，。、။၊។၌၍၏]", "", spaced_out)
 
 
 @pytest.mark.parametrize("language", SPACED)
 def test_other_scripts_have_none(language: str) -> None:
-    assert not is_there(SPACED[language])
-    assert letters(SPACED[language]) == []
+    assert not has_unspaced(SPACED[language])
+    assert unspaced_letters(SPACED[language]) == []

@@ -1,7 +1,7 @@
-"""Queued trainings that may go along with one that has started, and the hold on each while they do.
+"""Queued trainings that may become members of a bundle, and the hold on each while it is one.
 
-Nothing but leases is taken: a companion's job stays queued, and its own worker (often this one, next) turns
-what the company left in its scratch into its artifact. If this process dies, the leases lapse and every job
+Nothing but leases is taken: a member's job stays queued, and its own worker (often this one, next) turns
+what the bundle left in its scratch into its artifact. If this process dies, the leases lapse and every job
 goes on from its own checkpoint.
 """
 
@@ -25,18 +25,18 @@ from shared.jobs.workspace import Signals
 
 log = structlog.get_logger(__name__)
 LOOKED_AT = 200
-"""Jobs of the project that are looked at for company, newest first."""
+"""Jobs of the project that are looked at for members, newest first."""
 
 
-class Companions:
-    """The queue as a training sees it that could take others along."""
+class WaitingTrainings:
+    """The queue as a training sees it that could be the first of a bundle."""
 
     def __init__(self, records: JobRecords, live: LiveJobs, sender: Sender, lease_seconds: float) -> None:
         self.records, self.live, self.sender = records, live, sender
         self._beat_seconds = min(lease_seconds / 3, 2.0)
 
     @classmethod
-    def on(cls, platform: Platform) -> Companions:
+    def on(cls, platform: Platform) -> WaitingTrainings:
         return cls(platform.records, platform.live, platform.sender, platform.settings.lease_seconds)
 
     def queued(self, project: str, operation: str, but: str) -> Iterator[JobRecord]:
@@ -53,7 +53,7 @@ class Companions:
 
         Yields whether the hold was had. Afterwards the job's message is sent again if a worker used it up.
         """
-        holder = f"company {secrets.token_hex(8)}"
+        holder = f"bundle {secrets.token_hex(8)}"
         if not self.live.acquire(record.id, holder):
             yield False
             return
@@ -71,8 +71,8 @@ class Companions:
             self._hand_back(record.id)
 
     def tell(self, job: str, done: int, total: int, leader: str) -> None:
-        """Progress of a companion, told under its own name."""
-        note = f"trained together with {leader}"
+        """A member's progress, told under its own name."""
+        note = f"trained in the bundle of {leader}"
         self.live.publish_progress(job, Progress(done=done, total=total, unit="steps", note=note))
 
     def _hand_back(self, job: str) -> None:
