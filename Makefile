@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 GAMUT := $(RUN) -m embedded
 
 # Processes that run tests side by side: one for each core, four at most (each holds a gigabyte or two).
-WORKERS ?= auto
+WORKERS ?= logical
 
 # The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, ROWS how many of each
 # kind are compared, SOURCE is an OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the
@@ -18,7 +18,7 @@ DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(
 	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
 .PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
-	bench-generator bench-trainer openapi clients backup restore collect check-store clean
+	bench-generator bench-trainer openapi measures clients backup restore collect check-store clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -89,6 +89,9 @@ bench-trainer: $(READY) ## The trainer beside transformers' own
 openapi: $(READY) ## Write the OpenAPI documents to clients/openapi, and say what would break older clients
 	$(RUN) -m clients.documents
 	$(RUN) -m clients.changes
+
+measures: $(READY) ## Write docs/measures.md from what the metrics declare
+	$(RUN) -m services.metrics.measuring.document >docs/measures.md
 
 clients: ## Make the Python and the TypeScript client from those documents
 	scripts/clients.sh

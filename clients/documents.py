@@ -52,12 +52,12 @@ def _app(service: str, folder: Path) -> FastAPI:
         from services.generator.api import create_api as create_generator
         from services.generator.settings import GeneratorSettings
 
-        return create_generator(GeneratorSettings(**given, sources={}), platform.store)
+        return create_generator(GeneratorSettings(**given, sources={}), platform)
     if service == "metrics":
-        from services.metrics.api import create_app as create_metrics
+        from services.metrics.api import create_api as create_metrics
         from services.metrics.settings import MetricsSettings
 
-        return create_metrics(MetricsSettings(**given, embeddings={}))
+        return create_metrics(MetricsSettings(**given, embeddings={}), platform)
     from services.trainer.api import create_api as create_trainer
     from services.trainer.settings import TrainerSettings
 

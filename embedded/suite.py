@@ -130,23 +130,29 @@ def status(data_dir: Path) -> str:
 
 def wait_until_ready(suite: Suite, told: Callable[[str], None]) -> None:
     """Until each of its services answers. Raises `SuiteError`, with where to look, when one does not."""
-    for name, url in suite.ready_urls().items():
-        told(name)
-        vllm = name == "source" and suite.source.started_here == "vllm"
-        seconds = VLLM_READY_SECONDS if vllm else READY_SECONDS
-        try:
-            for attempt in Retrying(
-                stop=stop_after_delay(seconds),
-                wait=wait_fixed(0.25),
-                retry=retry_if_exception_type(httpx.HTTPError),
-            ):
-                with attempt:
-                    httpx.get(url, timeout=5).raise_for_status()
-        except RetryError as late:
-            raise SuiteError(
-                f"{name} did not answer within {seconds} s; its last lines are in {suite.logs}. What was "
-                "started goes on starting: give the same command again, or stop it with `make down`."
-            ) from late
+    with httpx.Client(
+        timeout=5
+    ) as client:  # a new one for each question would read the certificates each time
+        for name, url in suite.ready_urls().items():
+            told(name)
+            vllm = name == "source" and suite.source.started_here == "vllm"
+            _wait_for(client, name, url, VLLM_READY_SECONDS if vllm else READY_SECONDS, suite.logs)
+
+
+def _wait_for(client: httpx.Client, name: str, url: str, seconds: float, logs: Path) -> None:
+    try:
+        for attempt in Retrying(
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.25),
+            retry=retry_if_exception_type(httpx.HTTPError),
+        ):
+            with attempt:
+                client.get(url).raise_for_status()
+    except RetryError as late:
+        raise SuiteError(
+            f"{name} did not answer within {seconds} s; its last lines are in {logs}. What was "
+            "started goes on starting: give the same command again, or stop it with `make down`."
+        ) from late
 
 
 def _control(data_dir: Path, *action: str) -> subprocess.CompletedProcess[str]:

@@ -70,6 +70,10 @@ fi
 echo "== tests"
 make test
 
+echo "== rehearsal of the GPU's checks"
+OUT=$(mktemp -d) KIT_DEVICE=cpu KIT_SHAPE=llama-narrow KIT_PYTHON=$PWD/.venv/bin/python KIT_PROCESSES=2 KIT_TAIL=4 \
+    KIT_TESTS="not benchmark" OMP_NUM_THREADS=1 scripts/gpu-check.sh
+
 # Building every image takes ten minutes on two quiet cores and much more on busy ones: only where it is asked for.
 if [ -n "${GAMUT_CI_DOCKER:-}" ]; then
     echo "== images"

@@ -33,7 +33,7 @@ export TORCHINDUCTOR_CACHE_DIR=/tmp/inductor TRITON_CACHE_DIR=/tmp/triton TORCHI
 python=${KIT_PYTHON:-python3}
 parts=$(mktemp -d)
 mkdir -p "$OUT"
-if [ -d "$kit/wheels" ]; then
+if ! "$python" -c "import pydantic_settings" 2>/dev/null; then
   "$python" -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --target "$parts/site" "$kit"/wheels/*.whl || exit 1
 fi
 export PYTHONPATH=$parts/site

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import redis
 from celery import Celery
@@ -102,3 +104,16 @@ def make_worker(
 
     worker_shutting_down.connect(lambda **_: runner.draining.set(), weak=False)
     return platform.queue
+
+
+def lazy_app(create_worker: Callable[[], Celery]) -> Callable[[str], Celery]:
+    """The `__getattr__` of a worker's module: makes its `app` when Celery first asks for it, so that
+    importing the module connects to nothing."""
+    create_once = cache(create_worker)
+
+    def attribute(name: str) -> Celery:
+        if name == "app":
+            return create_once()
+        raise AttributeError(name)
+
+    return attribute

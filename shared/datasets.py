@@ -1,7 +1,8 @@
 """Reading and writing the rows of dataset artifacts.
 
 Parts: `rows.jsonl` (each row has an `id`, the columns of its kind, and an `origin` where it was
-generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`).
+generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`),
+`prompts.jsonl` (what was asked for both: `shared.prompts`).
 The summary is a `DatasetSummary`.
 """
 
@@ -10,14 +11,15 @@ from __future__ import annotations
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
-from shared.contracts.datasets import DatasetKind, DatasetSummary
+from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind, DatasetSummary
 from shared.errors import InputMissing
 
 ROWS = "rows.jsonl"
 CONTEXTS = "contexts.jsonl"
 REJECTS = "rejects.jsonl"
+PROMPTS = "prompts.jsonl"
 
-__all__ = ["CONTEXTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
+__all__ = ["CONTEXTS", "PROMPTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
 
 
 def dataset_kind(manifest: Manifest) -> DatasetKind:
@@ -35,9 +37,5 @@ def contexts(dataset: Artifact) -> dict[str, str]:
 
 
 def row_text(kind: DatasetKind, row: Row) -> str:
-    """The text of a row that is measured: long contexts stay out (paper W, eq. 5 and Table 2)."""
-    if kind is DatasetKind.TEXT:
-        return str(row["text"])
-    if kind is DatasetKind.COMPLETION:
-        return f"{row['context']} {row['completion']}"
-    return f"{row['question']} {row['answer']}"
+    """The text of a row that is measured and compared (`MEASURED_FIELDS`)."""
+    return " ".join(str(row[field]) for field in MEASURED_FIELDS[kind])

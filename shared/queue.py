@@ -7,8 +7,6 @@ keeps a second copy out, and the reconciler sends again what was lost (docs/adr/
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Celery
 from kombu.entity import Queue as BrokerQueue
 
@@ -40,5 +38,5 @@ def make_queue(redis_url: str) -> Celery:
 
 
 def send(app: Celery, queue: Queue, job_id: str) -> None:
-    arguments: dict[str, Any] = {"job_id": job_id}
+    arguments: dict[str, str] = {"job_id": job_id}
     app.send_task(TASK, kwargs=arguments, queue=queue.value, retry=False)

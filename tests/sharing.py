@@ -22,6 +22,14 @@ LONGEST = (
     "unit/standin",
 )
 """Where the work starts, by group or folder."""
+WHOLE_SUITES = ("e2e", "chaos")
+
+
+def mark_slow(items: list[pytest.Item]) -> None:
+    """What starts a whole suite takes minutes: `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in WHOLE_SUITES:
+            item.add_marker(pytest.mark.slow)
 
 
 def share(items: list[pytest.Item]) -> None:

@@ -24,15 +24,14 @@ from benchmarks.generator.results import Row, row
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import MemoryParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.asking import Ask
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
 from services.generator.inputs.values import Inputs
-from services.generator.simulation.clock import run_simulated
-from services.generator.simulation.server import BLOCK, MODEL, Behaviour, PrefixCache, SimulatedServer
-from services.generator.simulation.speaker import invented_word
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
 from shared.contracts.datasets import DatasetKind
@@ -40,6 +39,9 @@ from shared.contracts.generation.acceptance import Acceptance, LengthRule
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.strategies import ParaphraseRule, Strategy
+from tests.simulation.clock import run_simulated
+from tests.simulation.server import BLOCK, MODEL, Behaviour, PrefixCache, SimulatedServer
+from tests.simulation.speaker import invented_word
 
 CONTEXTS, QUESTIONS, SERVERS, SLOTS = 355, 30, 4, 16
 WORDS = 1900
@@ -81,7 +83,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
         yield row("prefix_vs_round_robin", peer, "", *rates, "answers a second", equal=equal, note=note)
 
 
-def _recipe(registry: Registry, sources: list[SourceRef]) -> Recipe:
+def _recipe(registry: Registry, sources: list[SourceRef]) -> GenerationInputs:
     rng = random.Random(0)
     words = [invented_word(rng) for _ in range(4000)]
     contexts = {f"c{i}": " ".join(rng.choices(words, k=WORDS)) for i in range(CONTEXTS)}
@@ -102,7 +104,7 @@ def _recipe(registry: Registry, sources: list[SourceRef]) -> Recipe:
         sources=sources,
         acceptance=Acceptance(length=LengthRule(match="off"), refusals=False),
     )
-    return Recipe(request, Inputs(examples=examples, contexts=contexts), registry.targets(sources))
+    return GenerationInputs(request, Inputs(examples=examples, contexts=contexts), registry.targets(sources))
 
 
 async def _run(*, in_turn: bool) -> Ran:
@@ -116,7 +118,7 @@ async def _run(*, in_turn: bool) -> Ran:
         routers = [
             await stack.enter_async_context(Router(registry.lanes(group), Ledger())) for group in groups
         ]
-        stage = stage_for(recipe := _recipe(registry, refs), levels_of(recipe.request)[0])
+        stage = stage_for(given := _recipe(registry, refs), levels_of(given.request)[0])
         ask = _listening(_in_turn(routers) if in_turn else routers[0].ask, prompts)
         stream = Stream([stage], _fresh, ask, capacity=lambda: sum(router.capacity for router in routers))
         start = asyncio.get_running_loop().time()
@@ -128,8 +130,8 @@ async def _run(*, in_turn: bool) -> Ran:
         return Ran(seconds, hit, _reusable(prompts), answered)
 
 
-async def _fresh(stage: Stage) -> Record:
-    return Record(MemoryParts(), stage, "1")
+async def _fresh(stage: Stage) -> StageRecord:
+    return StageRecord(MemoryParts(), stage, "1")
 
 
 async def _serve(server: SimulatedServer, stack: AsyncExitStack) -> str:

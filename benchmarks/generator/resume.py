@@ -21,7 +21,7 @@ from services.generator.calls.call import Answer
 from services.generator.calls.journal import Journal
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import StoreParts
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft
 from shared.store.local import LocalStore
 
@@ -56,7 +56,7 @@ async def _finish(folder: Path, finished: int) -> None:
     """What an attempt leaves that was killed after so many rows."""
     store = LocalStore(folder)
     stage = stage_of("http://127.0.0.1:9/v1", finished + 1)
-    record = Record(StoreParts(store, "records"), stage, "000001")
+    record = StageRecord(StoreParts(store, "records"), stage, "000001")
     async with Journal(StoreParts(store, "calls"), "000001", Ledger()) as journal:
         for number in range(finished):
             key = blake2b(b"%d" % number, digest_size=16).digest()

@@ -21,7 +21,7 @@ from services.trainer.batching.steps import plan_steps
 from services.trainer.bundles import bundle, members, stacking
 from services.trainer.data.examples import Example
 from services.trainer.models import loading
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 
 
 class Counter(TorchDispatchMode):
@@ -90,7 +90,7 @@ def _bundled(case: Case, sets: Sequence[Sequence[Example]], device: str, mark: A
         for seed, rows in enumerate(sets)
     ]
 
-    def told(_progress: Progress) -> None:
+    def told(_progress: TrainingProgress) -> None:
         mark()
 
     trained = bundle.train_bundle(base, trainings, asked, Surroundings(progress=told))

@@ -16,7 +16,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from services.trainer.batching.steps import Step
+from services.trainer.batching.steps import OptimiserStep
 from services.trainer.data.examples import Example
 from services.trainer.loop.arguments import SCHEDULES
 from shared.contracts.training.settings import TrainingSettings
@@ -114,7 +114,7 @@ def train(
     model: Any,
     examples: Sequence[Example],
     settings: TrainingSettings,
-    steps: Sequence[Step],
+    steps: Sequence[OptimiserStep],
     batch: int,
     device: str,
 ) -> list[float]:

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.trainer import operations, peer, shapes
 from benchmarks.trainer.cases import Case, Options, cases
-from services.trainer.batching.steps import Step, plan_steps
+from services.trainer.batching.steps import OptimiserStep, plan_steps
 from services.trainer.data.examples import Example
 from services.trainer.evaluation.losses import evaluate
 from services.trainer.loop import training
@@ -78,7 +78,7 @@ def _training(case: Case, side: str, device: str) -> Callable[[Sequence[Example]
 
     def run(examples: Sequence[Example]) -> list[float]:
         model.load_state_dict(start, strict=False)
-        steps: Sequence[Step] = plan_steps(examples, case.asked)
+        steps: Sequence[OptimiserStep] = plan_steps(examples, case.asked)
         if side == "theirs":
             return peer.train(model, examples, case.asked, steps, case.batch, device)
         return [point.loss for point in training.train(model, examples, case.asked, steps=steps).curve]

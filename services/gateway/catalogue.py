@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.gateway.documents.pointers import Place, pointer
+from services.gateway.documents.pointers import Place
 from services.gateway.settings import GatewaySettings, KnownSource
 from shared.contracts.base import JobRequest
 from shared.contracts.generation.acceptance import LengthUnit
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
-from shared.contracts.problems import FieldError
+from shared.contracts.problems import FieldError, pointer
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.errors import UnknownModel
 
@@ -93,8 +93,8 @@ class Catalogue:
         if isinstance(value, SourceRef):
             assert self.sources is not None
             known = self.sources.get(value.name, KnownSource())
-            told = {"model": value.model or known.model, "revision": value.revision or known.revision}
-            return value.model_copy(update=told)
+            served = {"model": value.model or known.model, "revision": value.revision or known.revision}
+            return value.model_copy(update=served)
         if isinstance(value, BaseModel):
             fields = {name: getattr(value, name) for name in type(value).model_fields}
             changed = {name: new for name, old in fields.items() if (new := self._filled(old)) is not old}

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind, Contract
 from shared.contracts.jobs import Job
+from shared.contracts.json_types import JsonObject
 
 
 class JobPage(Contract):
@@ -53,7 +54,7 @@ class ArtifactView(Contract):
     id: str
     kind: ArtifactKind
     operation: str
-    summary: dict[str, Any]
+    summary: JsonObject
     job: str
     created_at: datetime
     unreadable: bool = Field(
@@ -78,7 +79,7 @@ class ArtifactPage(Contract):
 
 
 class RowPage(Contract):
-    rows: list[dict[str, Any]]
+    rows: list[JsonObject]
     total: int | None = Field(description="Rows of the whole part.")
     next: str | None = Field(description="Cursor of the next page; null on the last.")
 
@@ -170,7 +171,7 @@ class Estimate(Contract):
         description="From the first job's start to the last one's end, every job in it, on the workers in "
         "GAMUT_WORKERS. Null when one of the jobs cannot be told.",
     )
-    details: dict[str, Any] = Field(description="What the services themselves say of their jobs, by node.")
+    details: JsonObject = Field(description="What the services themselves say of their jobs, by node.")
 
 
 class RecipeView(Contract):
@@ -179,8 +180,8 @@ class RecipeView(Contract):
     name: str
     description: str
     inputs: list[str] = Field(description="Names of the datasets it needs.")
-    parameters: dict[str, Any] = Field(description="What can be set otherwise, with its default.")
-    sweep: dict[str, Any] = Field(description="Its axes; each can be given other values.")
+    parameters: JsonObject = Field(description="What can be set otherwise, with its default.")
+    sweep: JsonObject = Field(description="Its axes; each can be given other values.")
 
     @classmethod
     def of(cls, name: str, document: Mapping[str, Any]) -> RecipeView:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from celery import Celery
+
 from services.gateway.access.keys import Keyring
 from services.gateway.access.quotas import with_quotas
-from services.gateway.catalogue import Catalogue
-from services.gateway.experiments.coordination import Coordinator
+from services.gateway.operations.handlers import handlers
 from services.gateway.settings import GatewaySettings
-from shared.assembly import connect, make_worker
-from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.operations import OPERATIONS
+from shared.assembly import connect, lazy_app, make_worker
 
-settings = GatewaySettings()
-platform = with_quotas(connect(settings), Keyring(settings.api_keys_file))
-coordinator = Coordinator.on(platform, Catalogue.of(settings, OPERATIONS))
-app = make_worker(settings, {ExperimentRequest: coordinator.advance}, platform=platform)
+
+def create_worker() -> Celery:
+    settings = GatewaySettings()
+    platform = with_quotas(connect(settings), Keyring(settings.api_keys_file))
+    return make_worker(settings, handlers(settings, platform), platform=platform)
+
+
+__getattr__ = lazy_app(create_worker)

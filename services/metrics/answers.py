@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 from fastapi import Response
 from fastapi.responses import HTMLResponse
@@ -14,9 +13,10 @@ from services.metrics.measuring.subject import Subject
 from services.metrics.pictures.picture import Picture
 from services.metrics.reporting.page import render_measurement
 from shared.contracts.measurement import DrawnPicture, MeasureTextsResponse
+from shared.http.service import Responses
 
 PAGE, PICTURE, VALUES = "text/html", "image/png", "application/json"
-SHOWN: dict[int | str, dict[str, Any]] = {
+SHOWN: Responses = {
     200: {
         "model": MeasureTextsResponse,
         "description": "The values; as a page with pictures for `Accept: text/html`, or the picture alone "

@@ -14,16 +14,17 @@ from pydantic import ValidationError
 
 from services.metrics.answers import SHOWN, answer
 from services.metrics.errors import translated
+from services.metrics.estimates.jobs import ESTIMATORS
 from services.metrics.ingestion.texts import file_texts
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
 from services.metrics.operations.text_sets import Embedders, embedders
 from services.metrics.settings import MetricsSettings
+from shared.assembly import Platform, connect
 from shared.contracts.measurement import MOST_TEXTS, MeasureTextsRequest, MeasureTextsResponse, Metric
 from shared.contracts.problems import FieldError
 from shared.errors import InvalidRequest
+from shared.estimates import add_estimates
 from shared.http.service import make_api
-from shared.telemetry import configure_logging
-from shared.tracing import configure_tracing
 
 DESCRIPTION = """Diversity, shift and quality of texts, each value with its estimator.
 
@@ -38,12 +39,9 @@ Options = Annotated[
 def create_app(settings: MetricsSettings | None = None) -> FastAPI:
     """The service's app, ready to serve."""
     settings = settings or MetricsSettings()
-    configure_logging(settings.log_level, settings.log_format)
-    configure_tracing(settings.service, settings.otlp_endpoint)
-    find = embedders(settings.embeddings)
     if settings.prepared:
-        prepare(find)
-    return create_api(find, settings.max_measure_bytes)
+        prepare(embedders(settings.embeddings))
+    return create_api(settings, connect(settings))
 
 
 def prepare(find: Embedders) -> None:
@@ -54,9 +52,11 @@ def prepare(find: Embedders) -> None:
     answer(_subject(request, find), None, "application/json")
 
 
-def create_api(find: Embedders, max_body_bytes: int) -> FastAPI:
-    """The app around a way to find embedding models."""
-    api = make_api("Gamut metrics", DESCRIPTION, "1", {}, max_body_bytes)
+def create_api(settings: MetricsSettings, platform: Platform) -> FastAPI:
+    """The app on these connections."""
+    find = embedders(settings.embeddings)
+    api = make_api("Gamut metrics", DESCRIPTION, "1", {}, settings.max_measure_bytes)
+    add_estimates(api, platform.store, ESTIMATORS)
 
     @api.post("/v1/measure", tags=["measure"], response_model=MeasureTextsResponse, responses=SHOWN)
     def measure_texts(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 
@@ -52,7 +51,7 @@ class Space:
             found["rho"] = optuna.distributions.FloatDistribution(self.low, self.high, step=self.step)
         return found
 
-    def params(self, point: Point) -> dict[str, Any]:
+    def params(self, point: Point) -> dict[str, str | float]:
         whole = {"pool": self.pools.index(point.pool), "rho": point.rho}
         return {name: whole[name] for name in self.distributions()}
 

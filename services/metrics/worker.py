@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from services.metrics.handlers import handlers
+from celery import Celery
+
+from services.metrics.operations.handlers import handlers
 from services.metrics.settings import MetricsSettings
-from shared.assembly import make_worker
+from shared.assembly import lazy_app, make_worker
 
 PACKAGES = ("numpy", "numba", "pyarrow", "scikit-learn", "scipy", "matplotlib", "opentsne")
 
-settings = MetricsSettings()
-app = make_worker(settings, handlers(settings), PACKAGES)
+
+def create_worker() -> Celery:
+    settings = MetricsSettings()
+    return make_worker(settings, handlers(settings), PACKAGES)
+
+
+__getattr__ = lazy_app(create_worker)

@@ -14,7 +14,10 @@ from fastapi import FastAPI
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
+from shared.contracts.estimates import JobEstimate
 from shared.contracts.training.plans import Plan, PlanRequest
+from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.estimates import KnownInputs, add_estimates
 from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
@@ -42,6 +45,15 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
         machine = announced(platform.store) or this_machine(settings)
         return price(settings, project_store(platform.store, request.project), job, machine)
 
+    def estimate(request: TrainingRequest | EvaluationRequest, known: KnownInputs) -> JobEstimate:
+        from services.trainer.operations import estimates
+        from services.trainer.planning.machine import announced, this_machine
+
+        return estimates.estimate(
+            settings, announced(platform.store) or this_machine(settings), request, known
+        )
+
+    add_estimates(api, platform.store, {TrainingRequest: estimate, EvaluationRequest: estimate})
     return api
 
 

@@ -45,6 +45,12 @@ class TrainerSettings(CommonSettings):
         ge=1,
         description="Waiting trainings on one base that are computed together, at most; 1 trains each alone.",
     )
+    compile_from: int | None = Field(
+        default=None,
+        ge=1,
+        description="Trainings of at least so many steps compile the model's layers on a GPU (a minute); "
+        "None: none does.",
+    )
     benchmark_tasks: str | None = Field(
         default=None, description="Folder of lm-evaluation-harness task files; without it there are none."
     )

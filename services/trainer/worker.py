@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
+from celery import Celery
 from transformers.utils import logging as transformers_logging
 
-from services.trainer.bundles.companions import Companions
-from services.trainer.operations.evaluate import make_evaluation
-from services.trainer.operations.train import make_training
+from services.trainer.bundles.waiting import WaitingTrainings
+from services.trainer.operations.handlers import handlers
 from services.trainer.planning.machine import announce, this_machine
 from services.trainer.settings import TrainerSettings
-from shared.assembly import connect, make_worker
-from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.jobs.running import Handlers
+from shared.assembly import connect, lazy_app, make_worker
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers")
-
-
-def handlers(settings: TrainerSettings, companions: Companions | None = None) -> Handlers:
-    """What this worker makes of each request. Without `companions` every training is alone."""
-    return {
-        TrainingRequest: partial(make_training, settings, companions),
-        EvaluationRequest: partial(make_evaluation, settings),
-    }
 
 
 def _quiet(settings: TrainerSettings) -> None:
@@ -34,9 +22,13 @@ def _quiet(settings: TrainerSettings) -> None:
         torch.set_num_threads(settings.threads)
 
 
-settings = TrainerSettings()
-_quiet(settings)
-platform = connect(settings)
-if settings.train_job_template is None:  # else the pods train, and say where
-    announce(platform.store, this_machine(settings))
-app = make_worker(settings, handlers(settings, Companions.on(platform)), PACKAGES, platform)
+def create_worker() -> Celery:
+    settings = TrainerSettings()
+    _quiet(settings)
+    platform = connect(settings)
+    if settings.train_job_template is None:  # else the pods train, and say where
+        announce(platform.store, this_machine(settings))
+    return make_worker(settings, handlers(settings, WaitingTrainings.on(platform)), PACKAGES, platform)
+
+
+__getattr__ = lazy_app(create_worker)

@@ -38,10 +38,11 @@ class Queue(StrEnum):
 class Contract(BaseModel):
     """A wire model: immutable, and an unknown field is an error, so that a typo never passes silently.
 
-    Nor does a value of another JSON type: `"12"` and `true` are no numbers, `1` is no truth value.
+    Nor does a value of another JSON type: `"12"` and `true` are no numbers, `1` is no truth value. A
+    docstring below a field is its description in the schema; what is for the code's readers is a comment.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -92,6 +93,6 @@ class JobRequest(Contract):
         """The artifacts this request reads, by role. They must exist before the job is accepted."""
         return {}
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """The request as plain JSON, defaults written out: what is digested and kept."""
         return self.model_dump(mode="json")

@@ -27,6 +27,13 @@ REQUIRED_COLUMNS: dict[DatasetKind, tuple[str, ...]] = {
     DatasetKind.COMPLETION: ("context", "completion"),
     DatasetKind.QA: ("context_id", "question", "answer"),
 }
+MEASURED_FIELDS: dict[DatasetKind, tuple[str, ...]] = {
+    DatasetKind.QA: ("question", "answer"),
+    DatasetKind.COMPLETION: ("context", "completion"),
+    DatasetKind.TEXT: ("text",),
+}
+"""What is measured and compared of a row, joined by blanks: the long context of a `qa` row stays out (paper
+W, eq. 5 and Table 2)."""
 CONTEXT_COLUMNS = ("context_id", "text")
 
 FileFormat = Literal["jsonl", "json", "csv", "parquet"]

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.json_types import JsonObject
 from shared.contracts.report import ReportSummary
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
@@ -27,7 +28,7 @@ _SCALAR = (str, int, float, bool)
 _PLAIN: Any = {"type": ["string", "number", "boolean"]}
 
 
-def axis_values(axis: Any) -> dict[str, Any]:
+def axis_values(axis: Any) -> JsonObject:
     """An axis as label → value. A list of plain values is labelled by the values themselves, and lists of
     those by what they hold: `q_proj+v_proj`.
 
@@ -145,7 +146,7 @@ class Step(Contract):
     """
 
     operation: Name = Field(description="What the step does: `topics`, `generate`, `measure`, `train`, …")
-    request: dict[str, Any] = Field(description="As the operation's own endpoint takes it, or references.")
+    request: JsonObject = Field(description="As the operation's own endpoint takes it, or references.")
     stop_if: StopIf | None = Field(
         default=None, description="Keeps the step from running when a measurement is beyond a bound."
     )

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.contracts.base import Contract, Queue
+from shared.contracts.json_types import JsonObject
 from shared.contracts.problems import Problem
 
 
@@ -57,7 +58,7 @@ class JobRecord(Contract):
     operation: str
     version: int
     queue: Queue
-    request: dict[str, Any]
+    request: JsonObject
     state: JobState
     sequence: int = Field(ge=0)
     attempts: int = Field(

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.datasets import DatasetSummary
 from shared.contracts.fields import Seed
 from shared.contracts.measurement import TokenizerName
@@ -43,7 +44,7 @@ class DeduplicationSummary(DatasetSummary):
 
 
 class _RowOperation(JobRequest):
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
 
@@ -180,11 +181,11 @@ class DeduplicationRequest(_RowOperation):
     )
     keep: Literal["first", "longest"] = "first"
     test: ArtifactId | None = None
-    contamination_order: int = Field(
-        default=8, ge=1, le=50, description="n of the n-grams compared with the test set."
+    contamination_order: NgramWords = Field(
+        default=NGRAM_WORDS, description="n of the n-grams compared with the test set, in words."
     )
-    contamination_share: float = Field(
-        default=0.5, gt=0, le=1, description="A row that holds this share of a test row's n-grams goes."
+    contamination_share: HeldShare = Field(
+        default=HELD_SHARE, description="A row that holds this share of a test row's n-grams goes."
     )
     shingle: int = Field(default=3, ge=1, le=20, description="Words in a shingle of near-duplicates.")
     tokenizer: TokenizerName = "words"

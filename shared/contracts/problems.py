@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+def pointer(place: Iterable[str | int]) -> str:
+    """The JSON pointer (RFC 6901) to the value that these steps lead to, from the document's root."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
 
 
 class FieldError(BaseModel):

@@ -16,7 +16,6 @@ Design = Literal["alone", "in_place_of", "in_addition_to"]
 """What a run tests its rows as: real rows *alone*, or generated ones *in place of* them or *in addition to*
 them."""
 
-
 AxisValue = str | int | float | bool | None
 Against = Literal["in_place_of", "in_addition_to", "training_longer"]
 Verdict = Literal[
@@ -35,14 +34,22 @@ Verdict = Literal[
 
 
 class IntervalEstimate(Contract):
-    """A figure with its interval over what chance had a hand in; `covers` names those chances."""
+    """A figure with its interval. `covers` names the chances that it is over; empty, and no interval, where
+    none is known."""
 
     value: float
     low: float | None
     high: float | None
     level: float
     seeds: int
-    covers: list[str]
+    covers: tuple[str, ...]
+
+    @property
+    def sign(self) -> int:
+        """+1 or −1 where the whole interval lies on that side of zero, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
 class Recommendation(Contract):

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
-from shared.contracts.problems import FieldError, Problem
+from shared.contracts.problems import FieldError, Problem, pointer
 from shared.errors import GamutError
 from shared.http.counting import CountRequests
 from shared.http.docs import add_docs
@@ -28,7 +28,9 @@ RETRY_SOON = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 Check = Callable[[], None]
 """Raises when what it stands for is not ready."""
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+Responses = dict[int | str, dict[str, Any]]
+"""What a route may answer beside its usual answer, as FastAPI takes it: by status."""
+PROBLEM_RESPONSES: Responses = {
     "default": {
         "description": "What is wrong, where, and what to do (RFC 9457).",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -107,7 +109,7 @@ def field_errors(error: RequestValidationError) -> list[FieldError]:
 
 def _pointer(location: tuple[int | str, ...]) -> str:
     steps = location[1:] if location and location[0] == "body" else location
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return pointer(steps)
 
 
 async def _gamut_error(request: Request, error: Exception) -> Response:

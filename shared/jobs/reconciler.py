@@ -37,7 +37,7 @@ class WorkerLost(GamutError):
     reason = Reason.WORKER_LOST
 
 
-class Action(StrEnum):
+class Remedy(StrEnum):
     NOTHING = "nothing"
     SEND = "send"
     CANCEL = "cancel"
@@ -55,7 +55,7 @@ class Sight:
     since_looked_at: float
 
 
-def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int) -> Action:
+def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int) -> Remedy:
     """What to do about a job.
 
     A lease missing for less than the grace may only be Redis' loss: the holder takes it again at its
@@ -63,24 +63,24 @@ def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int)
     """
     record = sight.record
     if record.state.ended:
-        return Action.FORGET
+        return Remedy.FORGET
     if record.state is JobState.PAUSED:
-        return Action.NOTHING
+        return Remedy.NOTHING
     if record.not_before is not None and record.not_before > now:
-        return Action.NOTHING
+        return Remedy.NOTHING
     if record.queue is Queue.COORDINATE and record.state is not JobState.QUEUED:
         due = sight.since_looked_at >= COORDINATE_SECONDS and sight.unleased_seconds > 0
-        return Action.SEND if due and not sight.sent else Action.NOTHING
+        return Remedy.SEND if due and not sight.sent else Remedy.NOTHING
     if record.state is JobState.QUEUED:
         held = sight.unleased_seconds == 0  # being taken, or trained together with another (ADR 20)
-        return Action.NOTHING if sight.sent or held else Action.SEND
+        return Remedy.NOTHING if sight.sent or held else Remedy.SEND
     if sight.unleased_seconds < grace_seconds:
-        return Action.NOTHING
+        return Remedy.NOTHING
     if record.state is JobState.CANCELLING:
-        return Action.CANCEL
+        return Remedy.CANCEL
     if record.attempts >= max_attempts:
-        return Action.FAIL
-    return Action.NOTHING if sight.sent else Action.SEND
+        return Remedy.FAIL
+    return Remedy.NOTHING if sight.sent else Remedy.SEND
 
 
 @dataclass
@@ -157,22 +157,22 @@ class Reconciler:
             self._queued = self.live.queued()
         return job_id in self._queued
 
-    def _apply(self, record: JobRecord, action: Action) -> None:
-        if action is Action.NOTHING:
+    def _apply(self, record: JobRecord, action: Remedy) -> None:
+        if action is Remedy.NOTHING:
             return
-        if action is Action.FAIL and self.moved(record):
-            action = Action.NOTHING if self._is_sent(record.id) else Action.SEND
+        if action is Remedy.FAIL and self.moved(record):
+            action = Remedy.NOTHING if self._is_sent(record.id) else Remedy.SEND
         log.info(
             "reconciler.acts", job=record.id, action=action, state=record.state, attempts=record.attempts
         )
-        if action is Action.SEND:
+        if action is Remedy.SEND:
             self._looked_at[record.id] = time.monotonic()
             self.sender.send(record)
-        elif action is Action.FORGET:
+        elif action is Remedy.FORGET:
             self.records.forget_marker(record.id)
-        elif action is Action.CANCEL:
+        elif action is Remedy.CANCEL:
             self._end(record, JobState.CANCELLED, Reason.CANCELLED, None)
-        elif action is Action.FAIL:
+        elif action is Remedy.FAIL:
             self._end(record, JobState.FAILED, Reason.WORKER_LOST, WorkerLost())
 
     def _end(self, record: JobRecord, state: JobState, reason: Reason, error: GamutError | None) -> None:

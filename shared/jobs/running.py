@@ -289,7 +289,8 @@ class JobRunner:
             self._wake(waiting)
 
     def _wake(self, job_id: str) -> None:
-        """A message that nobody has taken yet will do for this end too."""
+        """Sends the coordinating job's message again, so that a worker goes on with it. Where one is on its
+        way already, and no worker has taken it yet, nothing is sent: who takes it will see this end too."""
         if self._live.was_sent(job_id):
             return
         for record in self._records.readable([job_id]):

@@ -31,6 +31,7 @@ from shared.store.base import (
 _MISSING = ("NoSuchKey", "NoSuchObject", "NoSuchBucket")
 _CHUNK = 2**20
 _SHORT = timedelta(minutes=5)
+Query = dict[str, str | list[str] | tuple[str]]
 
 
 class S3Store:
@@ -145,7 +146,11 @@ class S3Store:
         """The parts that were put, in their order; a server lists at most 1,000 of them at a time."""
         after: str | None = "0"
         while after is not None:
-            query = {"uploadId": upload_id, "max-parts": self._parts_a_page, "part-number-marker": after}
+            query: Query = {
+                "uploadId": upload_id,
+                "max-parts": self._parts_a_page,
+                "part-number-marker": after,
+            }
             listed = self._send("GET", key, query=query, allow=(404,))
             if listed.status == 404:
                 raise InvalidRequest("no such upload is open: start it again")
@@ -161,7 +166,7 @@ class S3Store:
         return self._sign(self._signer, "GET", key, expires)
 
     def _sign(
-        self, client: Minio, method: str, key: str, expires: timedelta, query: dict[str, Any] | None = None
+        self, client: Minio, method: str, key: str, expires: timedelta, query: Query | None = None
     ) -> str:
         return client.get_presigned_url(
             method, self._bucket, check_key(key), expires=expires, extra_query_params=query
@@ -173,7 +178,7 @@ class S3Store:
         key: str,
         body: bytes = b"",
         *,
-        query: dict[str, Any] | None = None,
+        query: Query | None = None,
         headers: dict[str, str] | None = None,
         allow: tuple[int, ...] = (),
     ) -> urllib3.BaseHTTPResponse:
@@ -185,7 +190,7 @@ class S3Store:
         return response
 
 
-def _part(upload_id: str, number: int) -> dict[str, Any]:
+def _part(upload_id: str, number: int) -> Query:
     return {"uploadId": upload_id, "partNumber": str(number)}
 
 

@@ -22,6 +22,7 @@ from embedded.demo import DATA, RECIPE, TEST
 from embedded.processes import REPOSITORY, Additions
 from embedded.suite import Suite, running, start, stop
 from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 BASE = REPOSITORY / "standin" / "models" / "base"
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -54,11 +55,11 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
 def simulated_source() -> Iterator[str]:
     """A process that answers as an instructed model would, in invented words."""
     port = free_port()
-    command = [sys.executable, "-m", "services.generator.simulation", "--port", str(port)]
+    command = [sys.executable, "-m", "tests.simulation", "--port", str(port)]
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     try:
-        for attempt in Retrying(stop=stop_after_delay(30), wait=wait_fixed(0.1), reraise=True):
+        for attempt in Retrying(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.1), reraise=True):
             with attempt:
                 httpx.get(f"{address}/counts").raise_for_status()
         yield f"{address}/v1"

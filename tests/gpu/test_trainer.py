@@ -30,7 +30,7 @@ from services.trainer.bundles import bundle, members, stacking
 from services.trainer.data.examples import Example
 from services.trainer.loop import loss, training
 from services.trainer.models import loading
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 from services.trainer.planning.machine import this_machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.fields import Batching
@@ -232,7 +232,7 @@ def test_the_machine_says_what_it_has() -> None:
 
 
 def test_progress_is_told_at_every_step() -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     model = loading.add_lora(base("llama"), LoraSettings(), seed=1)
     training.train(model, rows(), asked(max_steps=3), surroundings=Surroundings(progress=seen.append))
     assert [progress.step for progress in seen] == [1, 2, 3]

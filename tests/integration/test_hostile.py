@@ -20,7 +20,6 @@ from pydantic import ValidationError
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings
 from services.trainer.models.resolving import Place, resolve
@@ -33,6 +32,7 @@ from shared.contracts.operations import OPERATIONS
 from shared.errors import UnknownModel
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, simulated_server
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 URL = "http://gateway.test"

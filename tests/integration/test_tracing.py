@@ -13,14 +13,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import Behaviour, SimulatedServer
-from services.generator.worker import make_handlers
 from shared import tracing
 from shared.assembly import connect
 from shared.contracts.jobs import JobState
 from shared.testing import Bench
 from tests.integration.generator.conftest import Simulated, simulated_server
+from tests.simulation.server import Behaviour, SimulatedServer
 
 REMOTE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HEADER = {"traceparent": f"00-{REMOTE}-00f067aa0ba902b7-01"}
@@ -60,7 +60,7 @@ def test_a_request_its_job_and_its_calls_are_one_trace(
         body = {"source": {"name": "small"}, "count": 10, "task": SECRET}
         job = client.post("/v1/topics", json=body, headers=HEADER).json()["id"]
         client.get("/health")
-    handlers = make_handlers(GeneratorSettings(sources={"small": source.source()}))
+    handlers = generator_handlers(GeneratorSettings(sources={"small": source.source()}))
     bench = Bench(tmp_path, redis_url, handlers, store=platform.store)
     bench.runner.run(job)
     assert platform.records.get(job).state is JobState.SUCCEEDED

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from services.generator.calls.parts import StoreParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.inputs.values import Inputs
 from services.generator.operations.jobs import run_on_loop
@@ -39,13 +41,13 @@ async def run(url: str, model: str, prompts: list[str], concurrency: int, tokens
         acceptance=Acceptance(length=LengthRule(match="off"), refusals=False),
     )
     given = [{"id": str(number), "text": prompt} for number, prompt in enumerate(prompts)]
-    recipe = Recipe(request, Inputs(prompts=given), registry.targets(request.sources))
+    given = GenerationInputs(request, Inputs(prompts=given), registry.targets(request.sources))
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
         places = Places(StoreParts(store, "calls"), StoreParts(store, "records"), "1")
         async with Session(registry.lanes(request.sources), places) as session:
             start = time.perf_counter()
-            result, _ = await session.run(stage_for(recipe, levels_of(request)[0]))
+            result, _ = await session.run(stage_for(given, levels_of(request)[0]))
             took = time.perf_counter() - start
             account = session.ledger.own["bench"]
     assert result.accepted == account.answered == len(prompts)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from benchmarks.generator.clients.prompts import EXAMPLE, MODEL, TOPICS
 from services.generator.calls.parts import StoreParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.inputs.values import Inputs, as_examples
 from services.generator.operations.jobs import run_on_loop
@@ -37,13 +39,15 @@ async def run(url: str, rows: int, concurrency: int) -> float:
         acceptance=Acceptance(length=LengthRule(match="range"), refusals=True),
     )
     examples = as_examples(DatasetKind.TEXT, [{"id": str(i), "text": EXAMPLE} for i in range(50)])
-    recipe = Recipe(request, Inputs(topics=TOPICS, examples=examples), registry.targets(request.sources))
+    given = GenerationInputs(
+        request, Inputs(topics=TOPICS, examples=examples), registry.targets(request.sources)
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = LocalStore(Path(folder))
         places = Places(StoreParts(store, "calls"), StoreParts(store, "records"), "1")
         async with Session(registry.lanes(request.sources), places) as session:
             start = time.perf_counter()
-            result, _ = await session.run(stage_for(recipe, levels_of(request)[0]))
+            result, _ = await session.run(stage_for(given, levels_of(request)[0]))
             seconds = time.perf_counter() - start
     assert result.accepted == rows
     return seconds

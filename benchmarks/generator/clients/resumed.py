@@ -9,7 +9,9 @@ from pathlib import Path
 from benchmarks.generator.clients.prompts import EXAMPLE, MODEL, TOPICS
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.parts import StoreParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.engine.stage import Stage
 from services.generator.inputs.values import Inputs, as_examples
@@ -33,8 +35,10 @@ def stage_of(url: str, rows: int) -> Stage:
         kind=DatasetKind.TEXT, topics="topics-" + "0" * 32, rows=rows, sources=SOURCES, format=Format.PLAIN
     )
     examples = as_examples(DatasetKind.TEXT, [{"id": "0", "text": EXAMPLE}] * 50)
-    recipe = Recipe(request, Inputs(topics=TOPICS, examples=examples), registry_of(url).targets(SOURCES))
-    return stage_for(recipe, levels_of(request)[0])
+    given = GenerationInputs(
+        request, Inputs(topics=TOPICS, examples=examples), registry_of(url).targets(SOURCES)
+    )
+    return stage_for(given, levels_of(request)[0])
 
 
 async def run(url: str, folder: Path, finished: int) -> float:

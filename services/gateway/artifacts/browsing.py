@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from services.gateway.cursors import bad_cursor
+from shared.contracts.json_types import JsonObject
 from shared.errors import InvalidData
 from shared.store.base import ObjectStore
 
@@ -17,7 +17,7 @@ _FIRST_READ = 2**16
 
 @dataclass(frozen=True)
 class RowsRead:
-    rows: list[dict[str, Any]]
+    rows: list[JsonObject]
     next: int | None
     """Where the next page begins; None at the end."""
 
@@ -32,7 +32,7 @@ def read_rows(store: ObjectStore, key: str, size: int, offset: int, limit: int) 
     """At most `limit` rows from a byte offset, which must be where a row begins. Raises `InvalidRequest`."""
     if offset < 0 or offset > size or not _begins_row(store, key, offset):
         raise bad_cursor()
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     rest, place = b"", offset
     length = _FIRST_READ
     while place + len(rest) < size and len(rows) < limit and place - offset < MAX_PAGE_BYTES:

@@ -1,21 +1,15 @@
-"""JSON pointers (RFC 6901): where in a document something is wrong."""
+"""Where in a document something is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import ValidationError
 
-from shared.contracts.problems import FieldError
+from shared.contracts.problems import FieldError, pointer
 
 Place = tuple[str | int, ...]
 """The steps from the root of a document to one of its values."""
 
 MAX_FAULTS = 100
-
-
-def pointer(place: Iterable[str | int]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
 
 
 def faults(error: ValidationError) -> list[tuple[Place, str]]:

@@ -15,14 +15,17 @@ from typing import Any
 
 import yaml
 
-from services.gateway.documents.pointers import Place, pointer
-from shared.contracts.problems import FieldError
+from services.gateway.documents.pointers import Place
+from shared.contracts.problems import FieldError, pointer
 from shared.errors import InvalidRequest, TooLarge
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 JSON_TYPES = frozenset({"application/json", ""})
+
+Document = dict[str, Any]
+"""What was written as JSON or YAML, not looked through yet."""
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -32,7 +35,7 @@ class UnsupportedMediaType(InvalidRequest):
     code = "unsupported_media_type"
 
 
-def read_document(body: bytes, content_type: str, max_bytes: int) -> dict[str, Any]:
+def read_document(body: bytes, content_type: str, max_bytes: int) -> Document:
     """The document's root, a mapping. Raises `InvalidRequest`, with the line where one can be told."""
     if len(body) > max_bytes:
         raise TooLarge(f"the document has {len(body)} bytes; at most {max_bytes} are taken")
@@ -67,7 +70,7 @@ def _read_json(text: str) -> Any:
         raise _refusal(f"the document cannot be read: {detail}") from error
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mapping(pairs: list[tuple[str, Any]]) -> Document:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]

@@ -7,10 +7,10 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping
 
-from services.gateway.experiments.plan import Plan
+from services.gateway.experiments.plan import ExperimentPlan
 
 
-def makespan(plan: Plan, seconds: Mapping[str, float], workers: Mapping[str, int]) -> float:
+def makespan(plan: ExperimentPlan, seconds: Mapping[str, float], workers: Mapping[str, int]) -> float:
     """Wall-clock seconds from the first job to the last. `seconds` by node, 0 where absent; `workers` by
     queue, 1 where absent."""
     open_needs = {key: set(node.needs | node.gathers) for key, node in plan.nodes.items()}
@@ -45,7 +45,9 @@ def makespan(plan: Plan, seconds: Mapping[str, float], workers: Mapping[str, int
     return now
 
 
-def _ways(plan: Plan, seconds: Mapping[str, float], dependents: Mapping[str, list[str]]) -> dict[str, float]:
+def _ways(
+    plan: ExperimentPlan, seconds: Mapping[str, float], dependents: Mapping[str, list[str]]
+) -> dict[str, float]:
     """Seconds on the longest way from each node to an end, itself included."""
     ways: dict[str, float] = {}
     for key in reversed(list(plan.nodes)):

@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.gateway.documents.pointers import faults
+from services.gateway.documents.reading import Document
 from services.gateway.experiments.errors import refuse
 from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest
 
-Document = dict[str, Any]
 SMALLEST = 2
 """Rows of a rung at least."""
 

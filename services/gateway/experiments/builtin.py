@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.catalogue import suggestion
-from services.gateway.documents.reading import read_document
+from services.gateway.documents.reading import Document, read_document
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault
 from shared.contracts.experiment import RecipeCall
 from shared.errors import NotFound
 
 FOLDER = Path(__file__).parents[1] / "recipes"
-Document = dict[str, Any]
 
 
 class RecipeNotFound(NotFound):

@@ -1,7 +1,7 @@
-"""Runs an experiment: short looks at it, each of which may be the last one this process makes.
+"""Runs an experiment in short passes, each of which may be the last one that this process makes.
 
-A look reads which jobs have ended, submits those whose inputs are whole, and returns; the end of any of them
-wakes the next look. The truth is in the jobs' own records and in the artifacts, so a look can be repeated,
+A pass reads which jobs have ended, submits those whose inputs exist, and returns; the end of any job starts
+the next pass. The truth is in the jobs' own records and in the artifacts, so a pass can be repeated,
 interrupted, or made by another process.
 """
 
@@ -13,11 +13,13 @@ from collections import OrderedDict
 import structlog
 
 from services.gateway.catalogue import Catalogue
+from services.gateway.experiments.calls import AskedCalls, FewestCalls
+from services.gateway.experiments.coordination_pass import READ_SECONDS, CoordinationPass, CoordinatorCache
 from services.gateway.experiments.expansion import expand
-from services.gateway.experiments.look import READ_SECONDS, Look, Memory
+from services.gateway.experiments.plan_state import PlanState
 from services.gateway.experiments.spending import charges
-from services.gateway.experiments.standing import Standing
 from services.gateway.jobs.cancellation import Cancellation
+from services.gateway.settings import GatewaySettings
 from shared.assembly import Platform
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import JobRecord, JobState
@@ -43,6 +45,7 @@ class Coordinator:
         submission: Submission,
         cancellation: Cancellation,
         catalogue: Catalogue,
+        fewest_calls: FewestCalls,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._records = records
@@ -50,62 +53,70 @@ class Coordinator:
         self._submission = submission
         self._cancellation = cancellation
         self._catalogue = catalogue
+        self._fewest_calls = fewest_calls
         self._read_seconds = read_seconds
-        self._memories: OrderedDict[str, Memory] = OrderedDict()
+        self._caches: OrderedDict[str, CoordinatorCache] = OrderedDict()
 
     @classmethod
-    def on(cls, platform: Platform, catalogue: Catalogue) -> Coordinator:
+    def on(cls, platform: Platform, catalogue: Catalogue, settings: GatewaySettings) -> Coordinator:
         cancellation = Cancellation(platform.records, platform.live, platform.sender)
-        return cls(platform.records, platform.live, platform.submission, cancellation, catalogue)
+        return cls(
+            platform.records,
+            platform.live,
+            platform.submission,
+            cancellation,
+            catalogue,
+            AskedCalls(settings),
+        )
 
     def advance(self, request: ExperimentRequest, workspace: Workspace) -> Waiting | Paused | Ended:
-        """One look. Raises `InvalidRecipe` for a recipe that can no longer be expanded."""
+        """One pass. Raises `InvalidRecipe` for a recipe that can no longer be expanded."""
         record = self._records.get(workspace.job)
-        memory = self._memory(record, request, workspace)
+        cache = self._cache(record, request, workspace)
         try:
             if record.state is JobState.CANCELLING:
                 raise Cancelled
-            look = Look(
+            outcome = CoordinationPass(
                 self._records,
                 self._live,
                 self._submission,
-                memory,
+                cache,
                 workspace,
+                self._fewest_calls,
                 self._read_seconds,
                 request.budget,
-            )
-            outcome = look.take()
+            ).run()
         except Cancelled:
-            self._cancel_jobs(memory.standing, workspace)
+            self._cancel_jobs(cache.state, workspace)
             outcome = Ended(JobState.CANCELLED, reason=Reason.CANCELLED)
         except GamutError as error:
             if error.reason not in RETRIED:
                 raise
-            log.warning("experiment.look_failed", reason=error.reason, detail=error.detail)
-            return Waiting()  # nothing is lost: the reconciler has it looked at again
+            log.warning("experiment.pass_failed", reason=error.reason, detail=error.detail)
+            return Waiting()  # nothing is lost: the reconciler starts another pass
         if isinstance(outcome, Ended):
-            self._memories.pop(workspace.job, None)
+            self._caches.pop(workspace.job, None)
         return outcome
 
-    def _memory(self, record: JobRecord, request: ExperimentRequest, workspace: Workspace) -> Memory:
-        memory = self._memories.get(record.id)
-        if memory is None or memory.run != record.resubmissions:
-            memory = Memory(record.resubmissions, Standing(expand(request, self._catalogue)))
-            memory.charges.update(charges(workspace.scratch))
-            for found in workspace.scratch.list(f"submitted/{memory.run}/"):
-                memory.submitted.update(json.loads(workspace.scratch.get(found.key))["submitted"])
-        self._memories[record.id] = memory
-        self._memories.move_to_end(record.id)
-        while len(self._memories) > REMEMBERED:
-            self._memories.popitem(last=False)
-        return memory
+    def _cache(self, record: JobRecord, request: ExperimentRequest, workspace: Workspace) -> CoordinatorCache:
+        cache = self._caches.get(record.id)
+        if cache is None or cache.run != record.resubmissions:
+            cache = CoordinatorCache(record.resubmissions, PlanState(expand(request, self._catalogue)))
+            cache.charges.update(charges(workspace.scratch))
+            for found in workspace.scratch.list(f"submitted/{cache.run}/"):
+                cache.submitted.update(json.loads(workspace.scratch.get(found.key))["submitted"])
+        self._caches[record.id] = cache
+        self._caches.move_to_end(record.id)
+        while len(self._caches) > REMEMBERED:
+            self._caches.popitem(last=False)
+        return cache
 
-    def _cancel_jobs(self, standing: Standing, workspace: Workspace) -> None:
+    def _cancel_jobs(self, state: PlanState, workspace: Workspace) -> None:
         """Cancel what this experiment has under way, except what another one waits for too."""
-        for node in standing.plan.nodes.values():
-            if standing.states[node.key].settled:
+        for node in state.plan.nodes.values():
+            if state.states[node.key].settled:
                 continue
-            job = job_id(workspace.project, standing.requests.get(node.key, node.request))
+            job = job_id(workspace.project, state.requests.get(node.key, node.request))
             found = self._records.find(job)
             if found is None or found.state.ended or self._is_wanted(job, workspace.job):
                 continue

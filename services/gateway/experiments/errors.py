@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.gateway.documents.pointers import MAX_FAULTS, Place, pointer
-from shared.contracts.problems import FieldError
+from services.gateway.documents.pointers import MAX_FAULTS, Place
+from shared.contracts.problems import FieldError, pointer
 from shared.errors import InvalidRequest
 
 
@@ -16,10 +16,10 @@ class InvalidRecipe(InvalidRequest):
 
 
 def refuse(faults: Iterable[tuple[Place, str]]) -> None:
-    """Raises `InvalidRecipe` if there are any faults; each is told once."""
-    told = list(dict.fromkeys((pointer(place), detail) for place, detail in faults))
-    if told:
-        errors = [FieldError(pointer=where, detail=detail) for where, detail in told[:MAX_FAULTS]]
+    """Raises `InvalidRecipe` with the faults, each once, if there are any."""
+    different = list(dict.fromkeys((pointer(place), detail) for place, detail in faults))
+    if different:
+        errors = [FieldError(pointer=where, detail=detail) for where, detail in different[:MAX_FAULTS]]
         raise InvalidRecipe(
-            f"the recipe is wrong in {len(told)} place(s); correct them and post it again", errors
+            f"the recipe is wrong in {len(different)} place(s); correct them and post it again", errors
         )

@@ -5,35 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from pydantic import ValidationError
 
 from services.gateway.catalogue import Catalogue, UnknownNames
-from services.gateway.documents.pointers import Place, faults, pointer
+from services.gateway.documents.pointers import Place, faults
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault, Graph, make_graph, needed_steps
 from services.gateway.experiments.plan import (
+    ExperimentPlan,
     Gate,
     Labels,
     Node,
-    Plan,
     assignments,
     fill_request,
     node_key,
     only,
     run_axes,
 )
-from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, at, runs
+from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, Template, at, runs
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.problems import pointer
 from shared.identity import artifact_id
 
 MAX_NODES = 2000
 MAX_GATHERED = 2000
 
 
-def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> Plan:
+def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> ExperimentPlan:
     """Raises `InvalidRecipe`, with a pointer to every place that is wrong."""
     graph = make_graph(recipe, catalogue.operations)
     _check_size(graph)
@@ -42,7 +42,7 @@ def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> Plan:
         for labels in assignments(graph, graph.axes[step], {}):
             expansion.add(step, labels)
         refuse(expansion.faults)  # steps that refer to a wrong one would only repeat its faults
-    return Plan(graph, catalogue, _with_heights(expansion.nodes), expansion.keys)
+    return ExperimentPlan(graph, catalogue, _with_heights(expansion.nodes), expansion.keys)
 
 
 class _Expansion:
@@ -99,7 +99,7 @@ class _Expansion:
                 for needed in needed_steps(run):
                     yield self._key(needed, here)
 
-    def _validated(self, step: str, labels: Labels, body: dict[str, Any]) -> JobRequest | None:
+    def _validated(self, step: str, labels: Labels, body: Template) -> JobRequest | None:
         try:
             return self._catalogue.request(self._graph.recipe.steps[step].operation, body)
         except (ValidationError, UnknownNames) as error:

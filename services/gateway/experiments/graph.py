@@ -18,6 +18,8 @@ from services.gateway.experiments.references import (
     ParameterRef,
     Reference,
     StepRef,
+    Template,
+    Templates,
     inside,
     parse,
     references,
@@ -38,9 +40,9 @@ class Graph:
     """
 
     recipe: ExperimentRequest
-    templates: dict[str, Any]
+    templates: Templates
     axes: dict[str, tuple[str, ...]]
-    values: dict[str, dict[str, Any]]
+    values: dict[str, Template]
 
     def needed(self, step: str) -> set[str]:
         """The steps whose artifacts a step cannot do without: what it reads, and what its gate looks at."""
@@ -150,12 +152,12 @@ def _report_faults(recipe: ExperimentRequest, operations: Operations) -> Iterato
         yield ("report",), f"step {recipe.report} makes no report; name the step that does"
 
 
-def _needed(recipe: ExperimentRequest, templates: dict[str, Any], step: str) -> set[str]:
+def _needed(recipe: ExperimentRequest, templates: Templates, step: str) -> set[str]:
     gate = recipe.steps[step].stop_if
     return needed_steps(templates[step]) | ({gate.of} if gate else set())
 
 
-def _order(recipe: ExperimentRequest, templates: dict[str, Any]) -> list[str]:
+def _order(recipe: ExperimentRequest, templates: Templates) -> list[str]:
     needs = {
         name: {ref.name for _, ref in references(template) if isinstance(ref, StepRef)}
         | _needed(recipe, templates, name)
@@ -173,16 +175,14 @@ def _order(recipe: ExperimentRequest, templates: dict[str, Any]) -> list[str]:
         raise AssertionError from error  # refuse has raised
 
 
-def _reference_place(templates: dict[str, Any], step: str, to: str) -> Place:
+def _reference_place(templates: Templates, step: str, to: str) -> Place:
     for place, reference in references(templates[step]):
         if isinstance(reference, StepRef) and reference.name == to:
             return ("steps", step, "request", *place, "step")
     return ("steps", step, "stop_if", "of")
 
 
-def _axes(
-    recipe: ExperimentRequest, templates: dict[str, Any], order: list[str]
-) -> dict[str, tuple[str, ...]]:
+def _axes(recipe: ExperimentRequest, templates: Templates, order: list[str]) -> dict[str, tuple[str, ...]]:
     """A step is repeated for the axes it refers to and those of the steps it needs; a gather ends them."""
     axes: dict[str, tuple[str, ...]] = {}
     for name in order:
@@ -193,7 +193,7 @@ def _axes(
     return axes
 
 
-def _idle_faults(recipe: ExperimentRequest, templates: dict[str, Any]) -> Iterator[Fault]:
+def _idle_faults(recipe: ExperimentRequest, templates: Templates) -> Iterator[Fault]:
     """What is declared and never used is a slip of the pen, and its author should know."""
     used = [ref for template in templates.values() for _, ref in references(template)]
     axes = {ref.name for ref in used if isinstance(ref, AxisRef | LabelRef)}

@@ -23,6 +23,7 @@ from services.gateway.experiments.references import (
     RecipeRef,
     Reference,
     StepRef,
+    Template,
     fill,
     inside,
 )
@@ -36,13 +37,13 @@ Labels = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Stopped:
+class GateStopped:
     """In place of an artifact: a gate stopped the step, or one that it needs, and why."""
 
     why: str
 
 
-Made = Callable[[str, Labels], str | Stopped | None]
+Made = Callable[[str, Labels], str | GateStopped | None]
 """The artifact of a step for some labels; None when it could not be made."""
 
 
@@ -72,7 +73,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExperimentPlan:
     """`nodes` by key, each after those it depends on; `keys` leads from any name of a node to its key."""
 
     graph: Graph
@@ -84,7 +85,7 @@ class Plan:
     def report(self) -> Node:
         return self.nodes[self.keys[self.graph.recipe.report]]
 
-    def bind(self, node: Node, made: Mapping[str, str | Stopped | None]) -> JobRequest | None:
+    def bind(self, node: Node, made: Mapping[str, str | GateStopped | None]) -> JobRequest | None:
         """The node's request when some artifacts turned out otherwise; None when nothing is left to gather.
 
         `made`: the artifact of every node this one depends on, None for what could not be made, or the reason
@@ -110,10 +111,10 @@ def describe(labels: Labels) -> str:
     return ", ".join(f"{axis}={label}" for axis, label in labels.items())
 
 
-def fill_request(graph: Graph, step: str, labels: Labels, made: Made) -> dict[str, Any] | None:
+def fill_request(graph: Graph, step: str, labels: Labels, made: Made) -> Template | None:
     """The step's request for some labels; None when a gather finds no run that is left."""
     try:
-        body: dict[str, Any] = fill(graph.templates[step], lambda ref: _meaning(graph, ref, labels, made))
+        body: Template = fill(graph.templates[step], lambda ref: _meaning(graph, ref, labels, made))
     except _NothingLeft:
         return None
     return body
@@ -134,7 +135,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
         return _gathered(graph, reference, labels, made)
     if isinstance(reference, StepRef):
         artifact = made(reference.name, labels)
-        if isinstance(artifact, Stopped):
+        if isinstance(artifact, GateStopped):
             raise _Absent(artifact.why)
         if artifact is None:
             raise _Absent(None)
@@ -153,7 +154,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
     return reference.value
 
 
-def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[dict[str, Any]]:
+def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[Template]:
     repeated = [
         (_run(graph, template, at, made), at)
         for template in gather.runs
@@ -172,19 +173,19 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
     return [run for run, _ in found]
 
 
-def _distinct_names(found: list[tuple[dict[str, Any], Labels]]) -> list[str]:
+def _distinct_names(found: list[tuple[Template, Labels]]) -> list[str]:
     """The runs' names, each with the axes that tell it from those of the same name: `D1 (seed=2)`."""
-    told = []
+    names = []
     for run, at in found:
         alike = [labels for other, labels in found if other["name"] == run["name"]]
         apart = {axis: label for axis, label in at.items() if any(o.get(axis) != label for o in alike)}
-        told.append(f"{run['name']} ({describe(apart)})" if apart else run["name"])
-    return told
+        names.append(f"{run['name']} ({describe(apart)})" if apart else run["name"])
+    return names
 
 
-def _run(graph: Graph, template: dict[str, Any], at: Labels, made: Made) -> dict[str, Any] | None:
+def _run(graph: Graph, template: Template, at: Labels, made: Made) -> Template | None:
     """One gathered run, without the artifacts that could not be made; None when it has none at all."""
-    run: dict[str, Any] = {"name": describe(at) or "run", "axes": _plain(graph, at)}
+    run: Template = {"name": describe(at) or "run", "axes": _plain(graph, at)}
     if at and "name" not in template:
         run["label"] = "run"
     whole = absent = 0
@@ -220,7 +221,7 @@ def _told(graph: Graph, axis: str, label: str) -> str:
     return describe({axis: label}) if unnamed else label
 
 
-def _plain(graph: Graph, labels: Labels) -> dict[str, Any]:
+def _plain(graph: Graph, labels: Labels) -> Template:
     """The axes as a run tells them: the value where it is plain, else its label."""
     values = {axis: graph.values[axis][label] for axis, label in labels.items()}
     return {
@@ -229,7 +230,7 @@ def _plain(graph: Graph, labels: Labels) -> dict[str, Any]:
     }
 
 
-def run_axes(graph: Graph, template: dict[str, Any]) -> tuple[str, ...]:
+def run_axes(graph: Graph, template: Template) -> tuple[str, ...]:
     """The axes that a gathered run is repeated for."""
     found = own_axes(template)
     for step in needed_steps(template):

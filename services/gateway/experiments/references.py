@@ -12,6 +12,11 @@ from typing import Any
 
 from services.gateway.documents.pointers import Place
 
+Template = dict[str, Any]
+"""JSON in which any value may be a reference: a request, or a run that is gathered."""
+Templates = dict[str, Template]
+"""The requests of a recipe, by step."""
+
 
 class BadReference(ValueError):
     """A reference that is not written as one; `place` is where."""
@@ -64,7 +69,7 @@ class Literal:
 class Gather:
     """Runs to be repeated for every value of the axes that their steps depend on."""
 
-    runs: tuple[dict[str, Any], ...]
+    runs: tuple[Template, ...]
 
 
 Reference = InputRef | ParameterRef | StepRef | AxisRef | LabelRef | RecipeRef | Literal | Gather
@@ -134,7 +139,7 @@ def references(
             yield from references(item, (*place, step), gathered=gathered)
 
 
-def runs(template: Any) -> Iterator[dict[str, Any]]:
+def runs(template: Any) -> Iterator[Template]:
     """The runs of every gather in a template."""
     for _, reference in references(template, gathered=False):
         if isinstance(reference, Gather):

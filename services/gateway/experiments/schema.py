@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue
+
 from services.gateway.catalogue import Operations
 from shared.contracts.base import Queue
 from shared.contracts.experiment import ExperimentRequest, Step
 
-Schema = dict[str, Any]
+Schema = JsonSchemaValue
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "Reference"
 _NAME = {"type": "string"}

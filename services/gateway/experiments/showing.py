@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.gateway.context import Gateway
 from services.gateway.experiments.expansion import expand
-from services.gateway.experiments.plan import Node, Plan
+from services.gateway.experiments.plan import ExperimentPlan, Node
 from services.gateway.views import Experiment, ExperimentNode
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.jobs import Job, JobRecord, JobState
@@ -16,17 +16,21 @@ def show_experiment(gateway: Gateway, record: JobRecord) -> Experiment:
     version that can no longer be expanded."""
     job = gateway.shown(record)
     plan = expand(ExperimentRequest.model_validate(record.request), gateway.catalogue.then())
-    told = job.progress.detail.get("nodes", {}) if job.progress else {}
-    nodes = [_shown(gateway, job, plan, node, told.get(node.key, {})) for node in plan.nodes.values()]
+    reported = job.progress.detail.get("nodes", {}) if job.progress else {}
+    nodes = [_shown(gateway, job, plan, node, reported.get(node.key, {})) for node in plan.nodes.values()]
     return Experiment(job=job, nodes=nodes)
 
 
-def _shown(gateway: Gateway, job: Job, plan: Plan, node: Node, told: dict[str, str | None]) -> ExperimentNode:
-    """A report made of what there is has another id than the plan's, so what was told comes first."""
-    expected = told.get("job") or job_id(job.project, node.request)
-    found = gateway.platform.records.find(expected)
-    artifact = found.artifact if found else None
-    state = found.state.value if found else str(told.get("state") or "waiting")
+def _shown(
+    gateway: Gateway, job: Job, plan: ExperimentPlan, node: Node, reported: dict[str, str | None]
+) -> ExperimentNode:
+    """`reported` is the node's entry in the experiment's progress: its job and state, as far as it has any.
+    The job's id is taken from there first: a report over the runs that succeeded is another request, and so
+    another job, than the one that was planned."""
+    expected = reported.get("job") or job_id(job.project, node.request)
+    record = gateway.platform.records.find(expected)
+    artifact = record.artifact if record else None
+    state = record.state.value if record else str(reported.get("state") or "waiting")
     if state == "waiting" and job.state.ended:  # what has not begun by now never will
         state = "cancelled" if job.state is JobState.CANCELLED else "blocked"
     if node is plan.report and job.artifact:
@@ -39,6 +43,6 @@ def _shown(gateway: Gateway, job: Job, plan: Plan, node: Node, told: dict[str, s
         operation=node.request.operation,
         needs=sorted(node.needs | node.gathers),
         state=state,
-        job=found.id if found else None,
+        job=record.id if record else None,
         artifact=artifact,
     )

@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.gateway.estimates.counting import Rows, fewest_calls
 from shared.artifacts import find_manifest
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest, Queue
@@ -48,7 +47,7 @@ def charges(scratch: ObjectStore) -> Iterator[tuple[str, Charge]]:
 
 
 def charge(scratch: ObjectStore, job: str, found: Charge) -> None:
-    """Written before the job is sent; the first one stands, of whatever process."""
+    """Put if absent, before the job is sent: if two coordinators race, the first charge is kept."""
     before = json.dumps(found.before).encode() if found.before else b""
     scratch.put_if_absent(f"{_CHARGED}{job}/{found.artifact}", before)
 
@@ -82,24 +81,17 @@ def total(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-def exceeded(
-    budget: ExperimentBudget,
-    spent: Mapping[str, float],
-    under_way: Iterable[JobRequest],
-    following: JobRequest,
-    rows: Rows,
-) -> str | None:
-    """Why `following` must not start now; None when it may.
+def exceeded(budget: ExperimentBudget, spent: Mapping[str, float], calls_to_come: int) -> str | None:
+    """Why a job must not start now; None when it may.
 
-    Calls are known before they are made, at least how few they can be: with them the experiment stops before
-    the limit. Of the rest only what was spent is known.
+    How few calls to sources it and the jobs under way can make is known before they are made
+    (`calls_to_come`): the experiment stops before their limit. Of tokens, money and seconds only what was
+    spent is known: it stops when they are used up.
     """
     certain = {**dict.fromkeys(budget.limits, 0.0), **spent}
-    if "calls" in budget.limits:
-        coming = sum(fewest_calls(request, rows) for request in [*under_way, following])
-        if coming and certain["calls"] + coming > budget.limits["calls"]:
-            allowed = budget.limits["calls"]
-            return f"calls: {certain['calls']:,.0f} made, {coming:,} to come, {allowed:,.0f} allowed"
+    if calls_to_come and certain["calls"] + calls_to_come > budget.limits["calls"]:
+        allowed = budget.limits["calls"]
+        return f"calls: {certain['calls']:,.0f} made, {calls_to_come:,} to come, {allowed:,.0f} allowed"
     for name, limit in budget.limits.items():
         if name != "calls" and certain[name] >= limit:
             return f"{name.replace('_', ' ')}: {certain[name]:,.4g} spent of {limit:,.4g}"
@@ -140,8 +132,8 @@ def allowance(scratch: ObjectStore, asked: ExperimentBudget | None) -> Experimen
     keys = [found.key for found in scratch.list(_ALLOWED)]
     if not keys:
         return asked
-    told = json.loads(scratch.get(keys[-1]))
-    return ExperimentBudget.model_validate(told) if told is not None else None
+    last = json.loads(scratch.get(keys[-1]))
+    return ExperimentBudget.model_validate(last) if last is not None else None
 
 
 def allow(scratch: ObjectStore, budget: ExperimentBudget | None) -> None:

@@ -133,19 +133,19 @@ class EventHub:
             channel.tell(event)
 
     async def _ask_store(self) -> None:
-        told: dict[str, int] = {}
+        sequences: dict[str, int] = {}
         while True:
             await self._wait_for_somebody()
             await asyncio.sleep(STORE_SECONDS)
-            told = {job: sequence for job, sequence in told.items() if job in self._channels}
+            sequences = {job: sequence for job, sequence in sequences.items() if job in self._channels}
             for job_id in list(self._channels):
                 try:
                     record = await self.record(job_id)
                 except Exception as error:  # the store is away: the next round asks again
                     log.warning("events.store_unavailable", job=job_id, error=type(error).__name__)
                     continue
-                if record.sequence > told.get(job_id, -1) and (channel := self._channels.get(job_id)):
-                    told[job_id] = record.sequence
+                if record.sequence > sequences.get(job_id, -1) and (channel := self._channels.get(job_id)):
+                    sequences[job_id] = record.sequence
                     channel.tell(Event("", "state", record.model_dump_json()))
 
     async def _wait_for_somebody(self) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse
 
 from services.gateway.access.projects import Project
+from services.gateway.artifacts.shown import ShownArtifact, shown
 from services.gateway.context import ArtifactNotFound, InGateway
 from services.gateway.routes.parameters import Cursor, Limit, SomeArtifactId
 from services.gateway.views import ArtifactPage, Lineage
@@ -30,10 +31,10 @@ def list_artifacts(
     return gateway.artifacts_page(project, kind, limit, cursor)
 
 
-@router.get("/{artifact}")
+@router.get("/{artifact}", response_model=ShownArtifact, response_model_exclude_unset=True)
 def get_artifact(artifact: SomeArtifactId, gateway: InGateway, project: Project) -> Manifest:
     """What the artifact is, what made it and from what."""
-    return gateway.artifact(project, artifact).manifest
+    return shown(gateway.artifact(project, artifact).manifest)
 
 
 @router.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -12,7 +12,7 @@ from services.gateway.access.projects import Project, current_caller
 from services.gateway.catalogue import suggestion
 from services.gateway.context import Gateway, InGateway
 from services.gateway.documents.pointers import faults
-from services.gateway.documents.reading import read_document
+from services.gateway.documents.reading import Document, read_document
 from services.gateway.estimates.composing import estimate_plan
 from services.gateway.experiments.advice import advice_recipe
 from services.gateway.experiments.builtin import BUILT_IN, RecipeNotFound, called
@@ -141,13 +141,13 @@ def list_recipes() -> RecipeList:
 
 
 @router.get("/recipes/schema")
-def get_recipe_schema(gateway: InGateway) -> dict[str, Any]:
+def get_recipe_schema(gateway: InGateway) -> Document:
     """The JSON Schema of recipes, for editors: every operation's fields, and where references may stand."""
     return recipe_schema(gateway.catalogue.operations)
 
 
 @router.get("/recipes/{name}")
-def get_recipe(name: Annotated[str, Path(max_length=48)]) -> dict[str, Any]:
+def get_recipe(name: Annotated[str, Path(max_length=48)]) -> Document:
     """A built-in recipe as it stands: to read, or to change and post as one's own."""
     if name not in BUILT_IN:
         raise RecipeNotFound(f"there is no recipe {name!r}{suggestion(name, BUILT_IN)}")

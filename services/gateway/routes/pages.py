@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query
@@ -125,7 +125,7 @@ def _findings(gateway: Gateway, project: str, report: str | None) -> list[str]:
     return gateway.artifact(project, report).summary_as(ReportSummary).findings
 
 
-def _side(gateway: Gateway, project: str, dataset: str, part: str, cursor: str | None) -> dict[str, Any]:
+def _side(gateway: Gateway, project: str, dataset: str, part: str, cursor: str | None) -> dict[str, object]:
     """One dataset's page of rows, and the columns that its kind has."""
     found = gateway.artifact(project, dataset)
     rows: RowPage = page_of_rows(gateway, project, found, part, ROWS_SHOWN, cursor)

@@ -9,7 +9,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 
 class _JobConvertor(StringConvertor):
-    """Where another route has a word in an id's place, only an id may be taken for one."""
+    """Matches job ids only: `/v1/experiments/{job_id:job}` leaves paths such as `/v1/experiments/estimate` to
+    their own routes."""
 
     regex = "job-[^/]*"
 

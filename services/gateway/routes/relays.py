@@ -17,6 +17,7 @@ import httpx
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool as in_threads
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaValue
 
 from services.gateway.access.projects import Project, asking, current_project
 from services.gateway.context import InGateway
@@ -29,7 +30,7 @@ from shared.errors import ServiceUnavailable
 SECONDS = 300.0
 PASSED_ON = ("content-type", "accept")
 """What a service hears of the caller's headers: never the key."""
-FILES: dict[str, Any] = {
+FILES: JsonSchemaValue = {
     "type": "object",
     "required": ["texts"],
     "properties": {
@@ -59,10 +60,10 @@ class Relay:
     summary: str
     tag: str
     media_type: str
-    schema: dict[str, Any]
+    schema: JsonSchemaValue
 
 
-def _whole(model: type[BaseModel]) -> dict[str, Any]:
+def _whole(model: type[BaseModel]) -> JsonSchemaValue:
     """A model's schema with definitions where it refers to them: the document could not follow those."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
@@ -76,7 +77,7 @@ def _whole(model: type[BaseModel]) -> dict[str, Any]:
             return put_in(definitions[part["$ref"].rpartition("/")[2]])
         return {name: put_in(value) for name, value in part.items()}
 
-    whole: dict[str, Any] = put_in(schema)
+    whole: JsonSchemaValue = put_in(schema)
     return whole
 
 

@@ -3,7 +3,6 @@
 # No `from __future__ import annotations` here: FastAPI reads the classes that the annotations are set to.
 
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -16,6 +15,7 @@ from services.gateway.routes.parameters import IdempotencyKey
 from services.gateway.views import Estimate
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import Job
+from shared.http.service import Responses
 
 COLLECTIONS: dict[str, tuple[str, str]] = {
     "topics": ("topics", "topics"),
@@ -40,7 +40,7 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
 }
 """Operation → the collection that takes its requests, and one of them."""
 
-ACCEPTED: dict[int | str, dict[str, Any]] = {
+ACCEPTED: Responses = {
     200: {"model": Job, "description": "The artifact exists already: the job that made it."},
     202: {
         "model": Job,

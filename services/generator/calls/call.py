@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.fields import Sampling
+
 KEY_BYTES = 16
 
 
@@ -51,6 +53,11 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     schema: str | None = None
+
+    @classmethod
+    def of(cls, sampling: Sampling, stop: tuple[str, ...] = ()) -> Params:
+        """As a request asks for it."""
+        return cls(sampling.temperature, sampling.top_p, sampling.max_tokens, stop)
 
     def held_to(self, schema: Mapping[str, Any] | None) -> Params:
         """The same parameters with structured output after `schema` (None: as they are)."""
@@ -106,7 +113,8 @@ class Answer:
 
     `tokens_in`/`tokens_out` are the server's own usage counts (0 when it gives none). `top_logprobs` maps
     the alternatives of the *first* generated token to their raw log-probabilities when they were asked for.
-    `key` is the key of the call that it answers.
+    `key` is the key of the call that it answers. `sources.answer.read` fills in the rest: the text without
+    its `thought` and without what was `taken` off, and how it came (`raw`; "": as it is).
     """
 
     text: str
@@ -116,6 +124,9 @@ class Answer:
     source: str
     top_logprobs: Mapping[str, float] | None = None
     key: bytes = b""
+    thought: str = ""
+    taken: tuple[str, ...] = ()
+    raw: str = ""
 
 
 def derived_seed(*parts: object) -> int:

@@ -76,7 +76,7 @@ class Journal:
         await self._task
 
     def may_hold(self, key: bytes) -> bool:
-        """Whether `find` is worth its while: False when nothing can be there."""
+        """False when the journal certainly has no answer under the key: `find` need not be called then."""
         return bool(self._packs) or key in self._recent
 
     async def find(self, key: bytes) -> Answer | None:

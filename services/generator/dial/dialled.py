@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from services.generator.datasets.rows import Recipe
-from services.generator.dial.dialling import Aim, Dial, Dialled, Evaluate, Reading
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.dial.dialling import Aim, Dial, Dialled, Evaluate, Reading, most_evaluations
 from services.generator.dial.knobs import Knob, knob_for
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
+from services.generator.engine.stage import CallBounds
 from services.generator.errors import CandidatesExhausted, TargetUnreachable
 from shared.contracts.generation.dial import DialTarget
 from shared.datasets import row_text
@@ -17,17 +18,19 @@ from shared.datasets import row_text
 Measure = Callable[[Sequence[str]], Awaitable[Reading]]
 
 
-async def dial_dataset(recipe: Recipe, session: Session, measure: Measure) -> tuple[Record, Dialled]:
+async def dial_dataset(
+    given: GenerationInputs, session: Session, measure: Measure
+) -> tuple[StageRecord, Dialled]:
     """The record of the full dataset that was kept, and how it came to be.
 
     Raises `TargetUnreachable` when the target was missed and the request does not want the closest.
     """
-    dial = recipe.request.dial
+    dial = given.request.dial
     assert dial is not None
-    knob = knob_for(dial, recipe)
-    records: dict[tuple[int, int], Record] = {}
-    evaluate = partial(_evaluate, recipe, session, measure, knob, records)
-    rows = recipe.wanted
+    knob = knob_for(dial, given)
+    records: dict[tuple[int, int], StageRecord] = {}
+    evaluate = partial(_evaluate, given, session, measure, knob, records)
+    rows = given.wanted
     probe_rows = min(dial.probe_rows, rows)
     rises = knob.rises if knob.rises is not None else await _rises(knob, evaluate, probe_rows)
     budget = dial.shift.at_most if dial.shift else None
@@ -37,6 +40,21 @@ async def dial_dataset(recipe: Recipe, session: Session, measure: Measure) -> tu
     if found.missed and dial.when_missed == "fail":
         raise TargetUnreachable(missed(dial, found))
     return records[found.setting, rows], found
+
+
+def dial_bounds(given: GenerationInputs) -> CallBounds:
+    """The first full dataset may be the right one; or each round may need all calls of a full dataset."""
+    dial = given.request.dial
+    assert dial is not None
+    knob = knob_for(dial, given)
+    ends = [knob.stage(setting, given.wanted).call_bounds() for setting in (knob.low, knob.high)]
+    return CallBounds(min(end.fewest for end in ends), dial_rounds(given) * max(end.most for end in ends))
+
+
+def dial_rounds(given: GenerationInputs) -> int:
+    """Datasets, or probes of one, that the request may have made; 1 without a dial."""
+    dial = given.request.dial
+    return most_evaluations(dial.max_rounds, rises=knob_for(dial, given).rises) if dial else 1
 
 
 def missed(dial: DialTarget, found: Dialled) -> str:
@@ -58,11 +76,11 @@ async def _rises(knob: Knob, evaluate: Evaluate, rows: int) -> bool:
 
 
 async def _evaluate(
-    recipe: Recipe,
+    given: GenerationInputs,
     session: Session,
     measure: Measure,
     knob: Knob,
-    records: dict[tuple[int, int], Record],
+    records: dict[tuple[int, int], StageRecord],
     setting: int,
     rows: int,
     parts: int,
@@ -73,5 +91,5 @@ async def _evaluate(
     if result.short:
         raise CandidatesExhausted(result.short)
     records[setting, rows] = record
-    texts = [row_text(recipe.request.kind, row) async for row in record.rows()]
+    texts = [row_text(given.request.kind, row) async for row in record.rows()]
     return [await measure(texts[: len(texts) * part // parts]) for part in range(1, parts + 1)]

@@ -15,7 +15,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from services.generator.dial.search import Range, Side, propose
+from services.generator.dial.search import KnobRange, OutOfReach, propose
 from shared.contracts.generation.results import DialRound, DialSummary
 
 PROBES_A_ROUND = 6
@@ -29,6 +29,12 @@ class Reading:
 
     value: float
     shift: float | None = None
+
+
+def most_evaluations(max_rounds: int, *, rises: bool | None) -> int:
+    """Datasets that are made and measured at most, probes among them: two more where it has to be found out
+    first whether the value `rises` with the setting."""
+    return max_rounds + (2 if rises is None else 0)
 
 
 Evaluate = Callable[[int, int, int], Awaitable[list[Reading]]]
@@ -74,7 +80,7 @@ class Dialled:
 class Dial:
     """`max_rounds` bounds full datasets and probes together."""
 
-    def __init__(self, space: Range, aim: Aim, *, rows: int, probe_rows: int, max_rounds: int) -> None:
+    def __init__(self, space: KnobRange, aim: Aim, *, rows: int, probe_rows: int, max_rounds: int) -> None:
         self._space = space
         self._aim = aim
         self._rows = rows
@@ -118,15 +124,16 @@ class Dial:
         unmade = known.keys() - self._full.keys()
         return min(unmade, key=lambda setting: abs(known[setting] - self._aim.value))
 
-    def _last_resort(self, side: Side | None, known: dict[int, float]) -> int | str:
-        """The observations point nowhere new: the nearest one, if it was only predicted, is made, to be
-        sure."""
+    def _last_resort(self, side: OutOfReach | None, known: dict[int, float]) -> int | str:
+        """When no setting is left to try: the setting whose value is nearest to the target, to be made in
+        full, if that value is only predicted so far; if it was measured, the reason why the target cannot be
+        had."""
         nearest = min(known, key=lambda setting: abs(known[setting] - self._aim.value))
         if nearest not in self._full:
             return nearest
         if side is None:
             return "no setting lies between the ones tried: the knob is too coarse for this tolerance"
-        end = self._space.high if (side is Side.ABOVE) == self._space.rises else self._space.low
+        end = self._space.high if (side is OutOfReach.ABOVE) == self._space.rises else self._space.low
         return f"even at its end, {end}, the knob gives {known[end]:.4g}"
 
     @property

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from services.generator.datasets.rows import Recipe, stage_for
-from services.generator.dial.search import Range
+from services.generator.calls.target import Target
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.rows import stage_for
+from services.generator.dial.search import KnobRange
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Stage
-from services.generator.strategies.common import Target
 from shared.contracts.generation.dial import DialMetric, DialTarget
 from shared.contracts.generation.strategies import Level, Strategy
 from shared.errors import InvalidRequest
@@ -36,41 +37,41 @@ class Knob:
     ratio: bool
     stage: Callable[[int, int], Stage]
 
-    def range(self, rises: bool) -> Range:
-        return Range(self.low, self.high, rises, self.ratio)
+    def range(self, rises: bool) -> KnobRange:
+        return KnobRange(self.low, self.high, rises, self.ratio)
 
 
-def knob_for(dial: DialTarget, recipe: Recipe) -> Knob:
+def knob_for(dial: DialTarget, given: GenerationInputs) -> Knob:
     """Raises `InvalidRequest` when the request's strategy has no such knob."""
-    return {"topic_count": _topic_count, "replaced": _replaced, "weights": _weights}[dial.knob](dial, recipe)
+    return {"topic_count": _topic_count, "replaced": _replaced, "weights": _weights}[dial.knob](dial, given)
 
 
-def _named(recipe: Recipe, level: Level, setting: int, rows: int) -> Stage:
-    request = recipe.request.model_copy(update={"rows": rows})
-    stage = stage_for(replace(recipe, request=request), level)
+def _named(given: GenerationInputs, level: Level, setting: int, rows: int) -> Stage:
+    request = given.request.model_copy(update={"rows": rows})
+    stage = stage_for(replace(given, request=request), level)
     stage.name = f"dial-{setting}-{rows}"
     return stage
 
 
-def _topic_count(dial: DialTarget, recipe: Recipe) -> Knob:
-    if recipe.request.strategy not in (Strategy.TOPIC_GUIDED, Strategy.STYLES):
+def _topic_count(dial: DialTarget, given: GenerationInputs) -> Knob:
+    if given.request.strategy not in (Strategy.TOPIC_GUIDED, Strategy.STYLES):
         raise InvalidRequest("the knob topic_count is for strategies with topics")
-    most = recipe.request.topic_count or len(recipe.inputs.topics)
+    most = given.request.topic_count or len(given.inputs.topics)
 
     def stage(setting: int, rows: int) -> Stage:
         level = Level.model_construct(name="", topic_count=setting, replaced=None)
-        return _named(recipe, level, setting, rows)
+        return _named(given, level, setting, rows)
 
     return Knob(1, most, dial.metric in RISES_WITH_DIVERSITY, True, stage)
 
 
-def _replaced(dial: DialTarget, recipe: Recipe) -> Knob:
-    rule = recipe.request.paraphrase
-    if recipe.request.strategy is not Strategy.PARAPHRASE:
+def _replaced(dial: DialTarget, given: GenerationInputs) -> Knob:
+    rule = given.request.paraphrase
+    if given.request.strategy is not Strategy.PARAPHRASE:
         raise InvalidRequest("the knob replaced is for strategy paraphrase")
-    contexts = recipe.wanted // rule.per_context
+    contexts = given.wanted // rule.per_context
     groups = rule.per_context // rule.paraphrases
-    order = Chance(recipe.request.seed, "dial").shuffled(range(contexts))
+    order = Chance(given.request.seed, "dial").shuffled(range(contexts))
     rank = {context: place for place, context in enumerate(order)}
 
     def stage(setting: int, rows: int) -> Stage:
@@ -80,18 +81,18 @@ def _replaced(dial: DialTarget, recipe: Recipe) -> Knob:
             return rule.paraphrases * min(groups, share + (rank[context] < rest))
 
         level = Level.model_construct(name="", topic_count=None, replaced=None)
-        return _named(replace(recipe, replaced=replaced), level, setting, rows)
+        return _named(replace(given, replaced=replaced), level, setting, rows)
 
     return Knob(0, contexts * groups, dial.metric not in RISES_WITH_DIVERSITY, False, stage)
 
 
-def _weights(dial: DialTarget, recipe: Recipe) -> Knob:
-    if len(recipe.targets) < 2:
+def _weights(dial: DialTarget, given: GenerationInputs) -> Knob:
+    if len(given.targets) < 2:
         raise InvalidRequest("the knob weights needs sources of at least two models")
 
     def stage(setting: int, rows: int) -> Stage:
         level = Level.model_construct(name="", topic_count=None, replaced=None)
-        return _named(replace(recipe, targets=_weighted(recipe.targets, setting)), level, setting, rows)
+        return _named(replace(given, targets=_weighted(given.targets, setting)), level, setting, rows)
 
     return Knob(0, THOUSAND, None, False, stage)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -44,7 +43,7 @@ class MetricsService:
         )
 
     async def _measure(self, texts: Sequence[str]) -> dict[str, float | None]:
-        body: dict[str, Any] = {"texts": texts, "metrics": self._families(), "seed": self._seed}
+        body: dict[str, object] = {"texts": texts, "metrics": self._families(), "seed": self._seed}
         if self._reference is not None:
             body["reference"] = self._reference
         async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:

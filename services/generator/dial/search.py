@@ -17,7 +17,7 @@ MARGIN = 0.1
 """A proposal stays this share of the bracket away from its ends."""
 
 
-class Side(StrEnum):
+class OutOfReach(StrEnum):
     """Why the target cannot be had: it lies beyond the values at the ends of the range."""
 
     BELOW = "below"
@@ -25,7 +25,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class KnobRange:
     """Settings `low`…`high`; `rises` is whether the value rises with the setting; `ratio` whether steps
     are factors."""
 
@@ -45,8 +45,8 @@ class Range:
         return self.setting((self.scale(self.low) + self.scale(self.high)) / 2)
 
 
-def propose(space: Range, observed: Mapping[int, float], target: float) -> int | Side | None:
-    """The next setting to observe; a `Side` when the target is out of reach; None when nothing between is
+def propose(space: KnobRange, observed: Mapping[int, float], target: float) -> int | OutOfReach | None:
+    """The next setting to observe; `OutOfReach` where no setting has the target; None when nothing between is
     left.
 
     `observed` are values by setting. `BELOW`: even the least diverse setting is above the target; `ABOVE`:
@@ -58,14 +58,14 @@ def propose(space: Range, observed: Mapping[int, float], target: float) -> int |
     left = [setting for setting, value in observed.items() if sign * (value - target) < 0]
     right = [setting for setting, value in observed.items() if sign * (value - target) >= 0]
     if not left:
-        return _end(space.low, observed, Side.BELOW if space.rises else Side.ABOVE)
+        return _end(space.low, observed, OutOfReach.BELOW if space.rises else OutOfReach.ABOVE)
     if not right:
-        return _end(space.high, observed, Side.ABOVE if space.rises else Side.BELOW)
+        return _end(space.high, observed, OutOfReach.ABOVE if space.rises else OutOfReach.BELOW)
     a, b = _bracket(left, right)
     return _between(space, a, b, observed, target)
 
 
-def _end(setting: int, observed: Mapping[int, float], side: Side) -> int | Side:
+def _end(setting: int, observed: Mapping[int, float], side: OutOfReach) -> int | OutOfReach:
     return side if setting in observed else setting
 
 
@@ -74,7 +74,7 @@ def _bracket(left: list[int], right: list[int]) -> tuple[int, int]:
     return min(((a, b) for a in left for b in right), key=lambda pair: abs(pair[1] - pair[0]))
 
 
-def _between(space: Range, a: int, b: int, observed: Mapping[int, float], target: float) -> int | None:
+def _between(space: KnobRange, a: int, b: int, observed: Mapping[int, float], target: float) -> int | None:
     low, high = min(a, b), max(a, b)
     if high - low <= 1:
         return None

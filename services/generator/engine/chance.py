@@ -20,7 +20,10 @@ _UNIT = 2.0**-53
 
 
 class Chance:
-    """Independent uniform draws; `call_seed` is a seed for the model's own sampling, and no draw."""
+    """Independent uniform draws, always the same ones for the same name.
+
+    `call_seed` is a number apart from them, for requests to a model: the seed of its own sampling.
+    """
 
     __slots__ = ("_block", "_left", "_name", "call_seed")
 
@@ -56,7 +59,8 @@ class Chance:
         return items[self._word() % len(items)]
 
     def weighted(self, items: Sequence[T], bounds: Sequence[float]) -> T:
-        """By cumulative weights. One draw: a change of weights moves only the items it must."""
+        """One of the items, by cumulative weights. It takes one draw, whatever the weights are: the draws
+        after it stay the same when weights change."""
         return items[min(bisect_right(bounds, self.uniform() * bounds[-1]), len(items) - 1)]
 
     def sample(self, items: Sequence[T], count: int) -> list[T]:

@@ -17,7 +17,7 @@ from services.generator.calls.ledger import Ledger, Price
 from services.generator.calls.parts import MemoryParts, Parts
 from services.generator.engine.asking import Asker
 from services.generator.engine.line import Result
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Stage
 from services.generator.engine.stream import Stream
 from services.generator.sources.lane import Lane
@@ -46,7 +46,7 @@ class Status:
 
     paused: str = ""
     note: str = ""
-    stages: dict[str, Record] = field(default_factory=dict)
+    stages: dict[str, StageRecord] = field(default_factory=dict)
     wanted: dict[str, int] = field(default_factory=dict)
 
 
@@ -65,6 +65,7 @@ class Session:
         prices: dict[str, Price] | None = None,
         tick: Callable[[Session], None] = lambda session: None,
         patience: float = PATIENCE_SECONDS,
+        keep_thoughts: bool = False,
     ) -> None:
         self.ledger = Ledger(prices)
         self.status = Status()
@@ -78,7 +79,7 @@ class Session:
             archives=places.archives,
             in_flight=lambda: self._router.in_flight,
         )
-        self.ask = Asker(self._journal, self._router)
+        self.ask = Asker(self._journal, self._router, keep_thoughts=keep_thoughts)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -89,13 +90,14 @@ class Session:
     async def __aexit__(self, *exc: Any) -> None:
         await self._stack.__aexit__(*exc)
 
-    async def run(self, stage: Stage) -> tuple[Result, Record]:
+    async def run(self, stage: Stage) -> tuple[Result, StageRecord]:
         """Run a stage to its end, from where an earlier attempt left it."""
         [ended] = await self.run_all([stage])
         return ended
 
-    async def run_all(self, stages: Iterable[Stage]) -> list[tuple[Result, Record]]:
-        """Run stages as one stream of calls. The first that falls short is the last one of the list."""
+    async def run_all(self, stages: Iterable[Stage]) -> list[tuple[Result, StageRecord]]:
+        """Run stages as one stream of calls. When a stage ends with fewer rows than wanted, those after it
+        are not run: its result is then the last one in the list."""
         stream = Stream(
             stages,
             self._opened,
@@ -105,12 +107,17 @@ class Session:
         )
         return await stream.run()
 
-    async def _opened(self, stage: Stage) -> Record:
-        record = Record(self._places.records, stage, self._places.writer)
+    async def _opened(self, stage: Stage) -> StageRecord:
+        record = StageRecord(self._places.records, stage, self._places.writer, self.ask.take_prompt)
         await record.resume()
         self.status.stages[stage.name] = record
         self.status.wanted[stage.name] = stage.wanted
         return record
+
+    def fitted(self) -> dict[str, list[str]]:
+        """How calls were fitted to their servers, by source: as it was stated, and as it was learnt."""
+        told = {lane.name: lane.client.fit.told() for lane in self._router.lanes}
+        return {name: changes for name, changes in told.items() if changes}
 
     @property
     def in_flight(self) -> int:

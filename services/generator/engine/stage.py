@@ -10,12 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
-
-Row = dict[str, Any]
+from shared.datasets import Row as Row
 
 
 class Refusal(StrEnum):
@@ -27,6 +25,10 @@ class Refusal(StrEnum):
     """Shorter or longer than the seeds, or cut at max_tokens."""
     NEAR_DUPLICATE = "near_duplicate"
     """Too like a row accepted before."""
+    CHATTER = "chatter"
+    """It talks to whoever asked: "Sure! Here is …:", "Let me know if …"."""
+    ONLY_THOUGHT = "only_thought"
+    """The model reasoned, and no answer came after it."""
     REFUSAL = "refusal"
     """The model declined to answer."""
     CONTAMINATION = "contamination"
@@ -98,11 +100,24 @@ class Sample:
     most: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallBounds:
+    """Calls of a run that finds no answer kept by an earlier one: the `fewest` with which it can succeed, and
+    the `most` it makes however it ends."""
+
+    fewest: int
+    most: int
+
+    def __add__(self, other: CallBounds) -> CallBounds:
+        return CallBounds(self.fewest + other.fewest, self.most + other.most)
+
+
 class Stage(ABC):
     """One stream of candidates.
 
     `wanted` rows are accepted exactly; at most `max_candidates` candidates are tried. `rows_each` is how
-    many rows a candidate is expected to bring, `calls_at_once` how many calls it has out at a time;
+    many rows a candidate is expected to bring and `most_rows_each` how many at most, `calls_each` how many
+    calls it makes at most, `calls_at_once` how many of them it has out at a time;
     `shares_prefixes` says that calls of different candidates share long prefixes. With `lookback` L > 0
     candidate i is made only after candidate i − L was decided, and may use what was accepted up to then
     (`history` rows): state without barriers, and the same in every run.
@@ -112,10 +127,14 @@ class Stage(ABC):
     wanted: int
     max_candidates: int
     rows_each: float = 1.0
+    most_rows_each: int = 1
+    calls_each: int = 1
     calls_at_once: int = 1
     shares_prefixes: bool = False
     lookback: int = 0
     filters: Sequence[Filter] = ()
+    must_fill: bool = True
+    """Whether fewer rows than wanted are none; a measurement makes do with what there is."""
 
     @abstractmethod
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
@@ -124,6 +143,12 @@ class Stage(ABC):
     @abstractmethod
     def outline(self, samples: int) -> Sequence[Sample]:
         """The calls that the stage expects to make if nothing is refused, each kind by some real prompts."""
+
+    def call_bounds(self) -> CallBounds:
+        """Follows from the same limits that end the run. A stage that is allowed too few candidates for its
+        rows makes all those calls, and ends short."""
+        most = self.max_candidates * self.calls_each
+        return CallBounds(min(-(-self.wanted // self.most_rows_each), most), most)
 
     def judge(self, draft: Draft) -> Reject | None:
         """The first objection to a draft, or None. Called in the order of the candidates' numbers."""
@@ -150,7 +175,11 @@ class Stage(ABC):
 
 
 def origin(call: Call, answer: Answer, topic: str | None = None) -> Row:
-    """Where a row came from, as it is written into the row."""
+    """Where a row came from, as it is written into the row; with what was taken off the answer, and the
+    thought before it where the job keeps thoughts."""
+    read: Row = {"taken_off": list(answer.taken)} if answer.taken else {}
+    if answer.thought:
+        read["thought"] = answer.thought
     return {
         "source": answer.source,
         "model": call.model.name,
@@ -160,4 +189,5 @@ def origin(call: Call, answer: Answer, topic: str | None = None) -> Row:
         "seed": call.seed,
         "finish_reason": answer.finish_reason,
         "tokens": answer.tokens_out,
+        **read,
     }

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.line import Line, Result
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Refusal, Reject, Stage
 from services.generator.sources.errors import SourceError
 
@@ -43,7 +43,7 @@ class Stream:
     def __init__(
         self,
         stages: Iterable[Stage],
-        opened: Callable[[Stage], Awaitable[Record]],
+        opened: Callable[[Stage], Awaitable[StageRecord]],
         ask: Ask,
         *,
         capacity: Callable[[], int],
@@ -56,12 +56,12 @@ class Stream:
         self._tick = tick
         self._lines: list[Line] = []
         self._out = self._undecided = 0
-        self._ended: list[tuple[Result, Record]] = []
+        self._ended: list[tuple[Result, StageRecord]] = []
         self._changed = asyncio.Event()
         self._failure: BaseException | None = None
         self._finishing = False
 
-    async def run(self) -> list[tuple[Result, Record]]:
+    async def run(self) -> list[tuple[Result, StageRecord]]:
         """How each stage ended, with its record. The first that falls short is the last: those after it are
         not paid for."""
         self._loop = asyncio.get_running_loop()

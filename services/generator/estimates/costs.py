@@ -12,8 +12,9 @@ from services.generator.engine.stage import Sample, Stage
 from services.generator.sources.registry import SourceSpec
 from services.generator.text.tokens import TokenCounter, counter
 from shared.contracts.fields import Range
-from shared.contracts.generation.previews import Estimate
+from shared.contracts.generation.previews import CallsEstimate
 from shared.contracts.instruments import Budget
+from shared.estimates import plus
 
 TOKENS_A_WORD = 1.35
 """Subword tokens for an English word, when the model's own tokenizer is not known (GPT-2: 1.3, Llama-3:
@@ -30,10 +31,15 @@ SAMPLES = 32
 
 
 def estimate(
-    samples: Sequence[Sample], specs: Mapping[str, SourceSpec], seed_texts: Sequence[str] = ()
-) -> Estimate:
-    """Calls, tokens, seconds and money of these calls. `seed_texts` are the real rows, whose lengths are
-    asked for; without them an answer may have any length up to its call's `max_tokens`."""
+    samples: Sequence[Sample],
+    specs: Mapping[str, SourceSpec],
+    most: int,
+    seed_texts: Sequence[str] = (),
+    rounds: int = 1,
+) -> CallsEstimate:
+    """Calls, tokens, seconds and money of these calls, of which there are `most` at most. `seed_texts` are
+    the real rows, whose lengths are asked for; without them an answer may have any length up to its call's
+    `max_tokens`. With a dial all of it may be made in each of so many `rounds`."""
     counters = {spec.identity: counter(spec.tokenizer) for spec in specs.values()}
     exact = all(spec.tokenizer is not None for spec in specs.values())
     first = next(iter(counters.values()))
@@ -42,36 +48,39 @@ def estimate(
         for limit in {sample.call.params.max_tokens for sample in samples}
     }
     calls = tokens_in = tokens_out = Range(expected=0, low=0, high=0)
+    likely_most = rounds * sum(_calls(sample).high for sample in samples)
+    cut = min(1.0, most / likely_most)
     for sample in samples:
         made = _calls(sample)
+        made = made.model_copy(update={"high": max(made.high * rounds * cut, made.low)})
         prompt = _prompt_tokens(sample.call, counters)
         sent = Range(
             expected=prompt, low=prompt * (1.0 if exact else 0.85), high=prompt * (1.0 if exact else 1.15)
         )
-        calls = _plus(calls, made)
-        tokens_in = _plus(tokens_in, _times(made, sent))
-        tokens_out = _plus(tokens_out, _times(made, answers[sample.call.params.max_tokens]))
+        calls = plus(calls, made)
+        tokens_in = plus(tokens_in, _times(made, sent))
+        tokens_out = plus(tokens_out, _times(made, answers[sample.call.params.max_tokens]))
     ranges = {
         name: Range(**{bound: round(value) for bound, value in found.model_dump().items()})
         for name, found in (("calls", calls), ("tokens_in", tokens_in), ("tokens_out", tokens_out))
     }
-    return Estimate(
+    return CallsEstimate(
         **ranges,
         seconds=_seconds(ranges["tokens_in"], ranges["tokens_out"], calls.expected, specs),
         money=_money(ranges, samples, specs),
         tokens_counted_by=", ".join(sorted({count.name for count in counters.values()})),
-        assumptions=_assumptions(exact=exact, seeds=bool(seed_texts)),
+        assumptions=_assumptions(exact=exact, seeds=bool(seed_texts), rounds=rounds),
     )
 
 
-def within(told: Estimate, budget: Budget) -> Estimate:
+def within(whole: CallsEstimate, budget: Budget) -> CallsEstimate:
     """What is left of an estimate when the measurement ends as soon as its budget is spent."""
 
     def share(bound: str) -> float:
-        money = max((getattr(cost, bound) for cost in told.money.values()), default=0.0)
+        money = max((getattr(cost, bound) for cost in whole.money.values()), default=0.0)
         used = {
-            "calls": getattr(told.calls, bound),
-            "tokens": getattr(told.tokens_in, bound) + getattr(told.tokens_out, bound),
+            "calls": getattr(whole.calls, bound),
+            "tokens": getattr(whole.tokens_in, bound) + getattr(whole.tokens_out, bound),
             "money": money,
         }
         limits = {name: getattr(budget, name) for name in used}
@@ -83,10 +92,10 @@ def within(told: Estimate, budget: Budget) -> Estimate:
     def cut(found: Range) -> Range:
         return Range(**{bound: round(getattr(found, bound) * part, 6) for bound, part in shares.items()})
 
-    return told.model_copy(
+    return whole.model_copy(
         update={
-            **{name: cut(getattr(told, name)) for name in ("calls", "tokens_in", "tokens_out", "seconds")},
-            "money": {currency: cut(cost) for currency, cost in told.money.items()},
+            **{name: cut(getattr(whole, name)) for name in ("calls", "tokens_in", "tokens_out", "seconds")},
+            "money": {currency: cut(cost) for currency, cost in whole.money.items()},
         }
     )
 
@@ -101,10 +110,6 @@ def _calls(sample: Sample) -> Range:
         low=sample.count if sample.fewest is None else sample.fewest,
         high=sample.count / ACCEPTED_LOW if sample.most is None else sample.most,
     )
-
-
-def _plus(one: Range, other: Range) -> Range:
-    return Range(**{bound: getattr(one, bound) + getattr(other, bound) for bound in Range.model_fields})
 
 
 def _times(one: Range, other: Range) -> Range:
@@ -178,7 +183,7 @@ def _money(
     return money
 
 
-def _assumptions(*, exact: bool, seeds: bool) -> list[str]:
+def _assumptions(*, exact: bool, seeds: bool, rounds: int) -> list[str]:
     slow, fast = STREAM_TOKENS_A_SECOND
     reading, skimming = READ_TOKENS_A_SECOND
     counted = (
@@ -186,10 +191,11 @@ def _assumptions(*, exact: bool, seeds: bool) -> list[str]:
         if exact
         else f"words × {TOKENS_A_WORD}, because a source has no tokenizer registered"
     )
+    turns = f", and each of {rounds} rounds of the dial makes all rows" if rounds > 1 else ""
     lengths = "as long as the examples" if seeds else "up to max_tokens, for want of examples"
     return [
-        f"upper bounds: one candidate in {1 / ACCEPTED_LOW:g} is accepted, or every try is needed; lower "
-        "bounds: all are accepted at once",
+        f"upper bounds: one candidate in {1 / ACCEPTED_LOW:g} is accepted, or every try is needed{turns}; "
+        "lower bounds: all are accepted at once",
         f"prompt tokens: {counted}",
         f"answer tokens: {lengths}",
         f"seconds: {slow:g} to {fast:g} tokens a second for each request in flight, and {reading:,.0f} to "

@@ -38,8 +38,8 @@ def length_counter(request: GenerationRequest, registry: Registry, seeds: Sequen
         return counter(first.tokenizer)
     if len({spec.identity for spec in specs}) > 1:
         raise UncountableLengths("models count tokens each in its own way: name one, or count words")
-    told = sorted({seed for seed in seeds if seed.strip()})
-    return ReportedCounter(_counted(first, told, request.seed))
+    different = sorted({seed for seed in seeds if seed.strip()})
+    return ReportedCounter(_counted(first, different, request.seed))
 
 
 def _counted(spec: SourceSpec, texts: Sequence[str], seed: int) -> dict[str, int]:

@@ -24,6 +24,7 @@ from typing import Self
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.ledger import Ledger, Price
 from services.generator.engine.asking import Ask, Issue, Pay
+from services.generator.engine.stage import CallBounds
 from shared.contracts.instruments import Budget
 
 UNSEEN_TEMPLATE_TOKENS = 4_096
@@ -34,6 +35,19 @@ UNSEEN = (
     f" ({UNSEEN_TEMPLATE_TOKENS:,} tokens are set aside for the chat template until a first answer shows "
     "what it adds)"
 )
+
+
+def within_budget(bounds: CallBounds, budget: Budget, calls_each: int) -> CallBounds:
+    """What a budget leaves of a measurement's calls, whose candidates make `calls_each` of them at most. It
+    ends where the next candidate might need more than is left: fewer than that many may stay unspent. How few
+    calls a budget of tokens or money pays for is not known before they are answered."""
+    if budget.calls is None:
+        most, surely = bounds.most, bounds.fewest
+    else:
+        most, surely = min(bounds.most, budget.calls), max(0, budget.calls - calls_each + 1)
+    if budget.tokens is not None or budget.money is not None:
+        surely = 0
+    return CallBounds(min(bounds.fewest, surely), most)
 
 
 class Overspent(Exception):
@@ -67,7 +81,7 @@ class Size:
     out: int
 
 
-class Spending:
+class BudgetKeeper:
     """`count` counts a text's tokens (`exact`), or says how many they can be at most. Answers of earlier
     attempts count, and calls that an attempt was killed with; reused answers, which cost nothing, do not."""
 
@@ -197,7 +211,7 @@ class Allowance:
     """The `Ask` of one candidate, one call after another; a context manager, at whose end what was set aside
     and not needed is given back."""
 
-    def __init__(self, spending: Spending, ask: Ask, calls: int) -> None:
+    def __init__(self, spending: BudgetKeeper, ask: Ask, calls: int) -> None:
         self._spending = spending
         self._ask = ask
         self._calls = calls

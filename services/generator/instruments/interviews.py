@@ -8,16 +8,17 @@ from typing import TypeVar
 
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.target import Target
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Sample
+from services.generator.engine.stage import CallBounds, Sample
 from services.generator.instruments.agent.asking import Interviewer
-from services.generator.instruments.agent.criteria import CriteriaStage, gathering_outline
+from services.generator.instruments.agent.criteria import CriteriaStage, gathering_bounds, gathering_outline
 from services.generator.instruments.agent.runs import ClusterRuns, RunSettings
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper, within_budget
 from services.generator.instruments.judges.preference import Preferences, comparisons
 from services.generator.instruments.judges.ratings import Judged, Ratings
+from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
-from services.generator.strategies.common import Target
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import Budget, ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -31,9 +32,9 @@ SAMPLES = 32
 PLANNED_CRITERION = "how much of the text is told by what its people say to each other, from none to all"
 
 
-def unlimited() -> Spending:
+def unlimited() -> BudgetKeeper:
     """For stages that are only outlined."""
-    return Spending(Budget(), Ledger(), Price(), len)
+    return BudgetKeeper(Budget(), Ledger(), Price(), len)
 
 
 def interviewer_of(
@@ -55,7 +56,7 @@ def texts_of(dataset: Artifact) -> list[str]:
 
 
 def criteria_stage(
-    request: ClusterAgentRequest, texts: Sequence[str], interviewer: Interviewer, spending: Spending
+    request: ClusterAgentRequest, texts: Sequence[str], interviewer: Interviewer, spending: BudgetKeeper
 ) -> CriteriaStage:
     return CriteriaStage(
         texts,
@@ -73,7 +74,7 @@ def runs_stage(
     texts: Sequence[str],
     criteria: Sequence[str],
     interviewer: Interviewer,
-    spending: Spending,
+    spending: BudgetKeeper,
 ) -> ClusterRuns:
     settings = RunSettings(
         samples=request.samples,
@@ -88,7 +89,7 @@ def runs_stage(
 
 
 def ratings_stage(
-    request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: Spending
+    request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: BudgetKeeper
 ) -> Ratings:
     judged = _judged(dataset, request.rows, request.seed)
     return Ratings(
@@ -105,7 +106,7 @@ def preference_stage(
     request: SelfPreferenceRequest,
     datasets: Mapping[str, Artifact],
     interviewer: Interviewer,
-    spending: Spending,
+    spending: BudgetKeeper,
 ) -> tuple[Preferences, int]:
     """The stage, and how many prompts it compares answers to. Raises `InvalidRequest` when the candidates
     share none."""
@@ -126,22 +127,34 @@ def outline(
     request: ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest,
     target: Target,
     open_artifact: Callable[[str], Artifact],
-) -> list[Sample]:
-    """The calls that the measurement would make; criteria that are not found yet are of the usual length."""
-    interviewer, spending = interviewer_of(request, target), unlimited()
+) -> tuple[list[Sample], CallBounds]:
+    """The calls that the measurement would make, and how few and how many its budget lets them be. Criteria
+    that are not found yet are of the usual length."""
+    interviewer = interviewer_of(request, target)
+    stages = _planned(request, interviewer, open_artifact)
+    samples = [sample for stage in stages for sample in stage.outline(SAMPLES)]
+    bounds = sum((stage.call_bounds() for stage in stages), CallBounds(0, 0))
+    if isinstance(request, ClusterAgentRequest) and not request.criteria:
+        samples += gathering_outline(interviewer, request.criteria_runs, request.kept)
+        bounds += gathering_bounds(request.criteria_runs, request.kept)
+    return samples, within_budget(bounds, request.budget, max(stage.calls_each for stage in stages))
+
+
+def _planned(
+    request: ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest,
+    interviewer: Interviewer,
+    open_artifact: Callable[[str], Artifact],
+) -> list[PaidStage]:
+    spending = unlimited()
     if isinstance(request, JudgeRequest):
-        stage = ratings_stage(request, open_artifact(request.dataset), interviewer, spending)
-        return list(stage.outline(SAMPLES))
+        return [ratings_stage(request, open_artifact(request.dataset), interviewer, spending)]
     if isinstance(request, SelfPreferenceRequest):
         datasets = {name: open_artifact(artifact) for name, artifact in request.candidates.items()}
-        return list(preference_stage(request, datasets, interviewer, spending)[0].outline(SAMPLES))
+        return [preference_stage(request, datasets, interviewer, spending)[0]]
     texts = texts_of(open_artifact(request.dataset))
     criteria = request.criteria or [PLANNED_CRITERION] * (2 * request.kept)
-    found = list(runs_stage(request, texts, criteria, interviewer, spending).outline(SAMPLES))
-    if not request.criteria:
-        found += criteria_stage(request, texts, interviewer, spending).outline(SAMPLES)
-        found += gathering_outline(interviewer, request.criteria_runs, request.kept)
-    return found
+    runs = runs_stage(request, texts, criteria, interviewer, spending)
+    return [runs] if request.criteria else [runs, criteria_stage(request, texts, interviewer, spending)]
 
 
 def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.stage import Draft, Reject, Stage
-from services.generator.instruments.budget import Overspent, Spending
+from services.generator.instruments.budget import BudgetKeeper, Overspent
 
 
 class PaidStage(Stage):
     """Ends at the first candidate that the budget does not pay for; those before it are decided first."""
 
-    calls_each = 1
-    """Calls that a candidate makes at most."""
-
-    def __init__(self, spending: Spending) -> None:
+    def __init__(self, spending: BudgetKeeper) -> None:
         self._spending = spending
         self._unpaid: int | None = None
 

@@ -12,14 +12,14 @@ import uvloop
 
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import StoreParts
-from services.generator.engine.record import Record
+from services.generator.calls.target import Target
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Places, Session, call_scope
 from services.generator.errors import BadPromptTemplate, SourceRefused
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.settings import GeneratorSettings
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.errors import Action, NoSource, Refusing, SourceError
-from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import BadTemplate
 from services.generator.text.tokens import counter
 from shared.contracts.generation.sources import SourceRef
@@ -57,6 +57,9 @@ class GenerationJob:
         models = [target.model for target in self.targets]
         self._scope = call_scope(models, seed, operation)
         self._shelves = [call_scope([model], seed, operation) for model in models]
+        self.keep_thoughts = False
+        self.keep_prompts = False
+        self.output = workspace.output
         self.total = 0
         self.unit = "rows"
         self._checked = 0.0
@@ -86,19 +89,22 @@ class GenerationJob:
             prices=self._registry.prices(self._sources),
             tick=self._tell,
             patience=self._settings.source_patience_seconds,
+            keep_thoughts=self.keep_thoughts,
         )
         try:
             async with session:
+                if self.keep_prompts:
+                    session.ask.keep_prompts()
                 return await work(session)
         finally:
             self.workspace.spending.note(session.ledger.spent())
 
-    def spending(self, budget: Budget, ledger: Ledger) -> Spending:
+    def spending(self, budget: Budget, ledger: Ledger) -> BudgetKeeper:
         """The budget of a job with one source."""
         [ref] = self._sources
         spec = self._registry.spec(ref)
         count = counter(spec.tokenizer) if spec.tokenizer else _bytes
-        return Spending(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
+        return BudgetKeeper(budget, ledger, spec.price, count, exact=spec.tokenizer is not None)
 
     def _places(self) -> Places:
         """Calls are kept where other artifacts of the same seed that ask any of these models find them;
@@ -155,10 +161,10 @@ class GenerationJob:
         self._last_tokens = (now, tokens)
         return round(max(0, tokens - before) / max(now - then, 1e-3), 1)
 
-    async def write(self, name: str, records: Sequence[Record], kind: str) -> int:
+    async def write(self, name: str, records: Sequence[StageRecord], kind: str) -> int:
         """Join the committed lines of several stages into one part; returns their number."""
         count = 0
-        with self.workspace.output.part(name, "application/jsonl") as file:
+        with self.output.part(name, "application/jsonl") as file:
             for record in records:
                 async for line in record.lines(kind):
                     file.write(line + b"\n")
@@ -170,7 +176,15 @@ def _bytes(text: str) -> int:
     return len(text.encode())
 
 
-def refused(records: Sequence[Record]) -> dict[str, int]:
+def taken_off(records: Sequence[StageRecord]) -> dict[str, int]:
+    """Answers from which something was taken off, by what it was, over all stages."""
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record.progress.taken)
+    return dict(total)
+
+
+def refused(records: Sequence[StageRecord]) -> dict[str, int]:
     """Refused candidates by reason, over all stages."""
     total: Counter[str] = Counter()
     for record in records:

@@ -12,18 +12,18 @@ _LINE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class SourceQueue:
     """Requests the server is working on and requests that wait, over all its engines."""
 
     running: int
     waiting: int
 
 
-def read_queue(page: bytes) -> Queue | None:
+def read_queue(page: bytes) -> SourceQueue | None:
     """The queue gauges of a metrics page; None when the server is not vLLM or hides them."""
     sums: dict[bytes, float] = {}
     for name, value in _LINE.findall(page):
         sums[name] = sums.get(name, 0.0) + float(value)
     if len(sums) < 2:
         return None
-    return Queue(int(sums[b"num_requests_running"]), int(sums[b"num_requests_waiting"]))
+    return SourceQueue(int(sums[b"num_requests_running"]), int(sums[b"num_requests_waiting"]))

@@ -12,11 +12,13 @@ from functools import partial
 from typing import Any, Literal
 
 from services.generator.calls.call import Call, Params, derived_seed
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
-from services.generator.strategies.collecting import collect
-from services.generator.strategies.common import Target, Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.collecting import collect, most_candidates
+from services.generator.strategies.common import draft_of
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import Prompts
 from shared.contracts.datasets import DatasetKind
@@ -57,6 +59,7 @@ class Answers(Stage):
         self.name = name
         self.wanted = wanted
         self.max_candidates = len(prompts)
+        self.calls_each = most_candidates(1)
         self._own_filters = [judge for judge in filters if not judge.remembers]
         self.filters = [judge for judge in filters if judge.remembers]
         self._given = prompts

@@ -8,22 +8,25 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
 from services.generator.sources.errors import SourceError
+from shared.contracts.generation.limits import TRIES
 
-TRIES = 4
-"""Candidates for each draft that is wanted, before the thing is given up."""
+
+def most_candidates(wanted: int) -> int:
+    """Candidates from which `collect` gathers so many drafts, at most."""
+    return TRIES * wanted
+
 
 Make = Callable[[int], Awaitable[Draft | Reject]]
 """Candidate `number` of the thing."""
 
 
 async def collect(make: Make, wanted: int, filters: Sequence[Filter]) -> tuple[list[Draft], list[Reject]]:
-    """`wanted` drafts that pass the filters, from at most `TRIES` times as many candidates; judged in
-    order."""
+    """`wanted` drafts that pass the filters, from at most `most_candidates` of them; judged in order."""
     drafts: list[Draft] = []
     rejects: list[Reject] = []
     tried = 0
-    while len(drafts) < wanted and tried < TRIES * wanted:
-        missing = min(wanted - len(drafts), TRIES * wanted - tried)
+    while len(drafts) < wanted and tried < most_candidates(wanted):
+        missing = min(wanted - len(drafts), most_candidates(wanted) - tried)
         made = await asyncio.gather(*(_attempt(make, tried + i) for i in range(missing)))
         tried += missing
         for outcome in made:

@@ -21,15 +21,18 @@ from functools import partial
 from typing import Any
 
 from services.generator.calls.call import Call, Message, Params
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Filter, Refusal, Reject, Sample, Stage
-from services.generator.strategies.collecting import collect
-from services.generator.strategies.common import Example, Target, Targets, draft_of
+from services.generator.engine.stage import CallBounds, Draft, Filter, Refusal, Reject, Sample, Stage
+from services.generator.engine.targets import Targets
+from services.generator.strategies.collecting import collect, most_candidates
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.text.tokens import TokenCounter
 from services.generator.topics.identity import normalised
+from shared.datasets import Row
 
 VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
 
@@ -47,8 +50,8 @@ class ParaphraseSettings:
     replaced: Callable[[int], int]
     of_real: bool
     examples_per_prompt: int
-    parse: Callable[[str, str], dict[str, Any]]
-    text_of: Callable[[dict[str, Any]], str]
+    parse: Callable[[str, str], Row]
+    text_of: Callable[[Row], str]
     count: TokenCounter
     filters: Callable[[], Sequence[Filter]]
     question_filters: Sequence[Filter] = ()
@@ -60,12 +63,13 @@ class ParaphraseSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A pair to be paraphrased: its name in calls' seeds, and what the rows say they are paraphrases of."""
+    """A pair to be paraphrased: its name in calls' seeds, and what the column `paraphrase_of` of its
+    paraphrases says: the hash of its prompt, or `real`."""
 
     name: str
     question: str
     answer: str
-    said: str
+    paraphrase_of: str
 
 
 class Paraphrase(Stage):
@@ -86,6 +90,7 @@ class Paraphrase(Stage):
         self.wanted = len(contexts) * settings.per_context
         self.max_candidates = len(contexts)
         self.rows_each = float(settings.per_context)
+        self.most_rows_each = settings.per_context
         self.calls_at_once = settings.per_context
         self.shares_prefixes = True
         self._contexts = list(contexts.items())
@@ -119,7 +124,7 @@ class Paraphrase(Stage):
 
     def _sources(self, context_id: str, shuffled: Sequence[Draft], replaced: int) -> list[_Source]:
         settings = self._settings
-        count = replaced // settings.paraphrases
+        count = self._groups(replaced)
         if not settings.of_real:
             return [
                 _Source(f"g{number}", pair.row["question"], pair.row["answer"], pair.origin["prompt_hash"])
@@ -133,6 +138,19 @@ class Paraphrase(Stage):
             )
             for number in range(count if own else 0)
         ]
+
+    def _groups(self, replaced: int) -> int:
+        """Pairs that are written anew for so many rows, `paraphrases` times each."""
+        return replaced // self._settings.paraphrases
+
+    def call_bounds(self) -> CallBounds:
+        """Of every context each pair, and each paraphrase of those that are written anew: asked for once, or
+        as often as `collect` tries."""
+        settings = self._settings
+        replaced = map(settings.replaced, range(len(self._contexts)))
+        paraphrased = sum(settings.paraphrases * self._groups(count) for count in replaced)
+        fewest = len(self._contexts) * settings.per_context + paraphrased
+        return CallBounds(fewest, most_candidates(fewest))
 
     async def _group(self, ask: Ask, context_id: str, source: _Source) -> tuple[list[Draft], list[Reject]]:
         """m_p different paraphrases of one pair."""
@@ -174,14 +192,14 @@ class Paraphrase(Stage):
         call = self._paraphrase_call(context_id, source, number)
         answer = await ask(call)
 
-        def parse(text: str) -> dict[str, Any]:
+        def parse(text: str) -> Row:
             return {
                 "context_id": context_id,
                 "question": settings.parse_question(text),
                 "answer": source.answer,
             }
 
-        extra = {**settings.extra, "paraphrase_of": source.said}
+        extra = {**settings.extra, "paraphrase_of": source.paraphrase_of}
         return draft_of(call, answer, parse, settings.text_of, extra=extra)
 
     def _paraphrase_call(self, context_id: str, source: _Source, number: int) -> Call:

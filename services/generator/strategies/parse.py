@@ -5,57 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 
-from services.generator.text.unspaced import RANGES
+from shared.text.sentences import TERMINAL, sentence_starts, sentences
 
-_OPENING = rf"[\"'“‘«(\[]*[A-Z0-9{RANGES}]"
-_CLOSING = r"[\"'”’»)\]]"
-_STOPS = "。！？｡។៕။"
-"""Ends of Chinese, Japanese, Khmer and Burmese sentences, with no space behind. Thai and Lao mark none."""
-_QUOTED_ENDS = "」』”’）》\"'"
-_END = re.compile(
-    rf"""(?:(?<=[.!?…])|(?<=[.!?…]{_CLOSING}))\s+(?={_OPENING})
-    |(?<=[!?])(?=[{RANGES}])
-    |(?:(?<=[{_STOPS}])|(?<=[{_STOPS}][{_QUOTED_ENDS}])(?!と))\s*+(?![\s{_STOPS}{_QUOTED_ENDS}，、；：,]|\Z)""",
-    re.VERBOSE,
-)
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“‘])(?:Mr|Mrs|Ms|Dr|St|Prof|Rev|Capt|Sgt|Jr|Sr|vs|etc|e\.g|i\.e|[A-HJ-Z])\.$"
-)
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
 _BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+(?:[.)]\s+|[、．]\s*))")
 _QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
-_TERMINAL = f".!?…\"'”’»){_STOPS}{_QUOTED_ENDS}"
 
 
 class Unparsable(ValueError):
     """The text does not have the form that was asked for; the message says how."""
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, by punctuation. Titles and initials ("Mr.", "J.") do not end one, and what
-    somebody says is part of the sentence that says so, however many sentences it has."""
-    starts = _starts(text)
-    pieces = (text[start:end].strip() for start, end in pairwise([*starts, len(text)]))
-    return [piece for piece in pieces if piece]
-
-
-def _starts(text: str) -> list[int]:
-    """Where the sentences begin."""
-    starts = [0]
-    for end in _END.finditer(text):
-        piece = text[starts[-1] : end.start()].strip()
-        if not _ABBREVIATION.search(piece) and not _in_quotation(piece):
-            starts.append(end.end())
-    return starts
-
-
-def _in_quotation(piece: str) -> bool:
-    return piece.count('"') % 2 == 1 or any(
-        piece.count(a) > piece.count(b) for a, b in ("“”", "「」", "『』")
-    )
 
 
 def text_row(text: str) -> dict[str, str]:
@@ -69,10 +29,10 @@ def text_row(text: str) -> dict[str, str]:
 def completion_row(text: str, count: int, last: int = 1) -> dict[str, str]:
     """Kind `completion`: a text of exactly `count` sentences, of which the `last` are the completion."""
     whole = " ".join(_LABEL.sub("", text.strip()).split())
-    starts = _starts(whole) if whole else []
+    starts = sentence_starts(whole) if whole else []
     if len(starts) != count:
         raise Unparsable(f"{len(starts)} sentences where {count} were asked for")
-    if whole[-1] not in _TERMINAL:
+    if whole[-1] not in TERMINAL:
         raise Unparsable("the last sentence does not end")
     return {"context": whole[: starts[-last]].rstrip(), "completion": whole[starts[-last] :]}
 

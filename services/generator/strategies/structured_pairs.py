@@ -7,12 +7,13 @@ longest of the examples: a weak model would not close them otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.common import Example
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,7 +33,7 @@ class NewQuestion(BaseModel):
     question: str = Field(min_length=1)
 
 
-def limited(model: type[BaseModel], examples: Sequence[Example]) -> dict[str, Any]:
+def limited(model: type[BaseModel], examples: Sequence[Example]) -> JsonSchemaValue:
     """The model's JSON schema, its strings no longer than the examples' allow."""
     schema = schema_of(model)
     properties = {
@@ -59,7 +60,7 @@ def structured_question(text: str) -> str:
 
 def _read(model: type[M], text: str) -> M:
     try:
-        return model.model_validate(json_in(text))
+        return json_as(model, text)
     except ValidationError as error:
         first = error.errors()[0]
         raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

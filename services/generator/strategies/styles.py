@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
-from services.generator.strategies.common import Targets, draft_of
-from services.generator.strategies.json_answers import json_in
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import draft_of
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.topics.turns import TopicTurns
@@ -35,7 +37,7 @@ class Passage(BaseModel):
     passage: str = Field(min_length=1)
 
 
-class Question(BaseModel):
+class LessonQuestion(BaseModel):
     model_config = ConfigDict(extra="ignore")
     question: str = Field(min_length=1)
     options: Annotated[list[str], Field(min_length=4, max_length=4)]
@@ -46,10 +48,10 @@ class Question(BaseModel):
 class Lesson(BaseModel):
     model_config = ConfigDict(extra="ignore")
     passages: list[Passage]
-    multiple_choice_question: Question
+    multiple_choice_question: LessonQuestion
 
 
-def lesson_schema(fewest: int, most: int) -> dict[str, Any]:
+def lesson_schema(fewest: int, most: int) -> JsonSchemaValue:
     """The JSON schema of an answer with so many passages."""
     schema = Lesson.model_json_schema()
     schema["properties"]["passages"] |= {"minItems": fewest, "maxItems": most}
@@ -139,7 +141,7 @@ class Styles(Stage):
 
     def _row(self, text: str) -> Row:
         try:
-            lesson = Lesson.model_validate(json_in(text))
+            lesson = json_as(Lesson, text)
         except ValidationError as error:
             first = error.errors()[0]
             raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -15,9 +15,11 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
-from services.generator.strategies.common import Example, Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import Example, draft_of
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.turns import TopicTurns
+from shared.datasets import Row
 
 VARIABLES = frozenset({"task", "topic", "examples", "length", "length_unit", "sentences"})
 QA_VARIABLES = VARIABLES | {"context", "schema"}
@@ -32,14 +34,16 @@ class TopicGuidedSettings:
     task: str
     sentences: int
     examples_per_prompt: int
-    parse: Callable[[str, str], dict[str, Any]]
+    parse: Callable[[str, str], Row]
     """(answer, context id) → row."""
-    text_of: Callable[[dict[str, Any]], str]
+    text_of: Callable[[Row], str]
     lengths: Sequence[int]
     """Of the examples, in `length_unit` (words or tokens)."""
     length_unit: str
     schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    titled: bool = True
+    """Whether a title of its own is part of a row."""
 
 
 class TopicGuided(Stage):
@@ -87,6 +91,7 @@ class TopicGuided(Stage):
                 settings.text_of,
                 topic=topic,
                 extra=settings.extra,
+                titled=settings.titled,
             )
         ]
 
@@ -109,7 +114,7 @@ class TopicGuided(Stage):
             return "", ""
         return self._contexts[number // self._per_context % len(self._contexts)]
 
-    def _variables(self, chance: Chance, context_id: str, context: str) -> dict[str, Any]:
+    def _variables(self, chance: Chance, context_id: str, context: str) -> dict[str, object]:
         settings = self._settings
         wanted = min(settings.examples_per_prompt, len(self._examples))
         shown = chance.sample(self._examples, wanted)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from services.generator.engine.filters.words import count_words
 from services.generator.engine.stage import Draft
-from services.generator.text.unspaced import letters
+from shared.text.words import count_words, unspaced_letters
 
 
 class TokenCounter(ABC):
@@ -30,7 +29,7 @@ class TokenCounter(ABC):
 
 
 class WordCounter(TokenCounter):
-    """Runs of letters and digits: what the default tokenizer of the metrics counts too."""
+    """Words as people count them (`shared/text/words.py`): “don't” is one."""
 
     name = unit = "words"
 
@@ -50,7 +49,7 @@ class LetterCounter(TokenCounter):
 def plain_counter(texts: Iterable[str]) -> TokenCounter:
     """Of words; of letters where most of these texts' are of a script that puts no spaces between words."""
     together = "".join(texts)
-    unspaced = 2 * len(letters(together)) > LetterCounter()(together)
+    unspaced = 2 * len(unspaced_letters(together)) > LetterCounter()(together)
     return LetterCounter() if unspaced else WordCounter()
 
 

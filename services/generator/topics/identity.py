@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 
-from services.generator.text.unspaced import MARKS
+from shared.text.characters import MARKS
 
 _ARTICLE = re.compile(r"^(?:a|an|the)\s+")
 _PLURAL = re.compile(r"(?<=\w{3})(?<!s)s\b")

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.generator.calls.call import Params
+from services.generator.calls.target import Target
 from services.generator.engine.line import Result
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Row
 from services.generator.errors import BadPromptTemplate, CandidatesExhausted
-from services.generator.strategies.common import Example, Target
+from services.generator.strategies.common import Example
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.topics.identity import TopicSet
 from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
+from shared.contracts.generation.limits import default_topic_calls
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.topics import TopicsRequest
 
-CANDIDATES_FACTOR = 20
 STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT: ()}
 
 
@@ -30,7 +31,7 @@ class PoolPlan:
         self._examples = examples
         self._target = target
         self._prompts = pool_prompts(request)
-        self._params = Params(request.temperature, request.top_p, request.max_tokens, STOPS[request.format])
+        self._params = Params.of(request, STOPS[request.format])
         self.seeds = distinct(request.seeds, request.near_duplicate)
         self.kept = self.seeds[: request.count] if request.keep_seeds else []
 
@@ -52,8 +53,7 @@ class PoolPlan:
             seed=request.seed,
             examples_per_prompt=request.examples_per_prompt,
         )
-        needed = -(-wanted // request.per_call)
-        limit = request.max_candidates or CANDIDATES_FACTOR * max(needed, 10)
+        limit = request.max_candidates or default_topic_calls(wanted, request.per_call)
         return TopicPool(
             name,
             wanted,
@@ -88,10 +88,12 @@ def distinct(topics: Sequence[str], threshold: float) -> list[str]:
     return known.topics
 
 
-async def make_pool(plan: PoolPlan, session: Session, *, hierarchy: int) -> tuple[list[Row], list[Record]]:
+async def make_pool(
+    plan: PoolPlan, session: Session, *, hierarchy: int
+) -> tuple[list[Row], list[StageRecord]]:
     """Rows {id, topic, …} of exactly the wanted number, and the stages' records. Raises
     `CandidatesExhausted`."""
-    records: list[Record] = []
+    records: list[StageRecord] = []
     areas: list[str] = []
     if hierarchy:
         result, record = await session.run(plan.areas())

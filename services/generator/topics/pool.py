@@ -14,14 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.generator.calls.call import Call, Params
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.filters.words import count_between_blanks
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
-from services.generator.strategies.common import Example, Target
+from services.generator.sources.answer import Finish, Taken
+from services.generator.strategies.common import Example
 from services.generator.strategies.parse import list_items
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.identity import TopicSet, normalised
+from shared.text.words import count_between_blanks
 
 VARIABLES = frozenset({"count", "task", "area", "shown", "max_words", "examples"})
 LOOKBACK = 64
@@ -65,6 +67,7 @@ class TopicPool(Stage):
         self.wanted = wanted
         self.max_candidates = max_candidates
         self.rows_each = float(settings.per_call)
+        self.most_rows_each = 2 * settings.per_call
         self._target = target
         self._params = params
         self._prompts = prompts
@@ -78,17 +81,19 @@ class TopicPool(Stage):
             self._set.add(topic)
 
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
-        settings = self._settings
         call, area = self._call(number, history)
         answer = await ask(call)
         where = origin(call, answer)
         items = list_items(answer.text, continued=_ends_with_bullet(call))
-        if answer.finish_reason == "length":
+        if answer.finish_reason == Finish.LENGTH:
             items = items[:-1]  # the last line may be half a topic
         if not items:
+            thought = Taken.THOUGHT in answer.taken and not answer.text.strip()
+            if thought:
+                return [Reject(Refusal.ONLY_THOUGHT, "a thought, and no list after it", answer.raw, where)]
             return [Reject(Refusal.PARSE, "no list of topics", answer.text, where)]
         row: Row = {"area": area} if area else {}
-        return [Draft({"topic": item, **row}, item, where) for item in items[: 2 * settings.per_call]]
+        return [Draft({"topic": item, **row}, item, where) for item in items[: self.most_rows_each]]
 
     def _call(self, number: int, history: int) -> tuple[Call, str]:
         settings = self._settings

@@ -1,10 +1,9 @@
-"""Contamination: rows of a training set that hold what a test row says.
+"""Contamination of whole sets, compiled: rows of a training set that hold a row of a test set.
 
-A test row is known by its different n-grams (8 tokens by default: long enough not to be common phrases,
-short enough for an answer's sentence; GPT-3's report used 13, others 8 to 10). For each training row the
-result names the test row most of whose n-grams it holds, and which share; for each test row, the share of
-its n-grams found anywhere in the training set. A test row shorter than n tokens cannot be checked and is
-counted so: choose n by the test set.
+When a row holds a test row is told in `shared/text/contamination.py`, to which a property test holds this.
+For each training row the result names the test row most of whose n-grams it holds, and which share; for
+each test row, the share of its n-grams found anywhere in the training set. A test row without words cannot
+be held and is counted so.
 
 The index of the test rows is built once; training shards are checked one by one, and their results merge.
 """
@@ -20,17 +19,17 @@ from numpy.typing import NDArray
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
 from services.metrics.lexical.ngrams.partition import Partitioner
-from services.metrics.lexical.ngrams.states import Rows
+from services.metrics.lexical.ngrams.shingled import shingled
+from services.metrics.lexical.ngrams.states import NGramRows
 from services.metrics.lexical.ngrams.tables import slots_for
-from services.metrics.lexical.text.hashing import follow
 from services.metrics.lexical.text.tokens import Tokens
+from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS
 
-ORDER = 8
 NO_ROW = -1
 
 
 @compiled
-def fill_table(keys, table):  # type: ignore[no-untyped-def]
+def fill_table(keys, table):
     """Put row numbers (from 1) of different keys into an empty table."""
     mask = np.uint64(len(table) - 1)
     for row in range(len(keys)):
@@ -41,11 +40,10 @@ def fill_table(keys, table):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def check_rows(  # type: ignore[no-untyped-def]
-    hashes, offsets, order, keys, table, heads, holders, sizes, found, best, shares
-):
+def check_rows(hashes, offsets, keys, table, heads, holders, sizes, found, best, shares):
     """For each training row the test row it holds most of, and how much; mark the n-grams found.
 
+    hashes, offsets   the keys of the training rows' n-grams
     heads, holders    test rows that have n-gram k are `holders[heads[k]:heads[k + 1]]`
     sizes             different n-grams of each test row
     """
@@ -54,10 +52,8 @@ def check_rows(  # type: ignore[no-untyped-def]
     hits, touched = np.zeros(len(sizes), np.int64), np.empty(len(sizes), np.int64)
     for row in range(len(offsets) - 1):
         reached = 0
-        for i in range(offsets[row], offsets[row + 1] - order + 1):
+        for i in range(offsets[row], offsets[row + 1]):
             key = hashes[i]
-            for k in range(1, order):
-                key = follow(key, hashes[i + k])
             slot = key & mask
             while table[slot] != 0 and keys[table[slot] - 1] != key:
                 slot = (slot + np.uint64(1)) & mask
@@ -76,7 +72,7 @@ def check_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def choose(touched, hits, sizes, row, best, shares):  # type: ignore[no-untyped-def]
+def choose(touched, hits, sizes, row, best, shares):
     """Keep the test row with the largest share (the first of equals), and clear the hits."""
     for k in range(len(touched)):
         test = touched[k]
@@ -100,12 +96,12 @@ class HeldOutIndex:
     sizes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, test: Tokens, order: int = ORDER) -> Self:
+    def of(cls, test: Tokens, order: int = NGRAM_WORDS) -> Self:
         if order < 1:
-            raise LexicalError(f"n-grams have at least one token, not {order}")
-        entries = Partitioner([test]).entries(order, documents=True)
+            raise LexicalError(f"n-grams have at least one word, not {order}")
+        entries = Partitioner([shingled(test, order, whole=True)]).entries(1, documents=True)
         assert entries.documents is not None
-        rows = Rows.from_entries(entries)
+        rows = NGramRows.from_entries(entries)
         held = np.unique((rows.of.astype(np.uint64) << np.uint64(32)) | entries.documents)
         grams, holders = held >> np.uint64(32), (held & np.uint64(0xFFFFFFFF)).astype(np.int64)
         heads = np.concatenate(
@@ -122,9 +118,10 @@ class HeldOutIndex:
             raise UnlikeStates("training and test rows need one tokeniser and one seed")
         found = np.zeros(len(self.keys), np.bool_)
         best, shares = np.full(len(training), NO_ROW, np.int64), np.zeros(len(training))
+        own = shingled(training, self.order, whole=True)
         check_rows(
-            training.hashes, training.offsets, self.order, self.keys, self.table, self.heads,
-            self.holders, self.sizes, found, best, shares,
+            own.hashes, own.offsets, self.keys, self.table, self.heads, self.holders, self.sizes, found, best,
+            shares,
         )  # fmt: skip
         return Contamination(self, best, shares, found)
 
@@ -152,13 +149,14 @@ class Contamination:
             self.found | other.found,
         )
 
-    def contaminated(self, threshold: float = 0.5) -> NDArray[np.bool_]:
+    def contaminated(self, threshold: float = HELD_SHARE) -> NDArray[np.bool_]:
         """Training rows that hold at least this share of one test row's n-grams."""
         reached: NDArray[np.bool_] = (self.test_row != NO_ROW) & (self.share >= threshold)
         return reached
 
     def of_tests(self) -> list[float | None]:
-        """For each test row, the share of its n-grams that some training row has; None where too short."""
+        """For each test row, the share of its n-grams that some training row has; None where it has no
+        words."""
         held = np.repeat(self.found, np.diff(self.index.heads))
         sizes = self.index.sizes
         hits = np.bincount(self.index.holders[held], minlength=len(sizes))
@@ -166,10 +164,10 @@ class Contamination:
 
     @property
     def unchecked(self) -> int:
-        """Test rows with fewer tokens than an n-gram."""
+        """Test rows without words."""
         return int((self.index.sizes == 0).sum())
 
 
-def contamination(training: Tokens, test: Tokens, order: int = ORDER) -> Contamination:
+def contamination(training: Tokens, test: Tokens, order: int = NGRAM_WORDS) -> Contamination:
     """Which training rows hold which test rows' n-grams, and how much of them."""
     return HeldOutIndex.of(test, order).check(training)

@@ -12,7 +12,7 @@ from services.metrics.lexical.compiled import compiled
 
 
 @compiled
-def root(parents, row):  # type: ignore[no-untyped-def]
+def root(parents, row):
     """The first row of a row's group, halving the path to it."""
     while parents[row] != row:
         parents[row] = parents[parents[row]]
@@ -21,7 +21,7 @@ def root(parents, row):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def unite(parents, left, right):  # type: ignore[no-untyped-def]
+def unite(parents, left, right):
     """Join two rows' groups under the smaller first row."""
     left, right = root(parents, left), root(parents, right)
     if left < right:
@@ -31,14 +31,14 @@ def unite(parents, left, right):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def unite_pairs(parents, lefts, rights):  # type: ignore[no-untyped-def]
+def unite_pairs(parents, lefts, rights):
     """Join the rows of each pair."""
     for pair in range(len(lefts)):
         unite(parents, lefts[pair], rights[pair])
 
 
 @compiled
-def all_roots(parents):  # type: ignore[no-untyped-def]
+def all_roots(parents):
     """Point every row at the first of its group."""
     for row in range(len(parents)):
         parents[row] = root(parents, row)

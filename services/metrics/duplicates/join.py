@@ -23,7 +23,7 @@ from services.metrics.lexical.text.hashing import GOLDEN, set_bits
 
 
 @compiled
-def common(shingles, left, left_end, right, right_end, needed):  # type: ignore[no-untyped-def]
+def common(shingles, left, left_end, right, right_end, needed):
     """How many shingles two sorted sets share; less than `needed` as soon as it cannot be reached."""
     shared = 0
     while left < left_end and right < right_end:
@@ -37,7 +37,7 @@ def common(shingles, left, left_end, right, right_end, needed):  # type: ignore[
 
 
 @compiled
-def bitmap(shingles, begin, end):  # type: ignore[no-untyped-def]
+def bitmap(shingles, begin, end):
     """128 bits, one set for each shingle: two sets differ in at least as many elements as their bits do."""
     low = high = np.uint64(0)
     for k in range(begin, end):
@@ -51,7 +51,7 @@ def bitmap(shingles, begin, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def join_sets(  # type: ignore[no-untyped-def]
+def join_sets(
     order, sizes, starts, shingles, prefixes, left, heads, posts, maps, threshold, most, pairs, scores
 ):
     """Pairs of documents in `order` (ascending size) that reach the threshold; see the module.
@@ -113,7 +113,7 @@ def join_sets(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_prefixes(starts, shingles, prefixes, heads):  # type: ignore[no-untyped-def]
+def count_prefixes(starts, shingles, prefixes, heads):
     """Add to `heads[s + 1]` the documents with shingle s in their prefix of that length."""
     for document in range(len(prefixes)):
         for k in range(starts[document], starts[document] + prefixes[document]):

@@ -20,7 +20,7 @@ METHOD = f"MinHash, {PERMUTATIONS} permutations in {BANDS} bands; candidates che
 
 
 @compiled
-def verify(sizes, starts, shingles, lefts, rights, threshold, scores):  # type: ignore[no-untyped-def]
+def verify(sizes, starts, shingles, lefts, rights, threshold, scores):
     """The Jaccard score of each pair (0 below the threshold)."""
     for pair in range(len(lefts)):
         left, right = lefts[pair], rights[pair]

@@ -1,9 +1,10 @@
 """Near-duplicates: rows whose sets of word shingles overlap, by exact Jaccard similarity.
 
-The Jaccard similarity of two rows is that of their sets of shingles (n-grams of `shingle` tokens). Rows
-with the same tokens are duplicates whatever their length, and are joined first, each to the first of them;
-other rows shorter than a shingle have no near-duplicates. Shingles are compared by their 64-bit keys
-(`lexical.hashing` bounds the chance of a mistake).
+The Jaccard similarity of two rows is that of their sets of shingles (runs of `shingle` words, as
+`shared/text/shingles.py` has them; of tokens where the tokeniser is not `words`). Rows with the same tokens
+are duplicates whatever their length, and are joined first, each to the first of them; other rows shorter
+than a shingle have no near-duplicates. Shingles are compared by their 64-bit keys (`lexical.hashing` bounds
+the chance of a mistake).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.metrics.duplicates.minhash import METHOD, minhash_pairs
 from services.metrics.duplicates.shingles import ShingleSets
 from services.metrics.lexical.compiled import compiled
 from services.metrics.lexical.errors import LexicalError
+from services.metrics.lexical.ngrams.shingled import shingled
 from services.metrics.lexical.ngrams.tables import tabulate
 from services.metrics.lexical.text.hashing import GOLDEN, mix
 from services.metrics.lexical.text.tokens import Tokens
@@ -53,7 +55,7 @@ class NearDuplicates:
 
 
 @compiled
-def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
+def hash_rows(hashes, offsets, keys):
     """One key for each row's tokens and their places: a sum, so that no token waits for the one before it; 0
     for a row without tokens."""
     for row in range(len(offsets) - 1):
@@ -65,7 +67,7 @@ def hash_rows(hashes, offsets, keys):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def first_rows(rows_of, found, firsts):  # type: ignore[no-untyped-def]
+def first_rows(rows_of, found, firsts):
     """The first row that has each row's key, for rows numbered by key in order of appearance."""
     first_of = np.empty(found, np.int64)
     seen = 0
@@ -94,7 +96,12 @@ def near_duplicates(
         raise LexicalError(f"a shingle has at least one token, not {shingle}")
     shards = [tokens] if isinstance(tokens, Tokens) else list(tokens)
     first = same_tokens(shards)
-    sets = ShingleSets.of(shards, shingle, threshold, first == np.arange(len(first)))
+    among = first == np.arange(len(first))
+    if any(shard.quarters is not None for shard in shards):
+        shards, shingle_tokens = [shingled(shard, shingle, whole=False) for shard in shards], 1
+    else:
+        shingle_tokens = shingle
+    sets = ShingleSets.of(shards, shingle_tokens, threshold, among)
     joined = join(sets, threshold, most_candidates)
     pairs, scores = minhash_pairs(sets, threshold) if joined.stopped else (joined.pairs, joined.scores)
     copies = np.flatnonzero(first != np.arange(len(first)))

@@ -24,7 +24,7 @@ MOST_ENTRIES = 32_000_000
 
 
 @compiled
-def shared_shingles(keys, owners, starts, memory, sizes, holders, commonness):  # type: ignore[no-untyped-def]
+def shared_shingles(keys, owners, starts, memory, sizes, holders, commonness):
     """Count each document's different shingles; list the documents of those that two or more have.
 
     commonness    for each shared shingle, how many documents have it
@@ -62,7 +62,7 @@ def shared_shingles(keys, owners, starts, memory, sizes, holders, commonness):  
 
 
 @compiled
-def list_shingles(order, commonness, begins, holders, kept, cursors, out):  # type: ignore[no-untyped-def]
+def list_shingles(order, commonness, begins, holders, kept, cursors, out):
     """Each kept document's shingles by rank, ascending, from its cursor on; `order[r]`: rank r's number."""
     for rank in range(len(order)):
         begin = begins[order[rank]]

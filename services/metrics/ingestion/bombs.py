@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pyarrow.parquet as pq
 
-from services.metrics.ingestion.records import Fault, Unreadable
+from services.metrics.ingestion.records import Fault, UnreadableRest
 
 MAX_CHUNK_BYTES = 2**30
 MAX_GROUP_BYTES = 2 * 2**30
@@ -28,7 +28,7 @@ VALUE_BYTES = 16  # of a number, or of a text's place in its dictionary, with it
 
 
 def refuse_bombs(metadata: pq.FileMetaData) -> None:
-    """Raises Unreadable for a file that would not fit into memory once it is unpacked."""
+    """Raises UnreadableRest for a file that would not fit into memory once it is unpacked."""
     if metadata.num_columns > MAX_COLUMNS:
         raise _too_large(f"over {MAX_COLUMNS} columns")
     nested = set()
@@ -96,5 +96,5 @@ def _columns(metadata: pq.FileMetaData) -> Iterator[pq.ColumnSchema]:
     return (metadata.schema.column(number) for number in range(metadata.num_columns))
 
 
-def _too_large(what: str) -> Unreadable:
-    return Unreadable(Fault(0, None, None, f"the file is too large when it is unpacked: {what}"))
+def _too_large(what: str) -> UnreadableRest:
+    return UnreadableRest(Fault(0, None, None, f"the file is too large when it is unpacked: {what}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.metrics.ingestion.records import Fault, Record
+from services.metrics.ingestion.records import Fault, FileRecord
 from shared.contracts.datasets import CONTEXT_COLUMNS, REQUIRED_COLUMNS, DatasetKind
 from shared.datasets import Row
 
@@ -28,7 +28,7 @@ class RowMaker:
         self._contexts = contexts
         self._ids = SeenTexts()
 
-    def row(self, record: Record) -> Row | list[Fault]:
+    def row(self, record: FileRecord) -> Row | list[Fault]:
         """The row, or everything that is wrong with it."""
         values = self._named(record.values)
         if isinstance(values.get("context_id"), int):
@@ -52,7 +52,7 @@ class RowMaker:
         }
         return {"id": row.pop("id", None), **row}
 
-    def _id(self, record: Record, values: Row) -> list[Fault]:
+    def _id(self, record: FileRecord, values: Row) -> list[Fault]:
         given = values["id"]
         if given is None:
             given = record.number
@@ -63,7 +63,7 @@ class RowMaker:
             return [self._fault(record, "id", f"the id {values['id'][:80]!r} has occurred before")]
         return []
 
-    def _shelve_context(self, record: Record, values: Row) -> list[Fault]:
+    def _shelve_context(self, record: FileRecord, values: Row) -> list[Fault]:
         text = values.pop("context", None)
         if not isinstance(text, str):
             wanted = values.get("context_id")
@@ -77,7 +77,7 @@ class RowMaker:
             return [self._fault(record, "context", f"context {name[:80]!r} had another text before")]
         return []
 
-    def _text_fault(self, record: Record, values: Row, column: str) -> Fault | None:
+    def _text_fault(self, record: FileRecord, values: Row, column: str) -> Fault | None:
         value = values.get(column)
         if isinstance(value, str):
             return None
@@ -89,7 +89,7 @@ class RowMaker:
             record, column, f"{theirs!r} must be text, and is {'empty' if value is None else 'not'}"
         )
 
-    def _fault(self, record: Record, column: str, detail: str) -> Fault:
+    def _fault(self, record: FileRecord, column: str, detail: str) -> Fault:
         return Fault(record.number, record.line, self._file_name.get(column, column), detail)
 
 
@@ -128,7 +128,7 @@ class ContextShelf:
         return self._texts[name] == digest
 
 
-def context_of(record: Record) -> tuple[str, str] | list[Fault]:
+def context_of(record: FileRecord) -> tuple[str, str] | list[Fault]:
     """(id, text) of a line of a contexts file."""
     values = {column: record.values.get(column) for column in CONTEXT_COLUMNS}
     if isinstance(values["context_id"], int):
@@ -141,7 +141,7 @@ def context_of(record: Record) -> tuple[str, str] | list[Fault]:
     return faults or (str(values["context_id"]), str(values["text"]))
 
 
-def _serialisable(record: Record, values: Row) -> Row | list[Fault]:
+def _serialisable(record: FileRecord, values: Row) -> Row | list[Fault]:
     """The row itself when it can be written as JSON: Unicode without lone surrogates, plain values."""
     try:
         orjson.dumps(values)

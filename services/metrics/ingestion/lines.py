@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Unreadable
+from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, UnreadableRest
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Line = tuple[int, bytes]
@@ -14,13 +14,13 @@ Line = tuple[int, bytes]
 def numbered_lines(file: BinaryIO) -> Iterator[Line]:
     """(line number from 1, bytes) of each line, the end of line included.
 
-    Raises Unreadable at a line of more than MAX_ROW_BYTES, of which no more than that is ever read.
+    Raises UnreadableRest at a line of more than MAX_ROW_BYTES, of which no more than that is ever read.
     """
     number = 0
     while line := file.readline(MAX_ROW_BYTES + 1):
         number += 1
         if len(line) > MAX_ROW_BYTES:
-            raise Unreadable(
+            raise UnreadableRest(
                 Fault(
                     number - 1,
                     number,

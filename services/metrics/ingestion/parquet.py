@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.metrics.ingestion.bombs import kept_in_dictionaries, refuse_bombs, rows_at_a_time
-from services.metrics.ingestion.records import Fault, Record, Unreadable
+from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from services.metrics.ingestion.unpacking import unpacked
 
 LEAST_MEMORY = 2**30
@@ -29,8 +29,8 @@ four times the file: a page that does not compress takes itself, its unpacked by
 BUFFER_BYTES = 2**20  # of each column, read ahead
 
 
-def parquet_records(path: Path) -> Iterator[Record | Fault]:
-    """The file's rows, in order. Raises Unreadable when the rest makes no sense or is too much."""
+def parquet_records(path: Path) -> Iterator[FileRecord | Fault]:
+    """The file's rows, in order. Raises UnreadableRest when the rest makes no sense or is too much."""
     number = 0
     with subprocess.Popen(
         [sys.executable, "-m", __name__, str(path)], stdout=subprocess.PIPE, env=_environment()
@@ -41,16 +41,16 @@ def parquet_records(path: Path) -> Iterator[Record | Fault]:
                 told = orjson.loads(line)
                 number = told["number"]
                 if "values" in told:
-                    yield Record(number, None, told["values"])
+                    yield FileRecord(number, None, told["values"])
                 else:
                     fault = Fault(number, None, told["column"], told["detail"])
                     if told["last"]:
-                        raise Unreadable(fault)
+                        raise UnreadableRest(fault)
                     yield fault
             if code := child.wait():
                 why = f"its reader ended with {code}"
                 detail = _too_large(why) if code < 0 else _unreadable(why)
-                raise Unreadable(Fault(number, None, None, detail))
+                raise UnreadableRest(Fault(number, None, None, detail))
         finally:
             child.kill()
 
@@ -79,7 +79,7 @@ def main(path: Path) -> None:
         for found in _read(path):
             number = found.number
             _tell(found)
-    except Unreadable as stop:
+    except UnreadableRest as stop:
         _tell(stop.fault, last=True)
     except (MemoryError, pa.ArrowMemoryError) as error:
         _tell(
@@ -89,7 +89,7 @@ def main(path: Path) -> None:
         _tell(Fault(number, None, None, _unreadable(str(error))), last=True)
 
 
-def _read(path: Path) -> Iterator[Record | Fault]:
+def _read(path: Path) -> Iterator[FileRecord | Fault]:
     metadata = pq.read_metadata(path)
     refuse_bombs(metadata)
     options = {"arrow_extensions_enabled": False, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
@@ -103,11 +103,11 @@ def _read(path: Path) -> Iterator[Record | Fault]:
                 number += batch.num_rows
 
 
-def _tell(found: Record | Fault, last: bool = False) -> None:
+def _tell(found: FileRecord | Fault, last: bool = False) -> None:
     sys.stdout.buffer.write(_told(found, last) + b"\n")
 
 
-def _told(found: Record | Fault, last: bool) -> bytes:
+def _told(found: FileRecord | Fault, last: bool) -> bytes:
     if isinstance(found, Fault):
         told = {"number": found.number, "column": found.column, "detail": found.detail, "last": last}
         return orjson.dumps(told)

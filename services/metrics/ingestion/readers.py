@@ -12,18 +12,18 @@ import orjson
 
 from services.metrics.ingestion.lines import numbered_lines, undecodable
 from services.metrics.ingestion.parquet import parquet_records
-from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Record, Unreadable
+from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import FileFormat
 
-Reader = Callable[[Path], Iterator[Record | Fault]]
+Reader = Callable[[Path], Iterator[FileRecord | Fault]]
 
 
-def read_records(path: Path, file_format: FileFormat) -> Iterator[Record | Fault]:
-    """The file's rows, in order. Raises Unreadable when the rest of the file makes no sense."""
+def read_records(path: Path, file_format: FileFormat) -> Iterator[FileRecord | Fault]:
+    """The file's rows, in order. Raises UnreadableRest when the rest of the file makes no sense."""
     return READERS[file_format](path)
 
 
-def _jsonl(path: Path) -> Iterator[Record | Fault]:
+def _jsonl(path: Path) -> Iterator[FileRecord | Fault]:
     number = 0
     with path.open("rb") as file:
         for line, content in numbered_lines(file):
@@ -33,7 +33,7 @@ def _jsonl(path: Path) -> Iterator[Record | Fault]:
             number += 1
 
 
-def _json_line(number: int, line: int, content: bytes) -> Record | Fault:
+def _json_line(number: int, line: int, content: bytes) -> FileRecord | Fault:
     if why := undecodable(content):
         return Fault(number, line, None, why)
     try:
@@ -42,10 +42,10 @@ def _json_line(number: int, line: int, content: bytes) -> Record | Fault:
         return Fault(number, line, None, f"not JSON at column {error.colno}: {error.msg}")
     if not isinstance(values, dict):
         return Fault(number, line, None, f"a row is a JSON object, and this is {_kind(values)}")
-    return Record(number, line, values)
+    return FileRecord(number, line, values)
 
 
-def _json(path: Path) -> Iterator[Record | Fault]:
+def _json(path: Path) -> Iterator[FileRecord | Fault]:
     """A JSON array of objects."""
     with path.open("rb") as file:
         bounded = _BoundedRows(file)
@@ -54,22 +54,24 @@ def _json(path: Path) -> Iterator[Record | Fault]:
             for values in ijson.items(bounded, "item", use_float=True):
                 bounded.start_row()
                 if isinstance(values, dict):
-                    yield Record(number, None, values)
+                    yield FileRecord(number, None, values)
                 else:
                     yield Fault(number, None, None, f"a row is a JSON object, and this is {_kind(values)}")
                 number += 1
         except ijson.JSONError as error:
             why = " ".join(str(error).split())[:200]
-            raise Unreadable(
+            raise UnreadableRest(
                 Fault(number, None, None, f"not a JSON array of objects, after {number} rows: {why}")
             ) from error
         except UnicodeDecodeError as error:
-            raise Unreadable(Fault(number, None, None, "the file is not UTF-8: save it as UTF-8")) from error
+            raise UnreadableRest(
+                Fault(number, None, None, "the file is not UTF-8: save it as UTF-8")
+            ) from error
         except _RowTooLarge as error:
             detail = f"the row is larger than {MAX_ROW_BYTES // 2**20} MiB"
-            raise Unreadable(Fault(number, None, None, detail)) from error
+            raise UnreadableRest(Fault(number, None, None, detail)) from error
     if number == 0 and not _starts_an_array(path):
-        raise Unreadable(Fault(0, None, None, "the file holds no JSON array: write [ {row}, {row}, … ]"))
+        raise UnreadableRest(Fault(0, None, None, "the file holds no JSON array: write [ {row}, {row}, … ]"))
 
 
 class _RowTooLarge(Exception):
@@ -99,7 +101,7 @@ def _starts_an_array(path: Path) -> bool:
         return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
-def _csv(path: Path) -> Iterator[Record | Fault]:
+def _csv(path: Path) -> Iterator[FileRecord | Fault]:
     """A header row, then rows; commas, double quotes, and line ends inside quotes (RFC 4180)."""
     csv.field_size_limit(MAX_ROW_BYTES)
     with path.open("rb") as file:
@@ -114,17 +116,18 @@ def _csv(path: Path) -> Iterator[Record | Fault]:
                 yield _csv_row(number, rows.line_num, header, cells)
                 number += 1
         except csv.Error as error:
-            raise Unreadable(Fault(number, rows.line_num, None, f"not CSV: {error}")) from error
+            raise UnreadableRest(Fault(number, rows.line_num, None, f"not CSV: {error}")) from error
 
 
-def _csv_row(number: int, line: int, header: list[str], cells: list[str]) -> Record | Fault:
+def _csv_row(number: int, line: int, header: list[str], cells: list[str]) -> FileRecord | Fault:
     if len(cells) != len(header):
         return Fault(number, line, None, f"{len(cells)} cells, and the header names {len(header)} columns")
-    return Record(number, line, dict(zip(header, cells, strict=True)))
+    return FileRecord(number, line, dict(zip(header, cells, strict=True)))
 
 
 class _DecodedLines:
-    """Lines as text for the CSV reader. Raises Unreadable at one that is not UTF-8: its quotes may run on."""
+    """Lines as text for the CSV reader. Raises UnreadableRest at one that is not UTF-8, as its quotes may run
+    on."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._lines = numbered_lines(file)
@@ -132,7 +135,7 @@ class _DecodedLines:
     def __iter__(self) -> Iterator[str]:
         for number, line in self._lines:
             if why := undecodable(line):
-                raise Unreadable(Fault(max(0, number - 2), number, None, why))
+                raise UnreadableRest(Fault(max(0, number - 2), number, None, why))
             yield line.decode()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from shared.contracts.problems import pointer
+from shared.datasets import Row
 
 MAX_ROW_BYTES = 16 * 2**20
 """A row larger than this is refused before it is in memory. Longer than any novel; a file without line ends
@@ -11,13 +13,13 @@ is the usual cause."""
 
 
 @dataclass(frozen=True)
-class Record:
+class FileRecord:
     """One row as the file has it. `number` counts rows from 0; `line` is the file's, from 1, where it has
     lines."""
 
     number: int
     line: int | None
-    values: dict[str, Any]
+    values: Row
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,10 @@ class Fault:
     @property
     def pointer(self) -> str:
         """A JSON pointer to the row, or to its column."""
-        if self.column is None:
-            return f"/rows/{self.number}"
-        return f"/rows/{self.number}/" + self.column.replace("~", "~0").replace("/", "~1")
+        return pointer(("rows", self.number) if self.column is None else ("rows", self.number, self.column))
 
 
-class Unreadable(Exception):
+class UnreadableRest(Exception):
     """The rest of the file cannot be read: what follows this fault has no rows to speak of."""
 
     def __init__(self, fault: Fault) -> None:

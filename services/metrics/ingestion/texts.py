@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Fault, Record, Unreadable
+from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import DatasetKind, FileFormat
 from shared.contracts.problems import FieldError
 from shared.datasets import row_text
@@ -42,14 +42,14 @@ def file_texts(file: BinaryIO, name: str, field: str, most: int) -> Kept:
         return _texts(read_records(path, FORMATS.get(Path(name).suffix.lower(), "jsonl")), field, most)
 
 
-def _texts(records: Iterator[Record | Fault], field: str, most: int) -> Kept:
+def _texts(records: Iterator[FileRecord | Fault], field: str, most: int) -> Kept:
     kind: DatasetKind | None = None
     texts: list[str] = []
     faults: list[Fault] = []
     characters = 0
     try:
         for record in records:
-            if isinstance(record, Record):
+            if isinstance(record, FileRecord):
                 kind = kind or kind_of(record)
                 text = _text(record, kind)
                 if isinstance(text, str):
@@ -64,7 +64,7 @@ def _texts(records: Iterator[Record | Fault], field: str, most: int) -> Kept:
             faults.append(record)
             if len(faults) == MOST_FAULTS:
                 break
-    except Unreadable as error:
+    except UnreadableRest as error:
         faults.append(error.fault)
     if faults:
         raise InvalidData(
@@ -74,12 +74,12 @@ def _texts(records: Iterator[Record | Fault], field: str, most: int) -> Kept:
     return kind, texts
 
 
-def kind_of(record: Record) -> DatasetKind | None:
+def kind_of(record: FileRecord) -> DatasetKind | None:
     """The kind whose columns the row has; None when it has none's."""
     return next((kind for kind, names in TELLING.items() if set(names) <= set(record.values)), None)
 
 
-def _text(record: Record, kind: DatasetKind | None) -> str | Fault:
+def _text(record: FileRecord, kind: DatasetKind | None) -> str | Fault:
     if kind is None:
         needed = " or ".join(f"{{{', '.join(names)}}}" for names in TELLING.values())
         found = ", ".join(sorted(map(str, record.values))[:10])[:300] or "nothing"

@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, Record
+from services.metrics.ingestion.records import MAX_ROW_BYTES, Fault, FileRecord
 
 SLICE_BYTES = 64 * 2**20
 VALUE_BYTES = 64  # a Python object and the reference to it
 Bytes = npt.NDArray[np.int64]
 
 
-def unpacked(batch: pa.RecordBatch, first: int) -> Iterator[Record | Fault]:
+def unpacked(batch: pa.RecordBatch, first: int) -> Iterator[FileRecord | Fault]:
     """The batch's rows, numbered from `first`; a fault in place of a row that is too large."""
     columns = [weights(column) for column in batch.columns]
     total = sum(columns, np.zeros(batch.num_rows, np.int64))
@@ -34,7 +34,7 @@ def unpacked(batch: pa.RecordBatch, first: int) -> Iterator[Record | Fault]:
             continue
         end = start + _fitting(total[start:])
         for number, values in enumerate(batch.slice(start, end - start).to_pylist(), first + start):
-            yield Record(number, None, values)
+            yield FileRecord(number, None, values)
         start = end
 
 

@@ -21,16 +21,23 @@ MOST_DIMENSIONS = 1024
 FEWER_GROUPS = 6
 
 
-def frechet_interval(real: Vectors, generated: Vectors, *, level: float = 0.95, seed: int) -> Spread:
+def frechet_interval(
+    real: Vectors,
+    generated: Vectors,
+    *,
+    level: float = 0.95,
+    seed: int,
+    most_dimensions: int = MOST_DIMENSIONS,
+) -> Spread:
     """The interval of the Fréchet distance of n × d and m × d rows by the delete-a-group jackknife of each
-    side. None below 4 rows a side.
+    side, of fewer groups above `most_dimensions`. None below 4 rows a side.
 
     The distance is biased upwards by about d/n; `bias` is the jackknife's estimate of that, good where rows
     outnumber dimensions, and too small where they do not.
     """
     if min(len(real), len(generated)) < FEWEST:
         return NoInterval(f"an interval of the Fréchet distance needs {FEWEST} rows a side")
-    groups = GROUPS if real.shape[1] <= MOST_DIMENSIONS else FEWER_GROUPS
+    groups = GROUPS if real.shape[1] <= most_dimensions else FEWER_GROUPS
     parts, others = (
         [Moments.of(side[np.sort(group)].astype(np.float64)) for group in grouped(len(side), groups, seed)]
         for side in (real, generated)

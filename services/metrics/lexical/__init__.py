@@ -23,7 +23,7 @@ from services.metrics.lexical.measures.distinct import (
     ngram_diversity,
 )
 from services.metrics.lexical.measures.divergence import (
-    Divergence,
+    DivergenceValues,
     JointSpectrum,
     divergence,
     joint_divergence,
@@ -49,7 +49,7 @@ __all__ = [
     "BrokenText",
     "CompressionState",
     "ContextState",
-    "Divergence",
+    "DivergenceValues",
     "HeapsFit",
     "HeapsState",
     "JointSpectrum",

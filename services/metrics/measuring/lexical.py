@@ -157,7 +157,8 @@ def sentence_diversity(subject: Subject) -> Values:
         "equation": "100·(1 − Self-BLEU) of sentences of 4 words or more (2511.01490); 0 to 100",
         "convention": CONVENTIONS["sacrebleu"],
         "tokenizer": options.tokenizer,
-        "sentences": "end at `. ! ? …` and white space, `。！？` or a line's end; markdown is stripped",
+        "sentences": "end at `. ! ? …`, `。！？`, `।` and their kin or a line's end; titles, initials "
+        "and what stands in quotation marks end none; markdown is stripped",
     }
     within = np.concatenate(
         [diversity_within(shard.to_pylist(), options.tokenizer) for _, shard in dataset.shards()]

@@ -3,8 +3,8 @@ the compression ratio, and what the unigrams' spectrum says.
 
 Each text bears on the others' values (it may hold the count that clips them, or the copy that a compressor
 finds), so that no formula over the texts' own values would do, and a bootstrap would meet copies of texts
-everywhere. Groups of texts are left out in turn instead, of a sample of at most MOST_BYTES: the cost does
-not grow with the dataset.
+everywhere. Groups of texts are left out in turn instead, of a sample of bounded size: the cost does not
+grow with the dataset.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from services.metrics.lexical.measures.vocabulary import Vocabulary
 from services.metrics.lexical.ngrams.partition import Partitioner
 from services.metrics.lexical.ngrams.spectrum import Spectrum
 from services.metrics.measuring.subject import Subject
-
-MOST_BYTES = 2 * 2**20
-"""Text of the sample: with 20 groups, 40 MiB are measured, which takes a few seconds at most."""
 
 
 def self_bleu_interval(subject: Subject, value: Value) -> Spread:
@@ -83,9 +80,10 @@ def _within(found: Spread, most: float = float("inf")) -> Spread:
 
 def _sampled_texts(subject: Subject) -> pa.ChunkedArray:
     sizes = pc.binary_length(subject.dataset.texts).to_numpy().astype(np.int64)
-    if sizes.sum() <= MOST_BYTES:
+    if sizes.sum() <= subject.most_sampled_bytes:
         return subject.dataset.texts
-    return subject.dataset.texts.take(pa.array(affordable(sizes, MOST_BYTES, subject.options.seed)))
+    rows = affordable(sizes, subject.most_sampled_bytes, subject.options.seed)
+    return subject.dataset.texts.take(pa.array(rows))
 
 
 def _sampled_tokens(subject: Subject) -> Tokens:

@@ -14,6 +14,7 @@ from services.metrics.duplicates import near_duplicates as find_near
 from services.metrics.intervals.interval import NoInterval
 from services.metrics.intervals.shares import repeated_interval, share_interval
 from services.metrics.lexical import Tokens
+from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring.subject import Subject, TextSet
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.problems import Unmeasurable
@@ -25,7 +26,7 @@ EXCERPT = 300
 
 
 def exact_duplicates(subject: Subject) -> Values:
-    """Rows whose text an earlier row has, character for character."""
+    """Rows whose text an earlier row has, character for character (in NFC)."""
     groups = find_equal(subject.dataset.texts)
     subject.details["duplicates"] = _groups(groups.members(), subject.dataset)
     yield measured(
@@ -67,14 +68,11 @@ def near_duplicates(subject: Subject) -> Values:
 def contamination(subject: Subject) -> Values:
     """Rows of the dataset that hold a test row, and test rows that are held."""
     options, test = subject.options, subject.required_test
-    index = HeldOutIndex.of(Tokens.of(test.texts, options.tokenizer), options.contamination_order)
-    found = reduce(Contamination.merge, (index.check(tokens) for _, tokens in subject.tokens_by_shard()))
+    index = HeldOutIndex.of(Tokens.of(test.texts), options.contamination_order)
+    found = reduce(Contamination.merge, (index.check(tokens) for tokens in _in_words(subject)))
     checked = [share for share in found.of_tests() if share is not None]
     if not checked:
-        raise Unmeasurable(
-            "test_too_short",
-            f"No test row has {options.contamination_order} tokens: lower contamination_order.",
-        )
+        raise Unmeasurable("test_without_words", "No test row has a word to look for.")
     rows = np.flatnonzero(found.contaminated(options.contamination_share))
     most_first = rows[np.argsort(-found.share[rows], kind="stable")][:SHOWN]
     subject.details["contaminated"] = [
@@ -89,8 +87,8 @@ def contamination(subject: Subject) -> Values:
     told: dict[str, Estimator] = {
         "n": options.contamination_order,
         "from_share": options.contamination_share,
-        "tokenizer": options.tokenizer,
-        "test_rows_too_short": found.unchecked,
+        "tokenizer": DEFAULT_TOKENISER,
+        "test_rows_without_words": found.unchecked,
     }
     yield measured(
         "contamination_share",
@@ -105,6 +103,14 @@ def contamination(subject: Subject) -> Values:
         {**told, "equation": "test rows of whose n-grams the dataset holds from_share / test rows checked"},
         share_interval(held, len(checked), level=options.level),
     )
+
+
+def _in_words(subject: Subject) -> Iterator[Tokens]:
+    """The tokens that contamination is looked for in, shard by shard: the default's, whatever was asked
+    for."""
+    if subject.options.tokenizer == DEFAULT_TOKENISER:
+        return (tokens for _, tokens in subject.tokens_by_shard())
+    return (Tokens.of(texts) for _, texts in subject.dataset.shards())
 
 
 def rejects(subject: Subject) -> Values:

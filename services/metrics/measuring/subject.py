@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from services.metrics.lexical import Tokens
@@ -23,11 +23,14 @@ from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
 from shared.contracts.measurement import MeasureOptions, Metric
+from shared.text.unspaced import UNSPACED
 
 SHARD_BYTES = 32 * 2**20
 """Text that is tokenised at a time: what bounds the memory of a large dataset."""
 MOST_JACKKNIFED = 20_000_000
 """Tokens up to which lexical values get intervals: they need all tokens in one place and a pass an order."""
+MOST_SAMPLED_BYTES = 2 * 2**20
+"""Text of the sample that is measured without each of its groups: with 20 groups, 40 MiB, a few seconds."""
 HEAPS_STEP = 1000
 HEAPS_POINTS = 20
 
@@ -37,12 +40,14 @@ class TextSet:
     """The texts of one dataset.
 
     `contexts` names the context of each text where the dataset has contexts (`qa`): Distinct-n is then summed
-    over them. `rejects` counts what was refused when the dataset was made, by reason.
+    over them. `rejects` counts what was refused when the dataset was made, by reason. A shard holds about
+    `shard_bytes` of text.
     """
 
     texts: pa.ChunkedArray
     contexts: Sequence[str] | None = None
     rejects: Mapping[str, int] = field(default_factory=dict)
+    shard_bytes: int = SHARD_BYTES
 
     @classmethod
     def of(cls, texts: Sequence[str], contexts: Sequence[str] | None = None) -> TextSet:
@@ -52,6 +57,12 @@ class TextSet:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @cached_property
+    def has_letters_for_words(self) -> bool:
+        """Whether texts are, or hold, writing without spaces between words (`shared/text/unspaced.py`)."""
+        others = self.texts.filter(pc.invert(pc.string_is_ascii(self.texts)))
+        return bool(pc.any(pc.match_substring_regex(others, f"[{UNSPACED}]")).as_py())
+
     def text(self, row: int) -> str:
         """One text as a string."""
         return str(self.texts[row].as_py())
@@ -59,11 +70,11 @@ class TextSet:
     def take(self, rows: NDArray[np.int64]) -> TextSet:
         """These rows as a set of their own."""
         contexts = None if self.contexts is None else [self.contexts[int(row)] for row in rows]
-        return TextSet(self.texts.take(pa.array(rows)), contexts, self.rejects)
+        return replace(self, texts=self.texts.take(pa.array(rows)), contexts=contexts)
 
     def shards(self) -> Iterator[tuple[int, pa.ChunkedArray]]:
-        """Neighbouring texts of about SHARD_BYTES in all, each with the place of its first."""
-        rows = max(1, len(self.texts) * SHARD_BYTES // max(1, self.texts.nbytes))
+        """Neighbouring texts of about `shard_bytes` in all, each with the place of its first."""
+        rows = max(1, len(self.texts) * self.shard_bytes // max(1, self.texts.nbytes))
         for start in range(0, len(self.texts), rows):
             yield start, self.texts.slice(start, rows)
 
@@ -84,7 +95,9 @@ Embed = Callable[[TextSet], Embedded]
 class Subject:
     """A dataset under measurement. `details` gathers what lists say better than numbers.
 
-    `runner` makes what the lexical pass runs on: this process, several, or a Ray cluster.
+    `runner` makes what the lexical pass runs on: this process, several, or a Ray cluster. Above
+    `most_jackknifed` tokens lexical values have no intervals; what must be measured again for each replicate
+    is measured on a sample of at most `most_sampled_bytes`.
     """
 
     dataset: TextSet
@@ -93,7 +106,9 @@ class Subject:
     reference: TextSet | None = None
     test: TextSet | None = None
     runner: Callable[[], Runner] = InProcess
-    details: dict[str, Any] = field(default_factory=dict)
+    most_jackknifed: int = MOST_JACKKNIFED
+    most_sampled_bytes: int = MOST_SAMPLED_BYTES
+    details: dict[str, object] = field(default_factory=dict)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -142,7 +157,7 @@ class Subject:
 
     def left_out(self, order: int) -> LeftOut | None:
         """The n-grams' jackknife over groups of texts: one pass serves every measure of that order."""
-        if self.size > MOST_JACKKNIFED or len(self.dataset) < 2:
+        if self.size > self.most_jackknifed or len(self.dataset) < 2:
             return None
         if order not in self._left_out:
             self._left_out[order] = LeftOut.of(self.tokens, order, seed=self.options.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.metrics.duplicates import contamination, exact_duplicates, near_duplicates
 from services.metrics.errors import translated
 from services.metrics.lexical import Tokens
+from services.metrics.lexical.text.texts import Texts
 from services.metrics.operations.measure import require_one_kind
 from services.metrics.operations.select import write_selection
 from services.metrics.operations.stored_rows import StoredRows
@@ -32,7 +33,7 @@ def make_deduplicated(request: DeduplicationRequest, workspace: Workspace) -> De
         groups = [[ids[row] for row in group] for group in found.members()]
         lengths = dict(zip(ids, tokens.lengths.tolist(), strict=True))
         unique = keep_one_of_each(ids, groups, keep=request.keep, lengths=lengths)
-        clean = _without_test(request, tokens, ids, workspace)
+        clean = _without_test(request, texts, ids, workspace)
     reasons = {reject.id: reject.reason for part in (clean, unique) for reject in part.rejected}
     written = write_selection(stored, select(ids, reasons), workspace)
     return DeduplicationSummary(
@@ -41,12 +42,12 @@ def make_deduplicated(request: DeduplicationRequest, workspace: Workspace) -> De
 
 
 def _without_test(
-    request: DeduplicationRequest, tokens: Tokens, ids: list[str], workspace: Workspace
+    request: DeduplicationRequest, texts: Texts, ids: list[str], workspace: Workspace
 ) -> Selection:
     if request.test is None:
         return select(ids, {})
     workspace.progress(0, None, "rows", note="looking for test rows")
-    test = Tokens.of(text_set(workspace, request.test).texts, request.tokenizer)
-    found = contamination(tokens, test, request.contamination_order)
+    test = text_set(workspace, request.test).texts
+    found = contamination(Tokens.of(texts), Tokens.of(test), request.contamination_order)
     held = dict(zip(ids, found.share.tolist(), strict=True))
     return drop_contaminated(ids, held, share=request.contamination_share)

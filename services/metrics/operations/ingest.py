@@ -12,7 +12,7 @@ import orjson
 
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Fault, Record, Unreadable
+from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
 from shared.contracts.problems import FieldError
 from shared.datasets import CONTEXTS, ROWS, Row
@@ -144,16 +144,16 @@ def _rows(
             return
 
 
-def _records(path: Path, file: UploadedFile, faults: Faults) -> Iterator[Record]:
+def _records(path: Path, file: UploadedFile, faults: Faults) -> Iterator[FileRecord]:
     try:
         for found in read_records(path, file.format):
-            if isinstance(found, Record):
+            if isinstance(found, FileRecord):
                 yield found
             else:
                 faults.found.append(found)
             if faults.full:
                 return
-    except Unreadable as stop:
+    except UnreadableRest as stop:
         faults.found.append(stop.fault)
 
 

@@ -48,7 +48,7 @@ def make_proposal(request: ProposalRequest, workspace: Workspace) -> ProposalSum
 
 
 @dataclass(frozen=True)
-class Trial:
+class ReadTrial:
     """A mixture that was tried, as its artifacts tell of it; None where they do not."""
 
     entry: TriedMixture
@@ -65,16 +65,16 @@ class Trial:
         return None if self.point is None or self.value is None else Tried(self.point, self.value)
 
 
-def _trial(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) -> Trial:
+def _trial(entry: TriedMixture, request: ProposalRequest, workspace: Workspace) -> ReadTrial:
     mixture = workspace.input(entry.mixture)
     proposed = "pool" in mixture.summary
     made = mixture.summary_as(ProposalSummary) if proposed else None
     point = Point(made.pool, made.planned_rho) if made and made.pool in request.pools else None
     value = workspace.input(entry.evaluation).manifest.figure(request.figure) if entry.evaluation else None
-    return Trial(entry, point, None if value is None else float(value))
+    return ReadTrial(entry, point, None if value is None else float(value))
 
 
-def _told(trials: Sequence[Trial], survivors: Sequence[Tried]) -> list[MixtureTrial]:
+def _told(trials: Sequence[ReadTrial], survivors: Sequence[Tried]) -> list[MixtureTrial]:
     """Every mixture that was tried, the last rung first and in it the best first."""
     last = max((trial.rung for trial in trials), default=0)
     went_on = {(trial.rung - 1, trial.point) for trial in trials}

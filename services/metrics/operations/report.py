@@ -22,8 +22,8 @@ from shared.contracts.advice import ProposalSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import Measured
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
-from shared.contracts.training.requests import TrainingRequest
 from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.settings import TrainingSettings
 from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
@@ -125,11 +125,8 @@ def _length(model: Artifact | None) -> Length | None:
     """None for a model of which no curve was kept."""
     if model is None or not model.has(CURVE):
         return None
-    return length_of(
-        model.summary_as(TrainingSummary),
-        TrainingRequest.model_validate(model.manifest.request).settings,
-        model.json(CURVE),
-    )
+    settings = TrainingSettings.model_validate(model.manifest.request["settings"], extra="ignore")
+    return length_of(model.summary_as(TrainingSummary), settings, model.json(CURVE))
 
 
 def _losses(evaluation: Artifact | None, workspace: Workspace) -> RowLosses | None:

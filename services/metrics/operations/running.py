@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.metrics.lexical.runners.local import InProcess, Processes, Runner
-from services.metrics.measuring.subject import SHARD_BYTES, TextSet
+from services.metrics.lexical.runners.local import InProcess, LocalProcesses, Runner
+from services.metrics.measuring.subject import TextSet
 
 Runners = Callable[[TextSet], Runner]
 """The runner for a dataset. The values are the same on any of them, to the last bit."""
@@ -20,11 +20,11 @@ def runners(workers: int = 1, ray_address: str | None = None) -> Runners:
     on_ray = _connect(ray_address) if ray_address else None
 
     def choose(texts: TextSet) -> Runner:
-        if texts.texts.nbytes <= SHARD_BYTES:
+        if texts.texts.nbytes <= texts.shard_bytes:
             return InProcess()
         if on_ray is not None:
             return on_ray()
-        return Processes(workers) if workers > 1 else InProcess()
+        return LocalProcesses(workers) if workers > 1 else InProcess()
 
     return choose
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.metrics.errors import translated
 from services.metrics.operations.stored_rows import StoredRows, value_at
-from services.metrics.rows.filtering import Condition, Selection, keep_passing
+from services.metrics.rows.filtering import FieldCondition, Selection, keep_passing
 from services.metrics.rows.mixing import Mixture, Origin, mix
 from services.metrics.rows.sampling import sample
 from services.metrics.rows.splitting import split
@@ -85,7 +85,7 @@ def make_split(request: SplitRequest, workspace: Workspace) -> SplitSummary:
 def make_filtered(request: FilterRequest, workspace: Workspace) -> DatasetSummary:
     """The rows that meet every condition; the others are in `rejects.jsonl` with the one they fail."""
     stored = StoredRows(workspace, request.dataset)
-    conditions = [Condition(c.field, c.comparison, c.value) for c in request.conditions]
+    conditions = [FieldCondition(c.field, c.comparison, c.value) for c in request.conditions]
     needed = {condition.field for condition in conditions}
     tokens = iter(stored.lengths(request.tokenizer)) if "tokens" in needed else None
     rows = [

@@ -28,7 +28,7 @@ FAR = 2.0
 
 
 @dataclass(frozen=True)
-class Dose:
+class DrawnDose:
     """One training set and what became of the model trained on it. `interval` is around the loss."""
 
     name: str
@@ -39,7 +39,7 @@ class Dose:
 
 
 def dose_response(
-    doses: Sequence[Dose],
+    doses: Sequence[DrawnDose],
     *,
     diversity: str = "Distinct-5",
     loss: str = "test loss on real data",
@@ -85,7 +85,7 @@ def dose_response(
     )
 
 
-def _range(doses: Sequence[Dose], baselines: Mapping[str, float]) -> tuple[float, float]:
+def _range(doses: Sequence[DrawnDose], baselines: Mapping[str, float]) -> tuple[float, float]:
     """Between which losses a level line is drawn: one that is far from the doses and the first baseline would
     press them together until nothing of them can be seen."""
     losses = [dose.loss for dose in doses] + list(baselines.values())[:1]
@@ -94,7 +94,7 @@ def _range(doses: Sequence[Dose], baselines: Mapping[str, float]) -> tuple[float
     return min(losses) - room, max(losses) + room
 
 
-def _draw_series(axes: Axes, doses: Sequence[Dose], colour: str, place: int) -> None:
+def _draw_series(axes: Axes, doses: Sequence[DrawnDose], colour: str, place: int) -> None:
     x = [dose.diversity for dose in doses]
     axes.plot(
         x,
@@ -121,7 +121,7 @@ def _draw_series(axes: Axes, doses: Sequence[Dose], colour: str, place: int) -> 
         )
 
 
-def _rows(doses: Sequence[Dose], baselines: Mapping[str, float]) -> list[Mapping[str, Value]]:
+def _rows(doses: Sequence[DrawnDose], baselines: Mapping[str, float]) -> list[Mapping[str, Value]]:
     rows: list[Mapping[str, Value]] = [
         {
             "series": dose.series,

@@ -16,10 +16,10 @@ from typing import Any
 
 from services.metrics.reporting.conditions import Condition, baseline_of, conditions
 from services.metrics.reporting.correlations import Correlation, correlations
-from services.metrics.reporting.estimates import Estimate, change, outcome
+from services.metrics.reporting.estimates import change, outcome
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.verdicts import Dose, decide
-from shared.contracts.report import Against, Design, Verdict
+from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 LEVEL = 0.95
 
@@ -44,7 +44,7 @@ class Avoid:
 
     name: str
     design: Design | None
-    change: Estimate | None
+    change: IntervalEstimate | None
     reference: str | None
     worse_than_untuned: bool
     evidence: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Avoid:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportAnswer:
     """For one value of the `within` axes. `doses` are sorted from the lowest outcome on; `curve` are real
     rows alone that are not the baseline, points of their learning curve, from the fewest rows on.
     """
@@ -67,7 +67,7 @@ class Answer:
     baseline: Dose | None
     best_generated: Dose | None
     reference: str | None
-    untuned: Estimate | None
+    untuned: IntervalEstimate | None
     ties: tuple[str, ...]
     smallest: str | None
     doses: tuple[Dose, ...]
@@ -84,7 +84,7 @@ class Answer:
         return [dose for dose in self.doses if dose.design == design and dose is not self.baseline]
 
 
-def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
+def answers(runs: Sequence[Run], question: Question) -> list[ReportAnswer]:
     """One answer for each combination of the `within` axes' values."""
     found = conditions(runs, question.replicates)
     groups: dict[tuple[Any, ...], list[Condition]] = {}
@@ -98,7 +98,7 @@ def answers(runs: Sequence[Run], question: Question) -> list[Answer]:
     ]
 
 
-def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Question) -> Answer:
+def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Question) -> ReportAnswer:
     y = question.y
     untuned = next((c for c in found if c.label == question.untuned), None)
     evaluated = [c for c in found if c is not untuned and c.figures(y)]
@@ -115,7 +115,7 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     ties = _ties(decision.best, doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
     correlated = _correlated(generated)
     treated = [c for c in tried if c.label != question.baseline and c.design == correlated]
-    return Answer(
+    return ReportAnswer(
         within=within,
         verdict=decision.verdict,
         tested=decision.tested,
@@ -206,7 +206,7 @@ def _reference_name(found: Sequence[Condition], untuned: Condition | None, quest
     return untuned.name if untuned else None
 
 
-def _sure(estimate: Estimate | None) -> Estimate:
+def _sure(estimate: IntervalEstimate | None) -> IntervalEstimate:
     assert estimate is not None  # only conditions with figures are asked
     return estimate
 

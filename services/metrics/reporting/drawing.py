@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.metrics.pictures.bars import bars_with_intervals
-from services.metrics.pictures.dose_response import Dose, dose_response
+from services.metrics.pictures.dose_response import DrawnDose, dose_response
 from services.metrics.pictures.growth import vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.picture import Picture
-from services.metrics.reporting.answer import Answer, Question
+from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, cell_of
 from services.metrics.reporting.verdicts import Dose as Tried
@@ -19,7 +19,7 @@ MOST_PANELS = 12
 
 
 def report_pictures(
-    runs: Sequence[Run], answers: Sequence[Answer], question: Question, series: str | None
+    runs: Sequence[Run], answers: Sequence[ReportAnswer], question: Question, series: str | None
 ) -> list[Picture]:
     """Dose–response, bars of the measure, lengths and vocabulary growth."""
     baseline = next((run for run in runs if (run.label or run.name) == question.baseline), None)
@@ -43,7 +43,7 @@ def _shown(runs: Sequence[Run], baseline: Run | None) -> list[Run]:
     return list(found.values())[:MOST_PANELS]
 
 
-def _doses(answers: Sequence[Answer], question: Question, series: str | None) -> Picture | None:
+def _doses(answers: Sequence[ReportAnswer], question: Question, series: str | None) -> Picture | None:
     """A point a condition: its mean over the seeds, and the interval of that."""
     points, levels = [], {}
     several = (
@@ -55,7 +55,7 @@ def _doses(answers: Sequence[Answer], question: Question, series: str | None) ->
                 levels[dose.name] = dose.outcome.value
             elif dose.x is not None:
                 line = _line(dose, series, several)
-                points.append(Dose(dose.name, dose.x, dose.outcome.value, _bounds(dose), line))
+                points.append(DrawnDose(dose.name, dose.x, dose.outcome.value, _bounds(dose), line))
         if answer.untuned is not None and question.untuned is not None:
             levels[question.untuned] = answer.untuned.value
     if not points:

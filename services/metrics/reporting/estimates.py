@@ -20,28 +20,10 @@ from scipy.stats import t as student
 from services.metrics.intervals.losses import RowLosses, difference_interval, loss_interval
 from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.conditions import Condition
+from shared.contracts.report import IntervalEstimate
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """`covers` names the chances that the interval is over; empty, and no interval, where none is known."""
-
-    value: float
-    low: float | None
-    high: float | None
-    level: float
-    seeds: int
-    covers: tuple[str, ...]
-
-    @property
-    def sign(self) -> int:
-        """+1 or −1 where the whole interval lies on that side of zero, else 0."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0
-
-
-def outcome(condition: Condition, y: str, *, level: float = 0.95) -> Estimate | None:
+def outcome(condition: Condition, y: str, *, level: float = 0.95) -> IntervalEstimate | None:
     """The figure `y` of a condition, its mean over the seeds; None where no run has it."""
     values = condition.figures(y)
     if not values:
@@ -53,7 +35,7 @@ def outcome(condition: Condition, y: str, *, level: float = 0.95) -> Estimate | 
     return _estimate(float(np.mean(values)), parts, level, len(values))
 
 
-def change(condition: Condition, other: Condition, y: str, *, level: float = 0.95) -> Estimate | None:
+def change(condition: Condition, other: Condition, y: str, *, level: float = 0.95) -> IntervalEstimate | None:
     """`condition` − `other`. Losses on the same test rows are paired by row: what all rows share cancels."""
     here, there = condition.figures(y), other.figures(y)
     if not here or not there:
@@ -89,14 +71,21 @@ def _row_part(rows: RowLosses, baseline: RowLosses | None) -> _Part:
     return _Part("test rows", interval.standard_error**2, rows.drawn - 1)
 
 
-def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> Estimate:
+def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> IntervalEstimate:
     known = [part for part in parts if part is not None]
     covers = tuple(dict.fromkeys(part.of for part in known))
     variance = sum(part.variance for part in known)
     if not known or covers == ("seeds of one side",):
-        return Estimate(value, None, None, level, seeds, ())
+        return _told(value, None, level, seeds, ())
     if variance == 0:
-        return Estimate(value, value, value, level, seeds, covers)
+        return _told(value, 0.0, level, seeds, covers)
     freedom = variance**2 / sum(part.variance**2 / part.freedom for part in known if part.variance)
     half = float(student.isf((1 - level) / 2, freedom)) * variance**0.5
-    return Estimate(value, value - half, value + half, level, seeds, covers)
+    return _told(value, half, level, seeds, covers)
+
+
+def _told(
+    value: float, half: float | None, level: float, seeds: int, covers: tuple[str, ...]
+) -> IntervalEstimate:
+    low, high = (None, None) if half is None else (value - half, value + half)
+    return IntervalEstimate(value=value, low=low, high=high, level=level, seeds=seeds, covers=covers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.metrics.reporting.answer import Answer, Avoid, Question
+from services.metrics.reporting.answer import Avoid, Question, ReportAnswer
 from services.metrics.reporting.correlations import Coefficient, Correlation, smallest_significant
 from services.metrics.reporting.lengths import FALLING
 from services.metrics.reporting.recommending import NOTHING, listed, recommendation, rows_told, told, within
@@ -32,7 +32,7 @@ class Told:
         return [*self.recommendation, *self.lengths, *self.warnings, *self.trends]
 
 
-def tell(answers: Sequence[Answer], question: Question) -> Told:
+def tell(answers: Sequence[ReportAnswer], question: Question) -> Told:
     if not any(answer.best for answer in answers):
         stopped = [sentence for answer in answers for sentence in warnings(answer, question)]
         return Told([NOTHING], stopped, [], [])
@@ -57,12 +57,12 @@ def mixture_found(mixture: ProposalSummary, trials: Sequence[Mapping[str, Any]])
     )
 
 
-def warnings(answer: Answer, question: Question) -> list[str]:
+def warnings(answer: ReportAnswer, question: Question) -> list[str]:
     """What not to train on, as it was tried, with the evidence."""
     return [within(answer) + _warning(avoid, question) for avoid in answer.avoid]
 
 
-def lengths(answer: Answer) -> list[str]:
+def lengths(answer: ReportAnswer) -> list[str]:
     """Where the sides were not trained to their best: a fixed length, or a curve that still fell."""
     return [within(answer) + sentence for sentence in _lengths([*answer.doses, *answer.curve])]
 
@@ -85,7 +85,7 @@ def _lengths(doses: Sequence[Dose]) -> Iterator[str]:
         )
 
 
-def trends(answer: Answer, question: Question) -> list[str]:
+def trends(answer: ReportAnswer, question: Question) -> list[str]:
     """The measures that go with the loss most closely."""
     if not answer.correlations:
         return []

@@ -7,6 +7,7 @@ the curve that the training left says whether its end came too early (`still_fal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Seque
     return Length(
         steps=steps,
         planned=summary.planned_steps,
-        epochs=steps * settings.rows_per_step / max(1, summary.rendering.rows),
+        epochs=steps / max(1, math.ceil(summary.rendering.rows / settings.rows_per_step)),
         chosen=chosen,
         falling=False if summary.stopped_early else still_falling(curve),
     )
@@ -65,7 +66,8 @@ def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Seque
 def still_falling(curve: Sequence[Point]) -> bool | None:
     """Whether the loss still fell over the last quarter of the steps, by more than `FALLING` of itself.
 
-    With validation losses: the last of them is below the lowest until three quarters of the way by so much.
+    With validation losses: the last of them is the lowest, by so much below those until three quarters of the
+    way.
     Without: the mean training loss of the last quarter is below that of the quarter before by so much, and by
     more than twice the standard error of that difference. None where there are too few steps to tell.
     """
@@ -83,8 +85,8 @@ def still_falling(curve: Sequence[Point]) -> bool | None:
 
 
 def _validation_falls(checked: Sequence[tuple[int, float]]) -> bool | None:
-    end = checked[-1][0]
+    end, last = checked[-1]
     earlier = [loss for step, loss in checked if step <= end * (QUARTERS - 1) / QUARTERS]
     if not earlier:
         return None
-    return checked[-1][1] < (1 - FALLING) * min(earlier)
+    return last == min(loss for _, loss in checked) and last < (1 - FALLING) * min(earlier)

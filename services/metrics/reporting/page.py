@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 
 from services.metrics.pictures.picture import Picture
-from services.metrics.reporting.answer import Answer, Question
+from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.findings import Told
 from services.metrics.reporting.recommending import told
 from services.metrics.reporting.runs import Run
@@ -25,7 +25,7 @@ def render_page(
     *,
     title: str,
     question: Question,
-    answers: Sequence[Answer],
+    answers: Sequence[ReportAnswer],
     said: Told,
     table: Table,
     pictures: Sequence[Picture],

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
-from services.metrics.reporting.answer import Answer
-from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.answer import ReportAnswer
 from services.metrics.reporting.verdicts import Dose
 from shared.contracts.report import IntervalEstimate, Recommendation
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
+def answer_json(answer: ReportAnswer) -> dict[str, object]:
     """For `report.json`."""
     return {
         "within": dict(answer.within),
@@ -43,7 +41,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def headline(answer: Answer) -> Recommendation:
+def headline(answer: ReportAnswer) -> Recommendation:
     """For the artifact's summary."""
     best = answer.best
     return Recommendation(
@@ -52,13 +50,13 @@ def headline(answer: Answer) -> Recommendation:
         tested_against=list(answer.tested),
         name=best.name if best else None,
         dataset=_dataset(best) if best else None,
-        loss=_shown(best.outcome) if best else None,
-        change=_shown(best.change) if best else None,
+        loss=best.outcome if best else None,
+        change=best.change if best else None,
         avoid=[avoid.name for avoid in answer.avoid],
     )
 
 
-def _dose(dose: Dose | None) -> dict[str, Any] | None:
+def _dose(dose: Dose | None) -> dict[str, object] | None:
     if dose is None:
         return None
     return {
@@ -85,10 +83,5 @@ def _dataset(dose: Dose) -> str | None:
     return next((run.artifacts["dataset"] for run in dose.condition.runs if "dataset" in run.artifacts), None)
 
 
-def _shown(estimate: Estimate | None) -> IntervalEstimate | None:
-    return None if estimate is None else IntervalEstimate.model_validate(asdict(estimate))
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    shown = _shown(estimate)
-    return None if shown is None else shown.model_dump(mode="json")
+def _estimate(estimate: IntervalEstimate | None) -> dict[str, object] | None:
+    return None if estimate is None else estimate.model_dump(mode="json")

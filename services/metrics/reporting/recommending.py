@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from services.metrics.reporting.answer import Answer, Question
-from services.metrics.reporting.estimates import Estimate
+from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import Dose
-from shared.contracts.report import Verdict
+from shared.contracts.report import IntervalEstimate, Verdict
 
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
 
 
-def recommendation(answer: Answer, question: Question) -> list[str]:
+def recommendation(answer: ReportAnswer, question: Question) -> list[str]:
     """What to do, what that was tested against, then how sure it is."""
     best = answer.best
     if best is None:
@@ -33,27 +32,27 @@ def recommendation(answer: Answer, question: Question) -> list[str]:
     return [within(answer) + sentence for sentence in said]
 
 
-def _add(answer: Answer, best: Dose, title: str) -> str:
+def _add(answer: ReportAnswer, best: Dose, title: str) -> str:
     return f"Add {_added(best)} to your {_own_rows(answer)}: {title} {moved(best)}."
 
 
-def _add_nothing(answer: Answer, best: Dose, title: str) -> str:
+def _add_nothing(answer: ReportAnswer, best: Dose, title: str) -> str:
     other = answer.of("in_addition_to")[0]
     hurts = other.effect == "hurts"
-    effect = "every addition makes it worse" if hurts else "none that was tried lowers it"
+    effect = f"even the best of them raises the {title}" if hurts else f"none of them lowers the {title}"
     judged = "hurts least" if hurts else "neither helps nor hurts, as far as these runs can tell"
     return (
         f"Add none of the generated rows to your {_own_rows(answer)}: {effect}. The best, {_added(other)}, "
-        f"{judged}: {title} {moved(other)}."
+        f"{judged}: {moved(other)}."
     )
 
 
-def _replace(answer: Answer, best: Dose, title: str) -> str:
+def _replace(answer: ReportAnswer, best: Dose, title: str) -> str:
     sizes = rows_told(best.sizes, best.reference)
     return f"Train on {described(best)} in place of {best.reference}: {title} {moved(best)}.{sizes}"
 
 
-def _keep_real(answer: Answer, best: Dose, title: str) -> str:
+def _keep_real(answer: ReportAnswer, best: Dose, title: str) -> str:
     other = answer.of("in_place_of")[0]
     effect = {"hurts": "is worse", "no_difference": "cannot be told from it"}.get(
         other.effect, "is no better"
@@ -65,7 +64,7 @@ def _keep_real(answer: Answer, best: Dose, title: str) -> str:
     )
 
 
-def _train(answer: Answer, best: Dose, title: str) -> str:
+def _train(answer: ReportAnswer, best: Dose, title: str) -> str:
     said = f"Train on {described(best)}: expected {title} {told(best.outcome)}"
     if best.change is None:
         return f"{said}."
@@ -73,7 +72,7 @@ def _train(answer: Answer, best: Dose, title: str) -> str:
     return f"{said}, {told(best.change, signed=True)} from {best.reference}'s.{sizes}"
 
 
-def _keep_baseline(answer: Answer, best: Dose, title: str) -> str:
+def _keep_baseline(answer: ReportAnswer, best: Dose, title: str) -> str:
     other = answer.best_generated
     assert other is not None
     change = f", {told(other.change, signed=True)} from {other.reference}'s" if other.change else ""
@@ -84,7 +83,7 @@ def _keep_baseline(answer: Answer, best: Dose, title: str) -> str:
     )
 
 
-def _do_not_train(answer: Answer, best: Dose, title: str) -> str:
+def _do_not_train(answer: ReportAnswer, best: Dose, title: str) -> str:
     assert answer.untuned is not None
     return (
         f"Do not train on any of this: the model as it is has a {title} of {told(answer.untuned)}, "
@@ -92,11 +91,11 @@ def _do_not_train(answer: Answer, best: Dose, title: str) -> str:
     )
 
 
-def _undecided(answer: Answer, best: Dose, title: str) -> str:
+def _undecided(answer: ReportAnswer, best: Dose, title: str) -> str:
     return NOTHING
 
 
-_VERDICTS: Mapping[Verdict, Callable[[Answer, Dose, str], str]] = {
+_VERDICTS: Mapping[Verdict, Callable[[ReportAnswer, Dose, str], str]] = {
     "add": _add,
     "add_nothing": _add_nothing,
     "replace": _replace,
@@ -108,7 +107,7 @@ _VERDICTS: Mapping[Verdict, Callable[[Answer, Dose, str], str]] = {
 }
 
 
-def tested_against(answer: Answer) -> str:
+def tested_against(answer: ReportAnswer) -> str:
     """Which comparisons stand behind the verdict, and which do not."""
     ways = {"in_addition_to": "in addition to the real rows", "in_place_of": "in place of them"}
     tried = [words for way, words in ways.items() if way in answer.tested]
@@ -123,7 +122,7 @@ def tested_against(answer: Answer) -> str:
     return f"{said}, not against training longer on the real rows alone."
 
 
-def _length(answer: Answer) -> str:
+def _length(answer: ReportAnswer) -> str:
     lengths = answer.baseline.condition.lengths if answer.baseline else []
     if not lengths:
         return ""
@@ -132,7 +131,7 @@ def _length(answer: Answer) -> str:
     return f" after {epochs:.3g} epochs, by held-back rows (it could take {most:.3g})"
 
 
-def _as_replacement(replaced: Sequence[Dose], answer: Answer, title: str) -> str:
+def _as_replacement(replaced: Sequence[Dose], answer: ReportAnswer, title: str) -> str:
     best, others = replaced[0], replaced[1:]
     worse = [dose.name for dose in others if dose.effect == "hurts"]
     effect = {
@@ -154,7 +153,7 @@ def _added(dose: Dose) -> str:
     return f"the {rows} of {dose.condition.pool or dose.name}"
 
 
-def _own_rows(answer: Answer) -> str:
+def _own_rows(answer: ReportAnswer) -> str:
     assert answer.baseline is not None
     rows = answer.baseline.condition.mean("rows")
     return f"{rows:,.0f}" if rows else answer.baseline.name
@@ -169,7 +168,7 @@ def moved(dose: Dose) -> str:
     return f"{dose.outcome.value:.4g} instead of {dose.instead_of:.4g} ({found.value:+.3g}{bounds})"
 
 
-def told(estimate: Estimate, *, signed: bool = False) -> str:
+def told(estimate: IntervalEstimate, *, signed: bool = False) -> str:
     """`4.32 (4.2 to 4.4)`."""
     sign = "+" if signed else ""
     value = f"{estimate.value:{sign}.4g}"
@@ -197,7 +196,7 @@ def rows_told(sizes: tuple[float, float] | None, reference: str | None) -> str:
     return f" It has {sizes[0]:,.0f} rows, {reference} {sizes[1]:,.0f}: a part of the change may be that."
 
 
-def _chosen(answer: Answer) -> str:
+def _chosen(answer: ReportAnswer) -> str:
     """That the figures are of one chosen on the very rows that it was tested on."""
     if len(answer.doses) < 2 or not answer.best or not answer.best.outcome.covers:
         return ""
@@ -219,7 +218,7 @@ def _covered(best: Dose) -> str:
     )
 
 
-def within(answer: Answer) -> str:
+def within(answer: ReportAnswer) -> str:
     """`[base a] `."""
     axes = ", ".join(f"{axis} {value}" for axis, value in answer.within.items())
     return f"[{axes}] " if axes else ""

@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.metrics.intervals.interval import Interval
 from services.metrics.intervals.losses import difference_interval, loss_interval
 from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.runs import Run
 from services.metrics.spreadsheets import shown
+from shared.contracts.measurement import ABOUT
 
 USUAL = (
     "rows", "tokens", "trained_epochs", "distinct_5", "distinct_2", "self_bleu", "vendi",
@@ -22,16 +22,12 @@ USUAL = (
 )  # fmt: skip
 TITLES = {
     "rows": "rows", "tokens": "tokens", "trained_epochs": "epochs, as trained",
-    "distinct_5": "Distinct-5", "distinct_2": "Distinct-2",
-    "self_bleu": "Self-BLEU", "vendi": "Vendi", "cosine_distance": "cosine distance", "heaps_beta": "Heaps β",
-    "length_mean": "mean length", "js_unigram": "JS words", "js_length": "JS lengths",
-    "js_embedding": "JS embeddings", "two_sample_auc": "two-sample AUC", "mauve": "MAUVE",
-    "duplicate_share": "duplicates", "loss": "test loss", "perplexity": "perplexity",
-    "difference": "− baseline", "cluster_score": "cluster-agent", "danger_zone": "danger zone",
-    "sentence_diversity_within": "sentence diversity",
-    "sentence_diversity_pooled": "sentence diversity, pooled",
+    "loss": "test loss", "perplexity": "perplexity", "difference": "− baseline",
+    "cluster_score": "cluster-agent", "danger_zone": "danger zone",
     "self_preference_bias": "self-preference", "pro_synthetic_bias": "preference over human",
+    **{name: title for about in ABOUT.values() for name, title in about.titles.items()},
 }  # fmt: skip
+"""Of figures whose name does not serve as one; those of measures are told with the measure."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ class Table:
             )
         return text.getvalue()
 
-    def json(self) -> list[dict[str, Any]]:
+    def json(self) -> list[dict[str, object]]:
         return [
             {c: {"value": cell.value, "low": cell.low, "high": cell.high} for c, cell in row.items()}
             for row in self.rows

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.metrics.reporting.conditions import Condition
-from services.metrics.reporting.estimates import Estimate
-from shared.contracts.report import Against, Design, Verdict
+from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 Effect = Literal["helps", "hurts", "no_difference", "unmeasured"]
 """Of a condition's change from its reference: its whole interval lies below zero, above, or on both sides; or
@@ -27,8 +26,8 @@ class Dose:
 
     condition: Condition
     x: float | None
-    outcome: Estimate
-    change: Estimate | None
+    outcome: IntervalEstimate
+    change: IntervalEstimate | None
     reference: str | None = None
     instead_of: float | None = None
     sizes: tuple[float, float] | None = None
@@ -56,7 +55,7 @@ class Dose:
         return self.effect == "helps"
 
 
-def effect_of(change: Estimate | None) -> Effect:
+def effect_of(change: IntervalEstimate | None) -> Effect:
     if change is None or not change.covers:
         return "unmeasured"
     return {1: "hurts", -1: "helps"}.get(change.sign, "no_difference")  # type: ignore[return-value]
@@ -72,7 +71,7 @@ class Decision:
     """What the verdict was reached against."""
 
 
-def decide(doses: Sequence[Dose], baseline: Dose | None, untuned: Estimate | None) -> Decision:
+def decide(doses: Sequence[Dose], baseline: Dose | None, untuned: IntervalEstimate | None) -> Decision:
     """From the conditions, sorted from the lowest outcome on, the baseline among them."""
     if not doses:
         return Decision("undecided", None)

@@ -29,7 +29,7 @@ _PASSES: dict[str, Callable[[Any, Any], bool]] = {
 
 
 @dataclass(frozen=True)
-class Condition:
+class FieldCondition:
     """`field` compared with `value`. A row that lacks the field has None there, which is within no bounds."""
 
     field: str
@@ -53,7 +53,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Reject:
+class LeftOutRow:
     """A row that was left out, and why."""
 
     id: str
@@ -65,10 +65,10 @@ class Selection:
     """Every row of a dataset, either kept or rejected with a reason; both in the dataset's order."""
 
     kept: tuple[str, ...]
-    rejected: tuple[Reject, ...]
+    rejected: tuple[LeftOutRow, ...]
 
 
-def keep_passing(rows: Sequence[Mapping[str, Any]], conditions: Sequence[Condition]) -> Selection:
+def keep_passing(rows: Sequence[Mapping[str, Any]], conditions: Sequence[FieldCondition]) -> Selection:
     """Rows (each with an `id`) that meet every condition. The reason of a reject is the first it fails."""
     return select(
         [row["id"] for row in rows],
@@ -80,10 +80,10 @@ def select(ids: Sequence[str], reasons: Mapping[str, str]) -> Selection:
     """Keep the ids that have no reason against them."""
     return Selection(
         kept=tuple(row for row in ids if row not in reasons),
-        rejected=tuple(Reject(row, reasons[row]) for row in ids if row in reasons),
+        rejected=tuple(LeftOutRow(row, reasons[row]) for row in ids if row in reasons),
     )
 
 
-def _first_failed(row: Mapping[str, Any], conditions: Sequence[Condition]) -> str | None:
+def _first_failed(row: Mapping[str, Any], conditions: Sequence[FieldCondition]) -> str | None:
     failed = next((condition for condition in conditions if not condition.passes(row)), None)
     return None if failed is None else f"not {failed}"

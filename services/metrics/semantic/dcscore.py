@@ -30,7 +30,9 @@ def dcscore(vectors: Vectors, temperature: float = 1.0) -> float:
     return min(max(score, 1.0), float(len(vectors)))  # beyond is rounding
 
 
-def dcscore_without_each(vectors: Vectors, temperature: float = 1.0) -> NDArray[np.float64]:
+def dcscore_without_each(
+    vectors: Vectors, temperature: float = 1.0, *, at_once: int = BLOCK
+) -> NDArray[np.float64]:
     """DCScore of the rows without row j, for each j: (n,), for the cost of DCScore twice. Needs two rows.
 
     With k the kernel and S its row sums, what is left of row i is S_i − k_ij, so that
@@ -39,25 +41,25 @@ def dcscore_without_each(vectors: Vectors, temperature: float = 1.0) -> NDArray[
     """
     require_rows(len(vectors), 2, "DCScore without each row")
     scores = np.zeros(len(vectors))
-    for start, block in enumerate(kernel(vectors, temperature)):
+    for start, block in enumerate(kernel(vectors, temperature, at_once)):
         # What is left holds the row's own kernel, 1: less can only be rounding.
         left = 1 / np.maximum(_sums(block)[:, None] - block, 1)
         rows = np.arange(len(block))
-        left[rows, start * BLOCK + rows] = 0
+        left[rows, start * at_once + rows] = 0
         scores += left.sum(axis=0)
     require_finite(vectors, scores)
     return scores
 
 
-def kernel(vectors: Vectors, temperature: float) -> Iterator[NDArray[np.float64]]:
-    """exp((e_i·e_j − e_i·e_i) / τ), 1,024 rows at a time: the softmax divided by its own numerator.
+def kernel(vectors: Vectors, temperature: float, at_once: int = BLOCK) -> Iterator[NDArray[np.float64]]:
+    """exp((e_i·e_j − e_i·e_i) / τ), `at_once` rows at a time: the softmax divided by its own numerator.
 
     Clipped, so that a tiny τ gives 0 and not infinity. Raises Unmeasurable (`bad_temperature`).
     """
     if not temperature > 0:
         raise Unmeasurable("bad_temperature", f"τ must be above 0, not {temperature}.", field="temperature")
-    for start in range(0, len(vectors), BLOCK):
-        block = vectors[start : start + BLOCK]
+    for start in range(0, len(vectors), at_once):
+        block = vectors[start : start + at_once]
         own = np.einsum("ij,ij->i", block, block)
         similarities = (block @ vectors.T - own[:, None]) / temperature
         rows = np.arange(len(block))

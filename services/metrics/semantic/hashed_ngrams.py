@@ -8,7 +8,6 @@ sentence-transformers model at hand, use that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from zlib import crc32
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from services.metrics.semantic.vectors import Vectors
+from shared.text.shingles import Tokenised
 
-WORD = re.compile(r"\w+")
 DIMENSIONS = 256
 BUCKET_BITS = 18
 LONGEST_PART = 4
@@ -30,7 +29,8 @@ Keys = NDArray[np.uint64]
 
 
 class HashedNgrams:
-    """Features of a text, lower-cased: words, pairs of neighbouring words, and 4-letter parts of `_word_`.
+    """Features of a text, as it is compared: tokens (`shared/text/words.py`), pairs of neighbours, and
+    4-letter parts of `_token_`.
 
     Each feature falls into one of 2¹⁸ buckets; a bucket's weight is the square root of its count; buckets
     are projected to 256 dimensions by a sparse sign matrix with 4 entries a bucket (Kane and Nelson 2014,
@@ -76,10 +76,13 @@ class HashedNgrams:
 
 def _features(text: str) -> Keys:
     """64-bit keys of a text's features, not yet mixed: a kind in the top bits, CRC-32s below."""
-    words = WORD.findall(text.lower()) or ["\x00"]
+    found = Tokenised.of(text)
+    words = found.tokens or ["\x00"]
+    # Letters of scripts without blanks stand together again, for their parts.
+    runs = words if found.quarters is None else found.shown((0, len(words))).split()
     singles = np.fromiter((crc32(word.encode("utf-8", "replace")) for word in words), np.uint64, len(words))
     pairs = (singles[:-1] * np.uint64(0x9E3779B97F4A7C15)) ^ singles[1:]
-    return np.concatenate([singles, pairs | np.uint64(1 << 62), _parts(words) | np.uint64(1 << 63)])
+    return np.concatenate([singles, pairs | np.uint64(1 << 62), _parts(runs) | np.uint64(1 << 63)])
 
 
 def _parts(words: Sequence[str]) -> Keys:

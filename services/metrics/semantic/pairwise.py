@@ -52,11 +52,13 @@ def remote_clique(vectors: Vectors, distance: Distance = "angular") -> float:
     return float(distances_to_others(vectors, distance).mean())
 
 
-def distances_to_others(vectors: Vectors, distance: Distance = "angular") -> NDArray[np.float64]:
+def distances_to_others(
+    vectors: Vectors, distance: Distance = "angular", *, at_once: int = BLOCK
+) -> NDArray[np.float64]:
     """Each row's mean distance to the others, (n,). Needs two rows."""
     count = len(vectors)
     require_rows(count, 2, "Remote-clique")
-    sums = [block.sum(axis=1, dtype=np.float64) for block in _distances(vectors, distance, diagonal=0.0)]
+    sums = [block.sum(axis=1, dtype=np.float64) for block in _distances(vectors, distance, at_once, 0.0)]
     own = np.concatenate(sums) / (count - 1)
     require_finite(vectors, own)
     return own
@@ -66,14 +68,15 @@ def chamfer(vectors: Vectors, distance: Distance = "angular") -> float:
     """Chamfer distance: the mean over texts of the distance to the nearest other. 0 when each has a twin."""
     require_rows(len(vectors), 2, "The Chamfer distance")
     total = sum(
-        float(block.min(axis=1).sum(dtype=np.float64))
-        for block in _distances(vectors, distance, diagonal=9.0)
+        float(block.min(axis=1).sum(dtype=np.float64)) for block in _distances(vectors, distance, BLOCK, 9.0)
     )
     require_finite(vectors, np.asarray(total))
     return total / len(vectors)
 
 
-def chamfer_without_each(vectors: Vectors, distance: Distance = "angular") -> NDArray[np.float64]:
+def chamfer_without_each(
+    vectors: Vectors, distance: Distance = "angular", *, at_once: int = BLOCK
+) -> NDArray[np.float64]:
     """The Chamfer distance of the rows without row j, for each j: (n,). Needs three rows.
 
     Without j its own distance is gone, and rows whose nearest it was have their second nearest.
@@ -82,7 +85,7 @@ def chamfer_without_each(vectors: Vectors, distance: Distance = "angular") -> ND
     require_rows(count, 3, "The Chamfer distance without each row")
     own, change = np.zeros(count), np.zeros(count)
     start = 0
-    for block in _distances(vectors, distance, diagonal=9.0):
+    for block in _distances(vectors, distance, at_once, 9.0):
         rows = np.arange(start, start + len(block))
         two = np.argpartition(block, 1, axis=1)[:, :2]
         ends = np.take_along_axis(block, two, axis=1).astype(np.float64)
@@ -94,13 +97,13 @@ def chamfer_without_each(vectors: Vectors, distance: Distance = "angular") -> ND
     return np.asarray((own.sum() - own + change) / (count - 1))
 
 
-def _distances(vectors: Vectors, distance: Distance, diagonal: float) -> Iterator[Vectors]:
+def _distances(vectors: Vectors, distance: Distance, at_once: int, diagonal: float) -> Iterator[Vectors]:
     if distance not in _FROM_COSINE:
         raise Unmeasurable(
             "bad_distance", f"Distances are {', '.join(_FROM_COSINE)}, not {distance}.", field="distance"
         )
-    for start in range(0, len(vectors), BLOCK):
-        cosines = np.clip(vectors[start : start + BLOCK] @ vectors.T, -1, 1)
+    for start in range(0, len(vectors), at_once):
+        cosines = np.clip(vectors[start : start + at_once] @ vectors.T, -1, 1)
         block = _FROM_COSINE[distance](cosines)
         rows = np.arange(len(block))
         block[rows, start + rows] = diagonal

@@ -28,13 +28,6 @@ HEAD_DIM = 16
 KERNEL = {"BACKEND": "TRITON"}
 """FlexAttention's kernel for lines of any length. Left to itself torch takes the one made for decoding where
 a line is shorter than a block, finds none that fits these masks, and no training on short lines starts."""
-TABLES = tuple(
-    f"{part}{side}_{what}"
-    for part in ("", "full_")
-    for side in ("kv", "q")
-    for what in ("num_blocks", "indices")
-)
-"""The tensors of a block mask."""
 KINDS = 1000
 """Kinds of models that a worker compiles attention for; no number that one meets."""
 
@@ -98,9 +91,11 @@ def block_mask(
 
         chosen = within_reach
 
-    made = BlockMask.from_kv_blocks(*_ordered(touched & ~whole), *_ordered(whole), BLOCK_SIZE=BLOCK)
-    tables = {name: on_device(getattr(made, name), device) for name in TABLES}
-    return BlockMask((length, length), **tables, BLOCK_SIZE=made.BLOCK_SIZE, mask_mod=chosen)
+    tables: dict[str, Any] = {}
+    for name, table in (("", touched & ~whole), ("full_", whole)):
+        for side, its in (("kv", table), ("q", table.T.contiguous())):
+            tables |= {f"{name}{side}_{of}": on_device(each, device) for of, each in _ordered(its).items()}
+    return BlockMask((length, length), **tables, BLOCK_SIZE=(BLOCK, BLOCK), mask_mod=chosen)
 
 
 def block_table(segments: Sequence[Segment], length: int) -> tuple[Tensor, Tensor]:
@@ -139,11 +134,11 @@ def _seen(segments: Sequence[Segment]) -> Iterator[tuple[int, int, int, int]]:
         yield first, view.last, view.start, view.stop
 
 
-def _ordered(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Each query block's number of key blocks [1, 1, n], and their indices, these first [1, 1, n, n]."""
+def _ordered(table: Tensor) -> dict[str, Tensor]:
+    """Each row's number of blocks [1, 1, n], and their indices, these first [1, 1, n, n]."""
     counts = table.sum(1, dtype=torch.int32)
     indices = table.to(torch.int8).argsort(dim=1, descending=True, stable=True).to(torch.int32)
-    return counts[None, None], indices[None, None]
+    return {"num_blocks": counts[None, None], "indices": indices[None, None]}
 
 
 @lru_cache
@@ -273,4 +268,5 @@ def _refuse_variants(module: Any, dropout: float, run: Kernel, kwargs: dict[str,
 
 
 # Where a layer is compiled around it (`loop.compiling`) it stays as it is: FlexAttention is compiled alone.
-AttentionInterface.register(NAME, torch.compiler.disable(segment_attention_forward))
+uncompiled: Any = torch.compiler.disable
+AttentionInterface.register(NAME, uncompiled(segment_attention_forward))

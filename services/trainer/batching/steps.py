@@ -21,7 +21,7 @@ Indices = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OptimiserStep:
     """One optimiser step: the examples of each forward pass, by index, and its epoch (from 0)."""
 
     micro_batches: tuple[Indices, ...]
@@ -32,19 +32,19 @@ class Step:
         return tuple(index for micro_batch in self.micro_batches for index in micro_batch)
 
 
-def plan_steps(examples: Sequence[Example], settings: TrainingSettings, seed: int = 0) -> list[Step]:
+def plan_steps(examples: Sequence[Example], settings: TrainingSettings, seed: int = 0) -> list[OptimiserStep]:
     """All steps of a training, over all its epochs, in an order that `seed` decides; the last step of an
     epoch may be smaller.
     """
     shared = settings.batching == "shared_prefix"
-    steps: list[Step] = []
+    steps: list[OptimiserStep] = []
     for epoch in range(math.ceil(settings.epochs)):
         generator = torch.Generator().manual_seed((seed << 16) + epoch)
         order = (
             _by_context(examples, settings, generator) if shared else _shuffled(examples, settings, generator)
         )
         epoch_steps = [
-            Step(tuple(split(rows, examples, settings.batching, settings.micro_batch_tokens)), epoch)
+            OptimiserStep(tuple(split(rows, examples, settings.batching, settings.micro_batch_tokens)), epoch)
             for rows in order
         ]
         share = min(1.0, settings.epochs - epoch)
@@ -52,7 +52,7 @@ def plan_steps(examples: Sequence[Example], settings: TrainingSettings, seed: in
     return steps if settings.max_steps is None else steps[: settings.max_steps]
 
 
-def validation_steps(steps: Sequence[Step], every: int | None) -> frozenset[int]:
+def validation_steps(steps: Sequence[OptimiserStep], every: int | None) -> frozenset[int]:
     """After which steps, counted from 1, the validation rows are scored: every so many, or at each epoch's
     end (None); in both cases after the last, so that the final weights are among those compared.
     """

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from services.trainer.batching import batches, layouts
-from services.trainer.batching.steps import Indices, Step
+from services.trainer.batching.steps import Indices, OptimiserStep
 from services.trainer.bundles.members import Member, MemberState
 from services.trainer.bundles.stacking import Stack
 from services.trainer.errors import NonFiniteLoss, UnsuitableModel
 from services.trainer.loop import loss
 from services.trainer.loop.training import Trained
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 from shared.contracts.training.results import CurvePoint
 from shared.contracts.training.settings import TrainingSettings
 
@@ -173,10 +173,10 @@ def _record(one: Member, value: float, norm: float) -> None:
     )
 
 
-def _progress(members: Sequence[Member], losses: Sequence[float], started: float) -> Progress:
+def _progress(members: Sequence[Member], losses: Sequence[float], started: float) -> TrainingProgress:
     steps, done = sum(len(one.plan) for one in members), sum(len(one.curve) for one in members)
     tokens, elapsed = sum(one.tokens for one in members), max(time.monotonic() - started, 1e-9)
-    return Progress(
+    return TrainingProgress(
         step=done,
         steps=steps,
         loss=sum(losses) / len(losses),
@@ -208,7 +208,7 @@ def _gradients(
     return losses
 
 
-def _predicted(one: Member, step: Step, settings: TrainingSettings) -> int:
+def _predicted(one: Member, step: OptimiserStep, settings: TrainingSettings) -> int:
     chosen = [one.examples[index] for index in step.rows]
     return sum(len(e) - 1 if settings.loss_on == "all" else e.predicted for e in chosen)
 

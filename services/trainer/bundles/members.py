@@ -1,7 +1,7 @@
 """One training of a bundle: its rows, order and rates, how far it is, and its checkpoint.
 
-A checkpoint is one safetensors file that belongs to one training alone: it is taken up in whatever company
-the training next finds itself, or alone. At the last step it is the finished adapter.
+A checkpoint is one safetensors file that belongs to one training alone: it is taken up in whatever bundle
+the training next is a member of, or alone. At the last step it is the finished adapter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import get_scheduler
 
-from services.trainer.batching.steps import Step, plan_steps
+from services.trainer.batching.steps import OptimiserStep, plan_steps
 from services.trainer.data.examples import Example
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss
 from services.trainer.loop.arguments import SCHEDULES
@@ -60,7 +60,7 @@ class Member:
     name: str
     examples: Sequence[Example]
     start: AdapterState
-    plan: Sequence[Step]
+    plan: Sequence[OptimiserStep]
     rates: Sequence[float]
     curve: list[CurvePoint] = field(default_factory=list)
     tokens: int = 0

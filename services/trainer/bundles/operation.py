@@ -1,4 +1,4 @@
-"""Trainings on one base go together: a `train` job that starts takes along those that wait for the same base.
+"""Trainings on one base in one bundle: a `train` job that starts takes in those that wait for the same base.
 
 Each training keeps its own job, its own checkpoint and its own artifact (docs/adr/0020). The one that started
 leads: it computes every step of all of them, and leaves each one's states in that one's scratch. A training
@@ -11,22 +11,23 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from peft import PeftModel
 from transformers import PreTrainedModel
 
 from services.trainer.bundles import bundle, stacking
-from services.trainer.bundles.companions import Companions
 from services.trainer.bundles.members import Member, MemberState, member
+from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.errors import OutOfMemory
 from services.trainer.loop.checkpoints import StoredStates, has_checkpoint
 from services.trainer.loop.training import Trained
 from services.trainer.models import loading
 from services.trainer.models.resolving import Place
 from services.trainer.operations.preparing import Prepared, prepare, require_fit
-from services.trainer.operations.progress import SPENT, Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
+from services.trainer.operations.telling import teller
 from services.trainer.planning import plans
 from services.trainer.planning.machine import this_machine
 from services.trainer.planning.memory import translated_memory_errors
@@ -43,8 +44,8 @@ TELL_SECONDS = 0.5
 
 
 @dataclass
-class Passenger:
-    """A training of the bundle, and where its states go; `record` is None for the one that leads."""
+class MemberJob:
+    """A member of the bundle and its job: where its states go; `record` is None for the one that leads."""
 
     prepared: Prepared
     states: StoredStates
@@ -52,7 +53,7 @@ class Passenger:
     record: JobRecord | None = None
     signals: Signals | None = None
     hold: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    """On a companion's job; closed as soon as its last step is kept, however long the others go on."""
+    """On the member's job; closed as soon as its last step is kept, however long the others go on."""
 
     @property
     def step(self) -> int:
@@ -78,45 +79,44 @@ class Passenger:
         return made
 
 
-def train_together(
-    settings: TrainerSettings, leader: Prepared, workspace: Workspace, companions: Companions | None
+def train_bundled(
+    settings: TrainerSettings, leader: Prepared, workspace: Workspace, waiting: WaitingTrainings | None
 ) -> tuple[PeftModel, Trained] | None:
     """The leader's adapted model and its training; None when the Trainer is to train it alone.
 
-    Raises what the leader's own training raises; what befalls a companion is left to its own job.
+    Raises what the leader's own training raises; what befalls another member is left to its own job.
     """
     if not bundle.bundles(leader.request.settings) or leader.files.adapter is not None:
         return None
     if has_checkpoint(workspace.scratch):
         return None
     states = StoredStates(workspace.store, workspace.artifact_id, workspace.folder)
-    first = Passenger(leader, states, states.latest())
+    first = MemberJob(leader, states, states.latest())
     with contextlib.ExitStack() as held:
-        others = list(_company(settings, first, workspace, companions, held))
+        others = list(_others(settings, first, workspace, waiting, held))
         if others:
             try:
-                return _train(settings, [first, *others], workspace, companions)
+                return _train(settings, [first, *others], workspace, waiting)
             except OutOfMemory as error:
                 log.warning("training.bundle_did_not_fit", trainings=len(others) + 1, detail=error.detail)
                 first.state = states.latest()
-    return None if first.state is None else _train(settings, [first], workspace, companions)
+    return None if first.state is None else _train(settings, [first], workspace, waiting)
 
 
-def _company(
+def _others(
     settings: TrainerSettings,
-    first: Passenger,
+    first: MemberJob,
     workspace: Workspace,
-    companions: Companions | None,
+    waiting: WaitingTrainings | None,
     held: contextlib.ExitStack,
-) -> Iterator[Passenger]:
-    """Waiting trainings that can go along from where the leader stands: held, and no more than fit."""
+) -> Iterator[MemberJob]:
+    """Waiting trainings that can be members from where the leader stands: held, and no more than fit."""
     leader = first.prepared
-    if companions is None or first.step == leader.plan.steps:
+    if waiting is None or first.step == leader.plan.steps:
         return
     room = leader.plan.memory_available - leader.plan.memory_bytes.expected
     seats = settings.bundle - 1
-    waiting = companions.queued(workspace.project, TrainingRequest.operation, workspace.job)
-    for record in waiting:
+    for record in waiting.queued(workspace.project, TrainingRequest.operation, workspace.job):
         request = TrainingRequest.model_validate(record.request)
         if seats < 1:
             return
@@ -124,9 +124,9 @@ def _company(
             continue
         with contextlib.ExitStack() as hold:
             signals = Signals(threading.Event())
-            if not hold.enter_context(companions.hold(record, signals)):
+            if not hold.enter_context(waiting.hold(record, signals)):
                 continue
-            found = _passenger(settings, leader, record, signals, workspace)
+            found = _member_job(settings, leader, record, signals, workspace)
             if found is None or found.step != first.step or found.needs(settings) > room:
                 continue
             found.hold = held.enter_context(hold.pop_all())
@@ -137,19 +137,19 @@ def _company(
 def kind_of(request: TrainingRequest) -> object:
     """Trainings of one kind can share every pass: one base, one adapter shape, one way to compute."""
     settings = request.settings
-    together = ("method", "lora", "loss_on", "batching", "weight_decay", "max_grad_norm", "precision")
-    shared = [getattr(settings, name) for name in together]
+    shape = ("method", "lora", "loss_on", "batching", "weight_decay", "max_grad_norm", "precision")
+    shared = [getattr(settings, name) for name in shape]
     return request.base, request.base_model, settings.micro_batch_tokens, bundle.bundles(settings), *shared
 
 
-def _passenger(
+def _member_job(
     settings: TrainerSettings,
     leader: Prepared,
     record: JobRecord,
     signals: Signals,
     workspace: Workspace,
-) -> Passenger | None:
-    """A companion, ready to go; None when its own job has something to say about it first."""
+) -> MemberJob | None:
+    """A waiting training as a member; None when its own job has something to say about it first."""
     request = TrainingRequest.model_validate(record.request)
     artifact = artifact_id(request)
     if has_checkpoint(scratch_store(workspace.store, artifact)):
@@ -159,7 +159,7 @@ def _passenger(
         place = Place(workspace.store, workspace.folder)
         prepared = prepare(settings, request, place, leader.files)
         require_fit(prepared.plan)
-        return Passenger(prepared, states, states.latest(), record, signals)
+        return MemberJob(prepared, states, states.latest(), record, signals)
     except GamutError as error:
         log.info("training.not_joined", job=record.id, reason=error.reason)
         return None
@@ -167,29 +167,27 @@ def _passenger(
 
 def _train(
     settings: TrainerSettings,
-    passengers: Sequence[Passenger],
+    jobs: Sequence[MemberJob],
     workspace: Workspace,
-    companions: Companions | None,
+    waiting: WaitingTrainings | None,
 ) -> tuple[PeftModel, Trained]:
-    leader, asked = passengers[0].prepared, passengers[0].prepared.request.settings
+    leader, asked = jobs[0].prepared, jobs[0].prepared.request.settings
     device = settings.training_device()
     workspace.progress(0, note="loading the base model")
     with translated_memory_errors():
         precision = loading.precision_of(asked.precision, device)
         base = loading.load_base(leader.files.folder, precision=precision, device=device)
-        members = [one.member(base) for one in passengers]
-        by_name = {one.states.artifact: one for one in passengers}
+        members = [one.member(base) for one in jobs]
+        by_name = {one.states.artifact: one for one in jobs}
 
         def keep(one: Member, state: MemberState) -> None:
-            passenger = by_name[one.name]
-            passenger.states.save(state)
+            job = by_name[one.name]
+            job.states.save(state)
             if one.done:
-                passenger.hold.close()
+                job.hold.close()
 
-        around = Surroundings(
-            progress=_teller(passengers, members, workspace, companions), check=workspace.check
-        )
-        log.info("training.together", trainings=len(members), step=len(members[0].curve))
+        around = Surroundings(progress=_teller(jobs, members, workspace, waiting), check=workspace.check)
+        log.info("training.bundled", trainings=len(members), step=len(members[0].curve))
         trained = bundle.train_bundle(base, members, asked, around, keep)
     if members[0].error is not None:
         raise members[0].error
@@ -198,35 +196,30 @@ def _train(
 
 
 def _teller(
-    passengers: Sequence[Passenger],
+    jobs: Sequence[MemberJob],
     members: Sequence[Member],
     workspace: Workspace,
-    companions: Companions | None,
-) -> Callable[[Progress], None]:
-    """Tells every job its own progress: the leader at each step, the others now and then."""
+    waiting: WaitingTrainings | None,
+) -> Callable[[TrainingProgress], None]:
+    """Tells every job its own progress: the leader's at each step, the others' now and then."""
     last = 0.0
-    workspace.spending.note_time(SPENT)
+    tell_leader = teller(workspace)
+    note = "training" if len(members) == 1 else f"training in a bundle of {len(members)}"
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
-        workspace.spending.note_time(SPENT)
         first = members[0]
-        note = "training" if len(members) == 1 else f"training {len(members)} adapters together"
-        workspace.progress(
-            len(first.curve),
-            len(first.plan),
-            "steps",
-            note=note,
-            tokens=first.tokens,
-            loss=round(first.curve[-1].loss, 6) if first.curve else None,
-            tokens_per_second=round(progress.tokens_per_second, 1),
+        loss = first.curve[-1].loss if first.curve else progress.loss
+        of_leader = replace(
+            progress, step=len(first.curve), steps=len(first.plan), tokens=first.tokens, loss=loss
         )
+        tell_leader(of_leader, note)
         now = time.monotonic()
-        if companions is None or now - last < TELL_SECONDS:
+        if waiting is None or now - last < TELL_SECONDS:
             return
         last = now
-        for one, its in zip(passengers, members, strict=True):
+        for one, its in zip(jobs, members, strict=True):
             if one.record is not None and its.wanted() and not its.done:
-                companions.tell(one.record.id, len(its.curve), len(its.plan), workspace.job)
+                waiting.tell(one.record.id, len(its.curve), len(its.plan), workspace.job)
 
     return tell

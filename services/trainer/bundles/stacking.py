@@ -38,8 +38,9 @@ class Weights:
 class StackedAdapters(torch.autograd.Function):
     """result[i] + scaling x[i] A[i]ᵀ B[i]ᵀ, for all adapters in two batched products.
 
-    Its backward pass adds the gradients of A and B to theirs in place: no operation is spent on handing them
-    on. `flat` is the tensor that A and B are views of; that it wants gradients is all it tells.
+    Its backward pass adds the gradients of A and B to `a_grad` and `b_grad` itself and returns none for them.
+    `flat`, the tensor that A and B are views of, is an argument for one reason: autograd calls the backward
+    pass only if some argument requires gradients.
     """
 
     @staticmethod

@@ -28,14 +28,13 @@ from pydantic import TypeAdapter
 from transformers.utils import logging as transformers_logging
 
 from services.trainer.loop.checkpoints import StoredCheckpoints
-from services.trainer.loop.training import Trained, train
-from services.trainer.models import loading
-from services.trainer.models.building import Finished, build_model, finish
+from services.trainer.loop.training import Trained
+from services.trainer.models.building import Finished
 from services.trainer.models.resolving import Place
-from services.trainer.operations.preparing import prepare, require_fit
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.computing import compute
+from services.trainer.operations.preparing import prepare
+from services.trainer.operations.progress import TrainingProgress
 from services.trainer.planning.machine import Machine, announce, this_machine
-from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store, scratch_store
 from shared.contracts.training.requests import TrainingRequest
@@ -68,7 +67,7 @@ def main() -> None:
         announce(whole, machine)
     with own_folder() as folder:
         try:
-            finished = compute(settings, machine, store, scratch, artifact, int(token), Path(folder))
+            finished = share(settings, machine, store, scratch, artifact, int(token), Path(folder))
         except GamutError as error:
             scratch.put(ERROR, error.problem().model_dump_json().encode(), "application/json")
             sys.exit(1)
@@ -76,7 +75,7 @@ def main() -> None:
             put_result(finished, scratch)
 
 
-def compute(
+def share(
     settings: TrainerSettings,
     machine: Machine,
     store: ObjectStore,
@@ -87,26 +86,14 @@ def compute(
 ) -> Finished:
     """This process's share of the training; every process ends with the whole model."""
     request = TrainingRequest.model_validate_json(scratch.get(REQUEST))
-    prepared = prepare(settings, request, Place(store, folder), machine=machine)
-    require_fit(prepared.plan)
-    with translated_memory_errors():
-        model = build_model(request, prepared.files, device_here(settings))
-    stored = StoredCheckpoints(scratch, token, folder)
-    trained = train(
-        model,
-        prepared.rendered.examples,
-        request.settings,
-        seed=request.seed,
-        validation=() if prepared.validation is None else prepared.validation.examples,
-        surroundings=Surroundings(
-            progress=_teller(scratch),
-            save_checkpoint=stored.save,
-            latest_checkpoint=stored.latest,
-            fingerprint=artifact,
-        ),
-        pad_id=loading.pad_id(prepared.tokenizer),
+    return compute(
+        settings,
+        prepare(settings, request, Place(store, folder), machine=machine),
+        StoredCheckpoints(scratch, token, folder),
+        artifact=artifact,
+        device=device_here(settings),
+        progress=_written(scratch),
     )
-    return finish(model, trained, prepared.files.base, prepared.tokenizer, folder / "model")
 
 
 def device_here(settings: TrainerSettings) -> str:
@@ -115,10 +102,11 @@ def device_here(settings: TrainerSettings) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else device
 
 
-def _teller(scratch: ObjectStore) -> Callable[[Progress], None]:
+def _written(scratch: ObjectStore) -> Callable[[TrainingProgress], None]:
+    """Leaves the newest progress for the worker to tell."""
     last = 0.0
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: TrainingProgress) -> None:
         nonlocal last
         if time.monotonic() - last >= TELL_SECONDS or progress.step == progress.steps:
             last = time.monotonic()
@@ -148,9 +136,7 @@ def read_result(scratch: ObjectStore, folder: Path) -> Finished | None:
     if not any(True for _ in scratch.list(RESULT)):
         return None
     path = folder / "result.tar"
-    with path.open("wb") as file:
-        for chunk in scratch.stream(RESULT):
-            file.write(chunk)
+    scratch.get_file(RESULT, path)
     with tarfile.open(path) as archive:
         archive.extractall(folder, filter="data")
     path.unlink()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,7 +17,8 @@ import structlog
 from services.trainer.distributed.process import ERROR, PROGRESS, REQUEST, read_result
 from services.trainer.models.building import Finished
 from services.trainer.operations.preparing import Prepared
-from services.trainer.operations.progress import SPENT
+from services.trainer.operations.progress import TrainingProgress
+from services.trainer.operations.telling import teller
 from services.trainer.settings import TrainerSettings
 from shared.contracts.problems import Problem
 from shared.errors import GamutError, Reason
@@ -62,11 +64,11 @@ def train_elsewhere(processes: Processes, prepared: Prepared, workspace: Workspa
         return found
     scratch.delete(ERROR)
     scratch.put(REQUEST, prepared.request.model_dump_json().encode(), "application/json")
-    pause = threading.Event()
+    pause, tell = threading.Event(), teller(workspace)
     try:
         processes.start(workspace.project, workspace.artifact_id, workspace.token)
         while (state := processes.state()) == "running":
-            _relay(scratch, workspace)
+            _relay(scratch, workspace, tell)
             pause.wait(processes.poll_seconds)
     except Cancelled:
         processes.stop()
@@ -100,22 +102,11 @@ def told_error(problem: Problem) -> GamutError:
     return error
 
 
-def _relay(scratch: ObjectStore, workspace: Workspace) -> None:
+def _relay(scratch: ObjectStore, workspace: Workspace, tell: Callable[[TrainingProgress], None]) -> None:
     try:
-        told = json.loads(scratch.get(PROGRESS))
+        tell(TrainingProgress(**json.loads(scratch.get(PROGRESS))))
     except ObjectNotFound:
         workspace.progress(0, note="starting processes")
-        return
-    workspace.spending.note_time(SPENT)
-    workspace.progress(
-        told["step"],
-        told["steps"],
-        "steps",
-        note="training",
-        tokens=told["tokens"],
-        loss=round(told["loss"], 6),
-        tokens_per_second=round(told["tokens_per_second"], 1),
-    )
 
 
 class Torchrun:

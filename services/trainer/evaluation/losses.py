@@ -14,7 +14,7 @@ from services.trainer.data.examples import Example
 from services.trainer.errors import NonFiniteLoss
 from services.trainer.evaluation.perplexity import corpus_loss
 from services.trainer.loop.loss import row_losses
-from services.trainer.operations.progress import Progress, go_on, ignore_progress
+from services.trainer.operations.progress import TrainingProgress, go_on, ignore_progress
 from shared.contracts.training.results import RowLoss
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
 
@@ -25,7 +25,7 @@ def evaluate(
     settings: EvaluationSettings | TrainingSettings,
     *,
     pad_id: int = 0,
-    progress: Callable[[Progress], None] = ignore_progress,
+    progress: Callable[[TrainingProgress], None] = ignore_progress,
     check: Callable[[], None] = go_on,
 ) -> list[RowLoss]:
     """Each row's summed loss and predicted tokens, in the order of the rows.
@@ -47,7 +47,7 @@ def _evaluate(
     examples: Sequence[Example],
     settings: EvaluationSettings | TrainingSettings,
     pad_id: int,
-    progress: Callable[[Progress], None],
+    progress: Callable[[TrainingProgress], None],
     check: Callable[[], None],
 ) -> list[RowLoss]:
     device = next(model.parameters()).device
@@ -103,7 +103,7 @@ def _require_finite(nll: torch.Tensor, batch: batches.Batch, done: int) -> None:
 class _Reporter:
     """Counts what is evaluated and tells it."""
 
-    def __init__(self, rows: int, progress: Callable[[Progress], None]) -> None:
+    def __init__(self, rows: int, progress: Callable[[TrainingProgress], None]) -> None:
         self.rows, self.progress = rows, progress
         self.done = self.tokens = 0
         self.started = time.monotonic()
@@ -112,7 +112,7 @@ class _Reporter:
         self.done, self.tokens = self.done + rows, self.tokens + tokens
         elapsed = max(time.monotonic() - self.started, 1e-9)
         self.progress(
-            Progress(
+            TrainingProgress(
                 step=self.done,
                 steps=self.rows,
                 loss=loss,

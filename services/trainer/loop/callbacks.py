@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from services.trainer.batching.batches import StepBatches
-from services.trainer.operations.progress import Progress, Surroundings, sign
+from services.trainer.operations.progress import Surroundings, TrainingProgress, sign
 from shared.contracts.training.results import CurvePoint
 from shared.contracts.training.settings import EarlyStopping
 
@@ -59,10 +59,10 @@ class Watcher(TrainerCallback):
         if state.is_world_process_zero:
             self.around.progress(self._progress(state.global_step, loss))
 
-    def _progress(self, step: int, loss: float) -> Progress:
+    def _progress(self, step: int, loss: float) -> TrainingProgress:
         elapsed = max(time.monotonic() - self._started, 1e-9)
         per_step = elapsed / max(step - self._steps_before, 1)
-        return Progress(
+        return TrainingProgress(
             step=step,
             steps=self.planned,
             loss=loss,

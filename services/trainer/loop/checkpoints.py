@@ -1,6 +1,6 @@
 """Checkpoints in the object store; a later attempt takes up the newest.
 
-A training alone keeps the Trainer's whole folder as an archive; one in company keeps a `MemberState`.
+A training alone keeps the Trainer's whole folder as an archive; one in a bundle keeps a `MemberState`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class StoredCheckpoints:
             return None
         target = self.folder / "checkpoint"
         archive_path = self.folder / "checkpoint.tar"
-        with archive_path.open("wb") as file:
-            for chunk in self.scratch.stream(keys[-1]):
-                file.write(chunk)
+        self.scratch.get_file(keys[-1], archive_path)
         with tarfile.open(archive_path) as archive:
             archive.extractall(target, filter="data")
         archive_path.unlink()
@@ -84,9 +82,7 @@ class StoredStates:
         if not keys:
             return None
         path = self.folder / f"{self.artifact}.latest"
-        with path.open("wb") as file:
-            for chunk in self.scratch.stream(keys[-1]):
-                file.write(chunk)
+        self.scratch.get_file(keys[-1], path)
         return read_state(path, self.artifact)
 
     def _keys(self) -> list[str]:

@@ -26,7 +26,7 @@ from transformers.trainer_callback import PrinterCallback
 from services.trainer.batching import batches, layouts
 from services.trainer.batching.steps import (
     Indices,
-    Step,
+    OptimiserStep,
     plan_steps,
     split,
     validation_steps,
@@ -69,7 +69,7 @@ def train(
     validation: Sequence[Example] = (),
     surroundings: Surroundings | None = None,
     pad_id: int = 0,
-    steps: Sequence[Step] | None = None,
+    steps: Sequence[OptimiserStep] | None = None,
 ) -> Trained:
     """Trains the model's trainable parameters in place.
 
@@ -111,7 +111,7 @@ class StepTrainer(Trainer):
         self,
         model: nn.Module,
         examples: Sequence[Example],
-        plan: Sequence[Step],
+        plan: Sequence[OptimiserStep],
         settings: TrainingSettings,
         around: Surroundings,
         folder: Path,
@@ -129,7 +129,7 @@ class StepTrainer(Trainer):
         super().__init__(
             model=model,
             args=arguments(settings, folder, model, seed),
-            train_dataset=range(len(plan)),  # type: ignore[arg-type]  # the steps' numbers: `made` does the rest
+            train_dataset=range(len(plan)),  # the steps' numbers: `made` does the rest
             data_collator=_only,  # type: ignore[arg-type]
         )
         self.remove_callback(PrinterCallback)
@@ -216,7 +216,7 @@ class StepTrainer(Trainer):
                     kernel_of(batch)
         return made
 
-    def _share(self, step: Step) -> batches.StepBatches:
+    def _share(self, step: OptimiserStep) -> batches.StepBatches:
         """This process's share of a step's rows, and the whole step's counts."""
         chosen = [self.examples[index] for index in step.rows]
         tokens = sum(map(len, chosen))

@@ -23,6 +23,7 @@ from transformers import (
 
 from services.trainer.errors import UnsuitableModel
 from services.trainer.loop import loss
+from services.trainer.models.continuing import require_same, targeted
 from shared.contracts.training.fields import Precision
 from shared.contracts.training.settings import LoraSettings
 
@@ -194,13 +195,7 @@ def _computes_bf16() -> bool:
 def add_lora(model: PreTrainedModel, settings: LoraSettings, *, seed: int) -> PeftModel:
     """Freezes the model and puts fresh adapters on it: A random from `seed`, B zero (peft's own start)."""
     torch.manual_seed(seed)
-    config = LoraConfig(
-        r=settings.r,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft multiplies with it: a float is as good
-        lora_dropout=settings.dropout,
-        target_modules=_targets(model, settings),
-        task_type="CAUSAL_LM",
-    )
+    config = lora_config(model, settings)
     try:
         with warnings.catch_warnings():  # peft sets fan_in_fan_out for GPT-2 itself, and says so
             warnings.filterwarnings("ignore", message=".*fan_in_fan_out.*")
@@ -211,6 +206,17 @@ def add_lora(model: PreTrainedModel, settings: LoraSettings, *, seed: int) -> Pe
         ) from error
     assert isinstance(adapted, PeftModel)
     return adapted
+
+
+def lora_config(model: PreTrainedModel, settings: LoraSettings) -> LoraConfig:
+    """The settings in peft's words."""
+    return LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,  # type: ignore[arg-type]  # peft multiplies with it: a float is as good
+        lora_dropout=settings.dropout,
+        target_modules=_targets(model, settings),
+        task_type="CAUSAL_LM",
+    )
 
 
 def _targets(model: PreTrainedModel, settings: LoraSettings) -> list[str] | str | None:
@@ -224,15 +230,14 @@ def _targets(model: PreTrainedModel, settings: LoraSettings) -> list[str] | str 
 def load_adapter(
     model: PreTrainedModel, folder: str | Path, *, trainable: LoraSettings | None = None
 ) -> PeftModel:
-    """The base with a saved adapter on it; to train it further, its shape must be the one asked for."""
-    adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable is not None)
-    found: Any = adapted.peft_config["default"]
-    if trainable is not None and (found.r, found.lora_alpha) != (trainable.r, trainable.alpha):
-        raise UnsuitableModel(
-            f"The adapter has r {found.r} and alpha {found.lora_alpha}; the request asks for r "
-            f"{trainable.r} and alpha "
-            f"{trainable.alpha}. To train it further, ask for its own."
-        )
+    """The base with a saved adapter on it. To train it further, the whole configuration asked for must be the
+    adapter's own, or UnsuitableModel names each setting that differs.
+    """
+    asked = None if trainable is None else lora_config(model, trainable)
+    wanted = set() if asked is None else targeted(model, asked.target_modules)
+    adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=asked is not None)
+    if asked is not None:
+        require_same(adapted, asked, wanted)
     return adapted
 
 

@@ -20,7 +20,7 @@ from services.trainer.models import loading
 from services.trainer.models.building import free_memory
 from services.trainer.models.resolving import ModelFiles, Place, resolve
 from services.trainer.operations.preparing import Scored, prepare_evaluation, require_fit
-from services.trainer.operations.progress import Progress
+from services.trainer.operations.progress import TrainingProgress
 from services.trainer.planning.machine import this_machine
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
@@ -90,7 +90,7 @@ def _loaded(
 def _score(prepared: Scored, model: Any, workspace: Workspace) -> list[RowLoss]:
     """Every row's loss under one model."""
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         workspace.progress(progress.step, progress.steps, "rows", note="scoring", tokens=progress.tokens)
 
     return evaluate(

@@ -20,7 +20,7 @@ SPENT = "training_seconds"
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """A moment of a training or an evaluation. `tokens_per_second` counts real tokens, `eta_seconds` wall
     time.
     """
@@ -33,7 +33,7 @@ class Progress:
     eta_seconds: float
 
 
-def ignore_progress(_progress: Progress) -> None:
+def ignore_progress(_progress: TrainingProgress) -> None:
     """For callers who do not look."""
 
 
@@ -52,7 +52,7 @@ class Surroundings:
     one is refused. compile_from: trainings of at least so many steps compile the model's layers; None: none.
     """
 
-    progress: Callable[[Progress], None] = ignore_progress
+    progress: Callable[[TrainingProgress], None] = ignore_progress
     check: Callable[[], None] = go_on
     save_checkpoint: Callable[[Path, int], None] | None = None
     latest_checkpoint: Callable[[], Path | None] = field(default=lambda: None)

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from peft import PeftModel
-from transformers import PreTrainedModel
-
-from services.trainer.bundles.companions import Companions
-from services.trainer.bundles.operation import train_together
+from services.trainer.bundles.operation import train_bundled
+from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.distributed.kubeflow import TrainJobs
 from services.trainer.distributed.remote import Processes, Torchrun, train_elsewhere
 from services.trainer.loop.checkpoints import StoredCheckpoints
-from services.trainer.loop.training import Trained, train
-from services.trainer.models import loading
-from services.trainer.models.building import Finished, build_model, finish, free_memory
+from services.trainer.loop.training import Trained
+from services.trainer.models.building import Finished, finish, free_memory
 from services.trainer.models.resolving import Place
+from services.trainer.operations.computing import compute
 from services.trainer.operations.curves import curve_csv, curve_png
 from services.trainer.operations.preparing import Prepared, prepare, require_fit
-from services.trainer.operations.progress import SPENT, Progress, Surroundings
-from services.trainer.planning.memory import translated_memory_errors
+from services.trainer.operations.telling import teller
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.requests import TrainingRequest
 from shared.contracts.training.results import OverlapCounts, TokenCounts, TrainingResult, TrainingSummary
@@ -33,18 +29,21 @@ MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".jinja": "t
 
 
 def make_training(
-    settings: TrainerSettings, companions: Companions | None, request: TrainingRequest, workspace: Workspace
+    settings: TrainerSettings,
+    request: TrainingRequest,
+    workspace: Workspace,
+    waiting: WaitingTrainings | None = None,
 ) -> TrainingSummary:
     """Writes the model's parts; returns the artifact's summary.
 
-    `companions` are the waiting trainings that may be computed with this one (`bundles.operation`).
+    `waiting` are the trainings in the queue that may be computed with this one (`bundles.operation`).
     """
     workspace.progress(0, note="reading rows")
     prepared = prepare(settings, request, Place(workspace.store, workspace.folder))
     files, overlap = prepared.files, prepared.overlap
     if overlap is not None:
         workspace.output.put_json("contamination.json", overlap.model_dump(mode="json"))
-    finished = _trained(settings, companions, prepared, workspace)
+    finished = _trained(settings, prepared, workspace, waiting)
     free_memory()
     names = _put_files(finished.folder, workspace)
     result = _result(finished, prepared)
@@ -61,18 +60,26 @@ def make_training(
 
 
 def _trained(
-    settings: TrainerSettings, companions: Companions | None, prepared: Prepared, workspace: Workspace
+    settings: TrainerSettings, prepared: Prepared, workspace: Workspace, waiting: WaitingTrainings | None
 ) -> Finished:
-    """In other processes, in company, or alone: the result is the same."""
+    """In other processes, in a bundle, or alone: the result is the same."""
     processes = processes_of(settings)
     if processes is not None:
         return train_elsewhere(processes, prepared, workspace)  # where each sees whether it fits
     require_fit(prepared.plan)
-    model, trained = train_together(settings, prepared, workspace, companions) or _train_alone(
-        settings, prepared, workspace
+    bundled = train_bundled(settings, prepared, workspace, waiting)
+    if bundled is not None:
+        return finish(*bundled, prepared.files.base, prepared.tokenizer, workspace.folder / "model")
+    workspace.progress(0, note="loading the base model")
+    return compute(
+        settings,
+        prepared,
+        StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder),
+        artifact=workspace.artifact_id,
+        device=settings.training_device(),
+        progress=teller(workspace),
+        check=workspace.check,
     )
-    folder = workspace.folder / "model"
-    return finish(model, trained, prepared.files.base, prepared.tokenizer, folder)
 
 
 def processes_of(settings: TrainerSettings) -> Processes | None:
@@ -80,50 +87,6 @@ def processes_of(settings: TrainerSettings) -> Processes | None:
     if settings.train_job_template is not None:
         return TrainJobs(settings)
     return Torchrun(settings) if settings.processes > 1 else None
-
-
-def _train_alone(
-    settings: TrainerSettings, prepared: Prepared, workspace: Workspace
-) -> tuple[PreTrainedModel | PeftModel, Trained]:
-    request = prepared.request
-    workspace.progress(0, note="loading the base model")
-    with translated_memory_errors():
-        model = build_model(request, prepared.files, settings.training_device())
-    trained = train(
-        model,
-        prepared.rendered.examples,
-        request.settings,
-        seed=request.seed,
-        validation=() if prepared.validation is None else prepared.validation.examples,
-        surroundings=_surroundings(workspace),
-        pad_id=loading.pad_id(prepared.tokenizer),
-    )
-    return model, trained
-
-
-def _surroundings(workspace: Workspace) -> Surroundings:
-    stored = StoredCheckpoints(workspace.scratch, workspace.token, workspace.folder)
-    workspace.spending.note_time(SPENT)
-
-    def report(progress: Progress) -> None:
-        workspace.spending.note_time(SPENT)
-        workspace.progress(
-            progress.step,
-            progress.steps,
-            "steps",
-            note="training",
-            tokens=progress.tokens,
-            loss=round(progress.loss, 6),
-            tokens_per_second=round(progress.tokens_per_second, 1),
-        )
-
-    return Surroundings(
-        progress=report,
-        check=workspace.check,
-        save_checkpoint=stored.save,
-        latest_checkpoint=stored.latest,
-        fingerprint=workspace.artifact_id,
-    )
 
 
 def _put_files(folder: Path, workspace: Workspace) -> list[str]:

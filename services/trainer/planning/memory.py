@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import torch
 
-from services.trainer.batching.steps import Step, computed_tokens
+from services.trainer.batching.steps import OptimiserStep, computed_tokens
 from services.trainer.data.examples import Example
 from services.trainer.errors import OutOfMemory
 from shared.contracts.training.settings import TrainingSettings
@@ -65,7 +65,9 @@ def _memory_problem(error: BaseException, advice: str) -> str:
     return f"The step did not fit the memory ({what}). {advice}"
 
 
-def memory_advice(plan: Sequence[Step], examples: Sequence[Example], settings: TrainingSettings) -> str:
+def memory_advice(
+    plan: Sequence[OptimiserStep], examples: Sequence[Example], settings: TrainingSettings
+) -> str:
     """What to try when a pass did not fit after all: half of the largest, while the longest row allows it."""
     passes = [[examples[index] for index in one] for step in plan for one in step.micro_batches]
     largest = max(computed_tokens(one, settings.batching) for one in passes)

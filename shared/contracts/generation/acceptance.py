@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.contracts.base import ArtifactId, Contract
+from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 
 
 class LengthMatch(StrEnum):
@@ -60,13 +61,21 @@ class Acceptance(Contract):
         "(estimated with 64 MinHash permutations); 1.0: only exact repetitions; null: none (the papers').",
     )
     refusals: bool = Field(default=True, description="Refuse answers in which the model declines.")
-    held_out: ArtifactId | None = Field(
-        default=None, description="A dataset no row may share a word sequence with, such as the test set."
+    chatter: bool = Field(
+        default=True,
+        description="Refuse answers that talk to whoever asked (“Sure! Here is …:”, “Let me know if …”), "
+        "unless the examples do it too. Not for the strategies `answers` and `styles`.",
     )
-    held_out_words: int = Field(
-        default=8,
-        ge=3,
-        le=50,
-        description="Length of that sequence, in words. Where no spaces are written, two letters of Chinese "
-        "or Japanese are taken for a word, and four of Thai, Lao, Burmese or Khmer.",
+    held_out: ArtifactId | None = Field(
+        default=None, description="A dataset no row of which a row may hold, such as the test set."
+    )
+    held_out_words: NgramWords = Field(
+        default=NGRAM_WORDS,
+        description="n of the n-grams that held-out rows are known by, in words; a shorter row is compared "
+        "as a whole. Where no spaces are written, two letters of Chinese or Japanese are taken for a word, "
+        "and four of Thai, Lao, Burmese or Khmer.",
+    )
+    held_out_share: HeldShare = Field(
+        default=HELD_SHARE,
+        description="A row holds a held-out row when it has at least this share of its different n-grams.",
     )

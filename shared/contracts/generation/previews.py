@@ -39,7 +39,7 @@ class GenerationPlan(PreviewRequest):
     project: Name = "default"
 
 
-class Estimate(Contract):
+class CallsEstimate(Contract):
     """What a generation would take. `assumptions` say where the ranges come from."""
 
     calls: Range

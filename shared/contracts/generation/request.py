@@ -11,6 +11,7 @@ from shared.contracts.datasets import DatasetKind
 from shared.contracts.fields import Sampling, Seed, Temperature
 from shared.contracts.generation.acceptance import Acceptance, LengthUnit
 from shared.contracts.generation.dial import DialTarget
+from shared.contracts.generation.limits import CANDIDATES_A_ROW, CANDIDATES_BESIDE, TRIES
 from shared.contracts.generation.prompts import Format, Templates
 from shared.contracts.generation.results import GenerationSummary
 from shared.contracts.generation.sources import Sources, adapters_of
@@ -29,7 +30,7 @@ class GenerationRequest(JobRequest, Sampling):
     """Make a dataset of exactly `rows` accepted rows."""
 
     operation: ClassVar[str] = "generate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[GenerationSummary]] = GenerationSummary
@@ -45,8 +46,8 @@ class GenerationRequest(JobRequest, Sampling):
         default=None,
         ge=1,
         le=10**9,
-        description="Candidates tried at most; null: 4 × rows + 100. "
-        "`answers` and `paraphrase` have no such limit: each prompt or pair is tried 4 times.",
+        description=f"Candidates tried at most; null: {CANDIDATES_A_ROW} × rows + {CANDIDATES_BESIDE}. "
+        f"`answers` and `paraphrase` have no such limit: each prompt or pair is tried {TRIES} times.",
     )
     task: str = Field(
         default="short stories",
@@ -94,6 +95,11 @@ class GenerationRequest(JobRequest, Sampling):
     templates: Templates = Templates()
     temperature: Temperature = Field(default=0.7, description="0.7: W and E.")
     acceptance: Acceptance = Acceptance()
+    keep_thoughts: bool = Field(
+        default=False,
+        description="What a model reasons before it answers is cut off in any case; true: it is kept in the "
+        "row's `origin`, as `thought`.",
+    )
     seed: Seed = 0
 
     def input_artifacts(self) -> dict[str, str]:
@@ -140,7 +146,9 @@ class GenerationRequest(JobRequest, Sampling):
         if self.sentences is None and self.kind is DatasetKind.COMPLETION and self.examples is None:
             raise ValueError("without sentences, examples are needed that show how many there are")
         if self.max_candidates is not None and self.strategy in (Strategy.ANSWERS, Strategy.PARAPHRASE):
-            raise ValueError(f"strategy {self.strategy} tries each prompt or pair 4 times: no max_candidates")
+            raise ValueError(
+                f"strategy {self.strategy} tries each prompt or pair {TRIES} times: no max_candidates"
+            )
         if self.max_candidates is not None and self.rows is not None and self.max_candidates < self.rows:
             raise ValueError(
                 f"max_candidates ({self.max_candidates}) are too few for {self.rows} rows: each makes one"

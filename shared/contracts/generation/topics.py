@@ -9,6 +9,7 @@ from pydantic import Field
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.fields import Sampling, Seed
 from shared.contracts.generation.fields import ShortText
+from shared.contracts.generation.limits import FEWEST_TOPIC_CALLS, TOPIC_CALLS_FACTOR
 from shared.contracts.generation.prompts import Format, Templates
 from shared.contracts.generation.results import TopicsSummary
 from shared.contracts.generation.sources import SourceRef, adapters_of
@@ -18,7 +19,7 @@ class TopicsRequest(JobRequest, Sampling):
     """Make a pool of exactly `count` distinct topics (W: 10,000)."""
 
     operation: ClassVar[str] = "topics"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.TOPICS
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[TopicsSummary]] = TopicsSummary
@@ -59,7 +60,11 @@ class TopicsRequest(JobRequest, Sampling):
     format: Format = Format.INSTRUCT
     templates: Templates = Templates()
     max_candidates: int | None = Field(
-        default=None, ge=1, le=10**8, description="Calls at most; null: 20 × needed."
+        default=None,
+        ge=1,
+        le=10**8,
+        description=f"Calls at most; null: {TOPIC_CALLS_FACTOR} × needed, and no fewer than "
+        f"{FEWEST_TOPIC_CALLS}.",
     )
     seed: Seed = 0
 

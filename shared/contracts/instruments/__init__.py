@@ -3,7 +3,6 @@
 from shared.contracts.instruments.requests import (
     Budget,
     ClusterAgentRequest,
-    InstrumentPlan,
     JudgeRequest,
     SelfPreferenceRequest,
 )
@@ -19,7 +18,6 @@ __all__ = [
     "Budget",
     "ClusterAgentRequest",
     "ClusterAgentSummary",
-    "InstrumentPlan",
     "JudgeRequest",
     "JudgeSummary",
     "SelfPreferenceRequest",

@@ -38,7 +38,7 @@ class ClusterAgentRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "cluster_agent"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[ClusterAgentSummary]] = ClusterAgentSummary
@@ -85,7 +85,7 @@ class JudgeRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "judge"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[JudgeSummary]] = JudgeSummary
@@ -161,25 +161,3 @@ class SelfPreferenceRequest(JobRequest):
         if self.target is not None and self.target == self.human:
             raise ValueError("target and human are the same candidate")
         return self
-
-
-class InstrumentPlan(Contract):
-    """A measurement that a language model would take, asked about before it is: exactly one of the three."""
-
-    project: Name = "default"
-    cluster_agent: ClusterAgentRequest | None = None
-    judge: JudgeRequest | None = None
-    self_preference: SelfPreferenceRequest | None = None
-
-    @model_validator(mode="after")
-    def _is_one_request(self) -> Self:
-        if len([1 for found in self._requests() if found is not None]) != 1:
-            raise ValueError("exactly one of cluster_agent, judge and self_preference is needed")
-        return self
-
-    @property
-    def request(self) -> ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest:
-        return next(found for found in self._requests() if found is not None)
-
-    def _requests(self) -> tuple[ClusterAgentRequest | JudgeRequest | SelfPreferenceRequest | None, ...]:
-        return self.cluster_agent, self.judge, self.self_preference

@@ -7,15 +7,15 @@ texts      the same for a few texts, at once
 """
 
 from shared.contracts.measurement.metrics import (
+    ABOUT,
     DEFAULT_METRICS,
-    EMBEDDED_SHIFT,
     HASHED_NGRAMS,
     LEXICAL,
     MEASURES_VERSION,
-    QUALITY,
-    SEMANTIC,
     SHIFT,
+    About,
     EmbeddingName,
+    Family,
     Metric,
     RunName,
     TokenizerName,
@@ -45,15 +45,14 @@ from shared.contracts.measurement.texts import (
 )
 
 __all__ = [
+    "ABOUT",
     "DEFAULT_METRICS",
-    "EMBEDDED_SHIFT",
     "HASHED_NGRAMS",
     "LEXICAL",
     "MEASURES_VERSION",
     "MOST_TEXTS",
-    "QUALITY",
-    "SEMANTIC",
     "SHIFT",
+    "About",
     "AgentScoreRequest",
     "AgentScoreSummary",
     "ComparisonRequest",
@@ -63,6 +62,7 @@ __all__ = [
     "EmbeddingRequest",
     "EmbeddingSummary",
     "EqualSizes",
+    "Family",
     "MeasureOptions",
     "MeasureTextsRequest",
     "MeasureTextsResponse",

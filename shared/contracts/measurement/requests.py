@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.fields import Seed
 from shared.contracts.measurement.metrics import (
     DEFAULT_METRICS,
@@ -41,8 +42,8 @@ class MeasureOptions(Contract):
     )
     tokenizer: TokenizerName = Field(
         default="words",
-        description="How lexical measures split texts: `words` (lower-cased word tokens) or another named "
-        "tokenizer.",
+        description="How lexical measures split texts: `words` (lower-cased runs of letters with their marks "
+        "and digits; in scripts that put no spaces between words each letter) or another named tokenizer.",
     )
     max_order: int = Field(default=5, ge=1, le=10, description="Distinct-n and entropies for n = 1 … this.")
     self_bleu: Literal["nltk", "sacrebleu"] = Field(
@@ -81,13 +82,13 @@ class MeasureOptions(Contract):
         description="Jaccard similarity of word shingles from which rows are near duplicates.",
     )
     shingle: int = Field(default=3, ge=1, le=20, description="Words in a shingle of near-duplicates.")
-    contamination_order: int = Field(
-        default=8, ge=1, le=50, description="n of the n-grams that are looked for in the test set."
+    contamination_order: NgramWords = Field(
+        default=NGRAM_WORDS,
+        description="n of the n-grams that test rows are known by, in words, whatever the tokenizer; a "
+        "shorter row is compared as a whole.",
     )
-    contamination_share: float = Field(
-        default=0.5,
-        gt=0,
-        le=1,
+    contamination_share: HeldShare = Field(
+        default=HELD_SHARE,
         description="A row that holds this share of a test row's n-grams is contaminated.",
     )
     semantic_rows: int = Field(
@@ -184,7 +185,7 @@ class EmbeddingRequest(JobRequest):
     """Embed a dataset once; every measurement of it reads the result."""
 
     operation: ClassVar[str] = "embed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[EmbeddingSummary]] = EmbeddingSummary

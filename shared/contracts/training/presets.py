@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from shared.contracts.base import Contract
+from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import PresetName
 from shared.contracts.training.settings import (
     EarlyStopping,
@@ -45,7 +45,7 @@ EVALUATION_PRESETS: dict[PresetName, EvaluationSettings] = {
 """The papers' evaluation settings by name: a model is tested on rows rendered as it was trained on them."""
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _merged(base: JsonObject, over: JsonObject) -> JsonObject:
     """`over` laid on `base`, table by table."""
     whole = dict(base)
     for key, value in over.items():
@@ -54,7 +54,7 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-def on_its_preset(data: dict[str, Any], presets: Mapping[PresetName, Contract]) -> dict[str, Any]:
+def on_its_preset(data: JsonObject, presets: Mapping[PresetName, Contract]) -> JsonObject:
     """A request's fields, its `settings` laid on those of the preset it names."""
     given = data.get("settings") or {}
     preset = next((settings for known, settings in presets.items() if known == data.get("preset", "W")), None)

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.fields import Seed
+from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import ModelName, PresetName, TaskName
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
@@ -22,7 +23,7 @@ class TrainingRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[TrainingSummary]] = TrainingSummary
@@ -69,6 +70,10 @@ class TrainingRequest(JobRequest):
             raise ValueError("method 'pretrain' needs an architecture, and the other methods take none")
         if self.settings.early_stopping is not None and self.validation is None:
             raise ValueError("early stopping needs validation rows: it is never done on the test set")
+        if self.validation is not None and self.validation == self.dataset:
+            raise ValueError(
+                "validation and dataset are the same rows: what is trained on cannot say when to stop"
+            )
         if self.validation is not None and self.validation == self.test:
             raise ValueError(
                 "validation and test are the same rows: a test set that stops the training tests nothing"
@@ -79,7 +84,7 @@ class TrainingRequest(JobRequest):
         roles = ("dataset", "base_model", "validation", "test")
         return {role: value for role in roles if (value := getattr(self, role)) is not None}
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """Without the preset's name: its settings are written out, and they are what counts."""
         return self.model_dump(mode="json", exclude={"preset"})
 
@@ -128,7 +133,7 @@ class EvaluationRequest(JobRequest):
             raise ValueError("name a base, a trained model, or both")
         return self
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self) -> JsonObject:
         """Without the preset's name: its settings are written out, and they are what counts."""
         return self.model_dump(mode="json", exclude={"preset"})
 

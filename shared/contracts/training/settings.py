@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.contracts.base import Contract
+from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.training.fields import (
     Batching,
     LossOn,
@@ -141,9 +142,9 @@ class EvaluationSettings(Contract):
 class ContaminationSettings(Contract):
     """Which training rows count as copies of test rows, and what to do about them."""
 
-    ngram: Annotated[int, Field(ge=1, le=50)] = 8
+    ngram: NgramWords = NGRAM_WORDS
     """Words per n-gram; a shorter row is compared as a whole."""
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    threshold: HeldShare = HELD_SHARE
     """A training row overlaps when at least this share of a test row's n-grams occurs in it."""
     allowed_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the test rows that may be overlapped before the request is refused."""

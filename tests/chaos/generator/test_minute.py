@@ -13,16 +13,18 @@ import orjson
 from aiohttp import web
 
 from services.generator.calls.parts import StoreParts
-from services.generator.datasets.rows import Recipe, levels_of, stage_for
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.datasets.levels import levels_of
+from services.generator.datasets.rows import stage_for
 from services.generator.engine.session import Places, Session
 from services.generator.inputs.values import Inputs
-from services.generator.simulation.clock import run_simulated
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.sources.registry import Registry, SourceSpec
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.store.local import LocalStore
+from tests.simulation.clock import run_simulated
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 ROWS = 1500
 STORM: dict[str, Any] = {"latency": 0.4, "refuse": 0.20, "fail": 0.05, "cut": 0.02}
@@ -59,11 +61,13 @@ async def weather(peers: list[SimulatedServer], folder: Path) -> tuple[list[dict
             kind=DatasetKind.TEXT, topics="topics-" + "0" * 32, rows=ROWS, sources=refs
         )
         registry = Registry(specs)
-        recipe = Recipe(request, Inputs(topics=[f"topic {i}" for i in range(40)]), registry.targets(refs))
+        given = GenerationInputs(
+            request, Inputs(topics=[f"topic {i}" for i in range(40)]), registry.targets(refs)
+        )
         store = LocalStore(folder)
         places = Places(StoreParts(store, "calls"), StoreParts(store, "records"), "1")
         async with Session(registry.lanes(refs), places) as session:
-            _, record = await session.run(stage_for(recipe, levels_of(request)[0]))
+            _, record = await session.run(stage_for(given, levels_of(request)[0]))
             passed = asyncio.get_running_loop().time()
         return [row async for row in record.rows()], session, passed
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from services.generator.simulation.server import MODEL
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
@@ -15,6 +14,7 @@ from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated
+from tests.simulation.server import MODEL
 
 ROWS = 800
 STORM = {"latency": 0.01, "refuse": 0.20, "fail": 0.05, "cut": 0.02}

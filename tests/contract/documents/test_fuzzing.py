@@ -27,13 +27,13 @@ from services.gateway.api import create_app as create_gateway
 from services.gateway.settings import GatewaySettings
 from services.generator.api import create_api as create_generator
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import Behaviour
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings
 from services.trainer.api import create_api as create_trainer
 from services.trainer.settings import TrainerSettings
 from shared.assembly import connect
 from tests.integration.generator.conftest import simulated_server
+from tests.simulation.server import Behaviour
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = int(os.environ.get("GAMUT_FUZZ_CASES", "3"))

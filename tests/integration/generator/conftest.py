@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from fastapi.testclient import TestClient
 
+from services.generator.api import create_api
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
-from services.generator.worker import make_handlers
 from shared.artifacts import project_store
+from shared.assembly import connect
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.estimates import JobEstimate
 from shared.contracts.jobs import JobRecord
 from shared.store.local import LocalStore
 from shared.testing import Bench, put_dataset
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 
 @dataclass
@@ -85,6 +90,7 @@ class Service(Bench):
     def __init__(self, store: LocalStore, redis_url: str, sources: dict[str, Any]) -> None:
         super().__init__(Path(), redis_url, store=store, lease_seconds=10, max_attempts=1)
         self.sources = sources
+        self._api: TestClient | None = None
         self.patience = 30.0
         self.metrics_url = ""
 
@@ -94,8 +100,25 @@ class Service(Bench):
             sources=self.sources, source_patience_seconds=self.patience, metrics_url=self.metrics_url
         )
         job = self.submit(request)
-        self.worker(make_handlers(settings)).run(job.id)
+        self.worker(generator_handlers(settings)).run(job.id)
         return self.records.get(job.id)
+
+    def api(self) -> TestClient:
+        """The service's own API on the same store, made once."""
+        if self._api is None:
+            self._api = self._make_api()
+        return self._api
+
+    def _make_api(self) -> TestClient:
+        with tempfile.TemporaryDirectory() as folder:  # of a store that is not used: the test's own is
+            settings = GeneratorSettings(sources=self.sources, data_dir=Path(folder))
+            platform = replace(connect(settings), store=self.store)
+        return TestClient(create_api(settings, platform))
+
+    def estimate(self, request: JobRequest, **coming: Any) -> JobEstimate:
+        body = {"project": "p", "operation": request.operation, "request": request.canonical()}
+        answer = self.api().post("/v1/estimate", json={**body, **coming}).raise_for_status()
+        return JobEstimate.model_validate_json(answer.content)
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from services.generator.api import create_api
-from services.generator.settings import GeneratorSettings
 from shared.artifacts import project_store
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.prompts import Format
@@ -66,7 +63,7 @@ def test_a_preview_loads_the_adapter(worker: Service) -> None:
     asked: dict[str, Any] = request(worker, adapter).model_dump(mode="json", exclude_none=True)
     asked["sources"] = asked["sources"][1:]
     asked["answers"]["assign"] = "single"
-    with TestClient(create_api(GeneratorSettings(sources=worker.sources), worker.store)) as client:
+    with worker.api() as client:
         shown = client.post("/v1/preview", json={"project": "p", "generation": asked, "samples": 1})
     assert shown.status_code == 200, shown.text
     [candidate] = shown.json()["candidates"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from services.generator.simulation.server import MODEL, SimulatedServer
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
@@ -15,6 +14,7 @@ from shared.contracts.generation.strategies import Level
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, simulated_server
+from tests.simulation.server import MODEL, SimulatedServer
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 ROWS = 120

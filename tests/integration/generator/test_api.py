@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from services.generator.api import create_api
-from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.generation.limits import default_candidates
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, Simulated, upload
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small")
 
@@ -26,15 +25,19 @@ def endpoint(simulate: Callable[..., Simulated]) -> Simulated:
 
 
 @pytest.fixture
-def client(endpoint: Simulated, local_store: LocalStore) -> Iterator[TestClient]:
-    sources: dict[str, Any] = {"small": endpoint.source(price_in="1", price_out="2")}
-    with TestClient(create_api(GeneratorSettings(sources=sources), local_store)) as client:
+def client(endpoint: Simulated, service: Callable[..., Service]) -> Iterator[TestClient]:
+    with service(small=endpoint.source(price_in="1", price_out="2")).api() as client:
         yield client
 
 
 def generation(**fields: Any) -> dict[str, Any]:
     request = {"kind": "text", "rows": 100, "sources": [{"name": "small"}], **fields}
     return {"project": "p", "generation": request}
+
+
+def estimated(**fields: Any) -> dict[str, Any]:
+    """The body that asks for an estimate of the same request."""
+    return {"project": "p", "operation": "generate", "request": generation(**fields)["generation"]}
 
 
 @pytest.fixture
@@ -69,9 +72,12 @@ def test_a_preview_shows_the_prompts_and_keeps_nothing(client: TestClient, topic
 
 def test_an_estimate_spends_nothing(client: TestClient, endpoint: Simulated, topics: str) -> None:
     before = endpoint.server.counts.requests
-    answer = client.post("/v1/estimate", json=generation(topics=topics)).json()
-    assert answer["calls"] == {"expected": 100, "low": 100, "high": 200}
-    assert answer["tokens_in"]["low"] < answer["tokens_in"]["expected"] < answer["tokens_in"]["high"]
+    answer = client.post("/v1/estimate", json=estimated(topics=topics)).json()
+    assert answer["calls"] == {"expected": 100, "low": 100, "high": default_candidates(100)}
+    assert answer["makes"]["rows"] == 100
+    details = answer["details"]
+    assert details["calls"] == {"expected": 100, "low": 100, "high": 200}
+    assert details["tokens_in"]["low"] < details["tokens_in"]["expected"] < details["tokens_in"]["high"]
     assert 0 < answer["money"]["USD"]["low"] < answer["money"]["USD"]["high"]
     assert endpoint.server.counts.requests == before
 
@@ -95,23 +101,22 @@ def test_what_cannot_run_is_refused_with_its_reason(
     assert words in problem["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/preview", "/v1/estimate"])
+@pytest.mark.parametrize(("path", "body"), [("/v1/preview", generation), ("/v1/estimate", estimated)])
 def test_a_template_that_fails_at_its_first_prompt_is_a_bad_template(
-    client: TestClient, topics: str, path: str
+    client: TestClient, topics: str, path: str, body: Callable[..., dict[str, Any]]
 ) -> None:
     """It compiles, and only the rendering shows that there are no examples to take the first of."""
-    plan = generation(topics=topics, templates={"prompt": "{{ examples[0].text }} {{ topic }}"})
+    plan = body(topics=topics, templates={"prompt": "{{ examples[0].text }} {{ topic }}"})
     problem = client.post(path, json=plan).json()
     assert (problem["status"], problem["code"]) == (422, "bad_template")
 
 
 def test_a_source_and_an_adapter_on_it_are_estimated_together(
-    endpoint: Simulated, local_store: LocalStore, topics: str
+    endpoint: Simulated, service: Callable[..., Service], topics: str
 ) -> None:
-    sources: dict[str, Any] = {"small": endpoint.source(adapters_dir="/nowhere")}
     both = [{"name": "small"}, {"name": "small", "adapter": "model-" + "0" * 32}]
-    with TestClient(create_api(GeneratorSettings(sources=sources), local_store)) as client:
-        told = client.post("/v1/estimate", json=generation(topics=topics, sources=both))
+    with service(small=endpoint.source(adapters_dir="/nowhere")).api() as client:
+        told = client.post("/v1/estimate", json=estimated(topics=topics, sources=both))
     assert told.json()["calls"]["expected"] == 100
 
 
@@ -131,8 +136,14 @@ def test_topics_are_asked_for_with_real_rows_beside(
 
 
 def test_a_fault_in_the_request_has_a_pointer(client: TestClient) -> None:
-    problem = client.post("/v1/estimate", json=generation(rows=-1)).json()
-    assert [error["pointer"] for error in problem["errors"]] == ["/generation/rows"]
+    for path, body, pointer in (
+        ("/v1/preview", generation(rows=-1), "/generation/rows"),
+        ("/v1/estimate", estimated(rows=-1), "/request/rows"),
+        ("/v1/estimate", estimated() | {"operation": "train"}, "/operation"),
+    ):
+        problem = client.post(path, json=body).json()
+        assert problem["status"] == 422
+        assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
 def test_a_preview_of_fewer_things_than_samples_shows_them_all(

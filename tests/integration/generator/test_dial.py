@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.generator.datasets.rows import Recipe
+from services.generator.datasets.generation_inputs import GenerationInputs
 from services.generator.dial.dialled import dial_dataset
 from services.generator.dial.dialling import Reading
 from services.generator.engine.session import Places, Session
@@ -48,11 +48,11 @@ def dialled(
         for model, endpoint in zip(models, endpoints, strict=True)
     }
     registry = Registry(specs)
-    recipe = Recipe(request, inputs, registry.targets(request.sources))
+    given = GenerationInputs(request, inputs, registry.targets(request.sources))
 
     async def run() -> tuple[list[dict[str, Any]], Any]:
         async with Session(registry.lanes(request.sources), Places.nowhere()) as session:
-            record, found = await dial_dataset(recipe, session, distinct)
+            record, found = await dial_dataset(given, session, distinct)
             return [row async for row in record.rows()], found
 
     return asyncio.run(run())

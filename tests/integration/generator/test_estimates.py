@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from fastapi.testclient import TestClient
 
-from services.generator.api import create_api
-from services.generator.settings import GeneratorSettings
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.request import GenerationRequest
@@ -48,9 +45,9 @@ def test_an_estimate_comes_true(server: Source, service: Callable[..., Service])
         format=Format.PLAIN,
         max_tokens=TOKENS,
     )
-    plan = {"project": "p", "generation": request.model_dump(mode="json")}
-    with TestClient(create_api(GeneratorSettings(sources=worker.sources), worker.store)) as client:
-        told = client.post("/v1/estimate", json=plan).raise_for_status().json()
+    estimate = worker.estimate(request)
+    assert estimate.details is not None
+    told = estimate.details.model_dump()
     ended = worker.run(request)
     assert ended.state is JobState.SUCCEEDED, ended.error
     ledger = worker.artifact(ended).summary["ledger"]

@@ -8,11 +8,7 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from services.generator.api import create_api
-from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL, Behaviour
 from shared.artifacts import Artifact
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
@@ -26,6 +22,7 @@ from shared.contracts.instruments import (
 )
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
+from tests.simulation.server import MODEL, Behaviour
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 TEXTS = [{"id": f"t{i}", "text": f"This is text number {i}, about thing {i % 7}."} for i in range(40)]
@@ -71,15 +68,14 @@ def test_what_a_measurement_takes_was_told_before(worker: Service, texts: str, o
         ),
     }
     request = requests[operation]
-    with TestClient(create_api(GeneratorSettings(sources=worker.sources), worker.store)) as client:
 
-        def told(changed: JobRequest) -> dict[str, Any]:
-            plan = {"project": "p", operation: changed.model_dump(mode="json")}
-            answer = client.post("/v1/instruments/estimate", json=plan).raise_for_status()
-            return dict(answer.json())
+    def told(changed: JobRequest) -> dict[str, Any]:
+        details = worker.estimate(changed).details
+        assert details is not None
+        return details.model_dump()
 
-        whole = told(request)
-        limited = told(request.model_copy(update={"budget": Budget(calls=20, money=0.001)}))
+    whole = told(request)
+    limited = told(request.model_copy(update={"budget": Budget(calls=20, money=0.001)}))
     ledger = measured(worker, request).summary["ledger"]
     account = ledger["sources"]["small"]
     assert whole["calls"]["low"] <= account["answered"] <= whole["calls"]["high"]

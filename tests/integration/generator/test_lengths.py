@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from services.generator.text.tokens import counter
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
@@ -19,6 +18,7 @@ from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, simulated_server, upload
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 TOKENIZER = Path(__file__).parents[3] / "standin" / "models" / "generator" / "tokenizer.json"
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.acceptance import Acceptance, LengthRule
 from shared.contracts.generation.request import GenerationRequest
@@ -19,6 +18,7 @@ from shared.contracts.generation.strategies import Level, ParaphraseRule, Strate
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, upload
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 

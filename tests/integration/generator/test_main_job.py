@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.generator.simulation.server import MODEL
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.acceptance import Acceptance
 from shared.contracts.generation.request import GenerationRequest
@@ -12,6 +11,7 @@ from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 

@@ -24,7 +24,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from services.gateway.access.keys import key_digest, new_key
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
-from services.generator.simulation.server import MODEL, Behaviour, SimulatedServer
 from shared.assembly import connect
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
@@ -34,6 +33,7 @@ from shared.contracts.jobs import JobState
 from shared.store.local import LocalStore
 from shared.telemetry import configure_logging
 from tests.integration.generator.conftest import Service, Simulated, simulated_server
+from tests.simulation.server import MODEL, Behaviour, SimulatedServer
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 VARIABLE = "GAMUT_TEST_SOURCE_KEY"

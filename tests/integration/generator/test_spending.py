@@ -10,9 +10,8 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.coordination import Coordinator
 from services.gateway.experiments.spending import taken
 from services.gateway.jobs.cancellation import Cancellation
+from services.generator.operations.handlers import handlers as generator_handlers
 from services.generator.settings import GeneratorSettings
-from services.generator.simulation.server import MODEL
-from services.generator.worker import make_handlers
 from shared.artifacts import project_store
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
@@ -25,6 +24,7 @@ from shared.jobs.spending import spent
 from shared.store.local import LocalStore
 from tests.integration.generator.conftest import Service, Simulated, simulated_server
 from tests.integration.generator.test_again import Mortal
+from tests.simulation.server import MODEL
 
 SOURCE = SourceRef(name="small", model=MODEL, revision="1")
 PRICE = {"price_in": "1", "price_out": "2"}
@@ -65,9 +65,16 @@ def test_a_budget_hears_of_a_source_that_is_paid_for_nothing(local_store: LocalS
         worker = Service(local_store, redis_url, {"small": endpoint.source()})
         cancellation = Cancellation(worker.records, worker.live, worker.sender)
         catalogue = Catalogue(OPERATIONS)
-        coordinator = Coordinator(worker.records, worker.live, worker.submission, cancellation, catalogue)
+        coordinator = Coordinator(
+            worker.records,
+            worker.live,
+            worker.submission,
+            cancellation,
+            catalogue,
+            lambda project, request: 0,
+        )
         handlers: dict[type[JobRequest], Any] = dict(
-            make_handlers(GeneratorSettings(sources=worker.sources, source_patience_seconds=0.2))
+            generator_handlers(GeneratorSettings(sources=worker.sources, source_patience_seconds=0.2))
         )
         handlers[ExperimentRequest] = coordinator.advance
         worker.runner = worker.worker(handlers)

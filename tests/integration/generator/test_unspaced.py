@@ -9,13 +9,13 @@ import orjson
 import pytest
 from aiohttp import web
 
-from services.generator.simulation.server import Behaviour, SimulatedServer
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.jobs import JobState
 from tests.integration.generator.conftest import Service, Simulated, simulated_server, upload
+from tests.simulation.server import Behaviour, SimulatedServer
 
 SOURCE = SourceRef(name="small")
 ANIMALS, PLACES = "狐鹅兔熊鹿狼羊马牛鸟", "山河海雪林村城桥田湖"

@@ -17,7 +17,7 @@ from services.generator.inputs.lengths import length_counter
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.connecting import open_transport
 from services.generator.sources.errors import Reason, SourceError
-from services.generator.sources.gauges import Queue
+from services.generator.sources.gauges import SourceQueue
 from services.generator.sources.openai import Client
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
@@ -160,10 +160,10 @@ async def test_an_adapter_of_ours_is_a_source_like_any_other(
 
 
 async def test_its_queue_is_read_from_its_gauges_under_load(client: Client, vllm: RealVllm) -> None:
-    assert await client.queue() == Queue(0, 0)
+    assert await client.queue() == SourceQueue(0, 0)
     calls = [replace(ASK, seed=seed, params=Params(max_tokens=300)) for seed in range(24)]
     registry = Registry({"v": SourceSpec.model_validate(vllm.source(concurrency=24))})
-    seen: list[Queue] = []
+    seen: list[SourceQueue] = []
 
     async def watch(work: asyncio.Future[list[Answer]]) -> None:
         while not work.done():

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from services.gateway.api import create_app
 from services.gateway.routes.submissions import COLLECTIONS
 from services.gateway.settings import GatewaySettings
-from services.metrics.handlers import handlers
+from services.metrics.operations.handlers import handlers
 from services.metrics.settings import MetricsSettings
 
 OPERATIONS = sorted(request.operation for request in handlers(MetricsSettings()))

@@ -21,7 +21,7 @@ class Service(Bench):
     """The metrics worker without the broker's wire."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
-        from services.metrics.handlers import handlers
+        from services.metrics.operations.handlers import handlers
 
         super().__init__(folder, redis_url, handlers(MetricsSettings()), max_attempts=2)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.trainer.bundles.companions import Companions
+from services.trainer.bundles.waiting import WaitingTrainings
+from services.trainer.operations.handlers import handlers
 from services.trainer.settings import TrainerSettings
-from services.trainer.worker import handlers
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord
 from shared.jobs.running import Handlers, JobRunner
@@ -25,11 +25,11 @@ class Trainer(Bench):
         self.settings = settings
 
     @property
-    def companions(self) -> Companions:
-        return Companions(self.records, self.live, self.sender, lease_seconds=30)
+    def waiting(self) -> WaitingTrainings:
+        return WaitingTrainings(self.records, self.live, self.sender, lease_seconds=30)
 
     def new_worker(self, replaced: Handlers | None = None) -> JobRunner:
-        return self.worker({**handlers(self.settings, self.companions), **(replaced or {})})
+        return self.worker({**handlers(self.settings, self.waiting), **(replaced or {})})
 
     def run(self, request: JobRequest) -> JobRecord:
         """The job of this request, after one attempt."""

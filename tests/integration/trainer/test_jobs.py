@@ -81,7 +81,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(trainer: Trainer) -> None:
                 raise KeyboardInterrupt  # as close to kill -9 as one process can come
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, None, asked, workspace)
+        return make_training(trainer.settings, asked, workspace)
 
     runner = trainer.new_worker({TrainingRequest: dies_at_step_five})
     with pytest.raises(KeyboardInterrupt):

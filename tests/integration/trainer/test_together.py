@@ -92,7 +92,7 @@ def test_a_sweep_costs_one_training_and_ends_as_its_solo_runs(trainer: Trainer) 
         assert state is not None
         assert state.step == steps
         runner.run(job.id)
-        assert f"trained together with {jobs[0].id}" in notes(trainer, job.id)
+        assert f"trained in the bundle of {jobs[0].id}" in notes(trainer, job.id)
         assert "training" not in notes(trainer, job.id)  # nothing was computed a second time
     for job, solo in zip(jobs, expected, strict=True):
         ended = trainer.records.get(job.id)
@@ -101,7 +101,7 @@ def test_a_sweep_costs_one_training_and_ends_as_its_solo_runs(trainer: Trainer) 
 
 
 def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) -> None:
-    """Once its last step is kept, a companion's job is any worker's again."""
+    """Once its last step is kept, a member's job is any worker's again."""
     requests = sweep(trainer)
     jobs = submitted(trainer, requests)
     other = trainer.new_worker()
@@ -117,9 +117,9 @@ def test_a_short_training_ends_before_the_long_one_that_leads(trainer: Trainer) 
                 ended[done] = trainer.records.get(jobs[1].id).state
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
-    trainer.new_worker({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the companion has six
+    trainer.new_worker({TrainingRequest: leads}).run(jobs[2].id)  # ten steps; the other member has six
     assert ended[5] is JobState.QUEUED
     assert ended[8] is JobState.SUCCEEDED
     assert trainer.records.get(jobs[2].id).state is JobState.SUCCEEDED
@@ -145,7 +145,7 @@ def test_a_killed_bundle_goes_on_with_whoever_is_next(trainer: Trainer) -> None:
                 raise KeyboardInterrupt
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
     runner = trainer.new_worker({TrainingRequest: dies})
     with pytest.raises(KeyboardInterrupt):
@@ -173,11 +173,11 @@ def test_a_held_job_is_left_alone_and_its_message_comes_again(trainer: Trainer) 
         def progress(done: float, *args: Any, **detail: Any) -> None:
             tell(done, *args, **detail)
             if done == 3:
-                other.run(jobs[1].id)  # another worker takes the companion's message
+                other.run(jobs[1].id)  # another worker takes the member's message
                 seen.append(trainer.records.get(jobs[1].id).state)
 
         workspace.progress = progress  # type: ignore[method-assign]
-        return make_training(trainer.settings, trainer.companions, asked, workspace)
+        return make_training(trainer.settings, asked, workspace, trainer.waiting)
 
     sent: list[str] = []
     trainer.sender._send = lambda queue, job: sent.append(job)
@@ -205,7 +205,7 @@ def test_only_what_can_go_along_does(trainer: Trainer) -> None:
     trainer.new_worker().run(jobs[0].id)
     assert trainer.records.get(jobs[0].id).state is JobState.SUCCEEDED
     assert all(states(trainer, request).latest() is None for request in others)
-    assert notes(trainer, jobs[0].id)[-1] == "training"  # it had no company
+    assert notes(trainer, jobs[0].id)[-1] == "training"  # it had no bundle
     trainer.new_worker().run(jobs[4].id)
     ended = trainer.records.get(jobs[4].id)
     assert (ended.state, ended.reason) == (JobState.FAILED, "invalid_data")

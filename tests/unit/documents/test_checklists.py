@@ -8,10 +8,11 @@ import pytest
 
 from tests.integration.generator.conftest import simulated_server
 from tests.unit.documents.toys import Toy
+from tests.unit.documents.toys.metric import QUESTIONS
 from tests.unit.documents.toys.operation import REVERSAL
 from tests.unit.documents.toys.strategy import UNGUIDED
 
-TOYS = (REVERSAL, UNGUIDED)
+TOYS = (REVERSAL, QUESTIONS, UNGUIDED)
 
 
 @pytest.mark.parametrize("toy", TOYS, ids=lambda toy: toy.name)

@@ -1,36 +1,24 @@
-"""Refuses rows that repeat a word sequence of the held-out set: the test must stay a test."""
+"""Refuses rows that hold a row of the held-out set: the test must stay a test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from services.generator.engine.filters.words import shingle_hashes, words
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
+from shared.text.contamination import HeldOut, compared_text
 
 
-class Contamination(Filter):
-    """`size` consecutive words in common with any held-out text. 8 bytes for each held-out word are kept (for
-    each letter where no spaces are written); a 64-bit collision refuses a clean row with a probability below
-    10⁻⁹ for a million of them."""
+class ContaminationFilter(Filter):
+    """Whether a draft's row holds a held-out text, as `shared/text/contamination.py` says; all of the row is
+    looked at, whatever part of it the model wrote."""
 
-    def __init__(self, held_out: Iterable[str], size: int) -> None:
-        self._size = size
-        hashes = [shingle_hashes(found, size) for text in held_out if len((found := words(text)).ends(size))]
-        self._known = np.unique(np.concatenate(hashes)) if hashes else np.empty(0, np.uint64)
+    def __init__(self, held_out: Iterable[str], size: int, share: float) -> None:
+        self._held_out = HeldOut(held_out, size, share)
 
     def judge(self, draft: Draft) -> Reject | None:
-        found = words(draft.text)
-        ends = found.ends(self._size)
-        if not len(ends) or not len(self._known):
+        held = self._held_out.held_by(compared_text(draft.row) or draft.text)
+        if not held:
             return None
-        hashes = shingle_hashes(found, self._size)
-        slots = np.minimum(self._known.searchsorted(hashes), len(self._known) - 1)
-        hits = np.flatnonzero(self._known[slots] == hashes)
-        if not len(hits):
-            return None
-        shared = found.shown(hits[0], ends[hits[0]])
-        return Reject(
-            Refusal.CONTAMINATION, f"shares “{shared}” with the held-out set", draft.text, draft.origin
-        )
+        most = max(held, key=lambda one: one.share)
+        detail = f"holds {most.share:.0%} of row {most.test} of the held-out set, “{most.shown}” among it"
+        return Reject(Refusal.CONTAMINATION, detail, draft.text, draft.origin)

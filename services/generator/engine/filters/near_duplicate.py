@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generator.calls.sorted_runs import SortedRuns
-from services.generator.engine.filters.words import shingle_hashes, words
+from services.generator.engine.filters.shingles import shingle_hashes
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
+from shared.text.shingles import Tokenised
 
 PERMUTATIONS = 64
 BAND = 4
@@ -31,7 +32,7 @@ Signature = NDArray[np.uint32]
 
 def signature(text: str) -> Signature:
     """64 minima of random permutations of the text's shingles."""
-    hashes = shingle_hashes(words(text), SHINGLE)
+    hashes = shingle_hashes(Tokenised.of(text), SHINGLE)
     lowest: NDArray[np.uint64] = ((hashes[:, None] * _MULTIPLY + _ADD) >> np.uint64(32)).min(axis=0)
     return lowest.astype(np.uint32)
 
@@ -48,7 +49,7 @@ def _bands(signatures: NDArray[np.uint32]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-class NearDuplicates(Filter):
+class NearDuplicateFilter(Filter):
     """Refuses a draft whose estimated similarity with an accepted row is at least `threshold`."""
 
     remembers = True

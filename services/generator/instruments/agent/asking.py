@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from services.generator.calls.call import Answer, Call, Params, derived_seed
+from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
-from services.generator.strategies.common import Target
 from services.generator.strategies.prompts import Prompts, load_prompts
 
 CLIPPED = "[…]"

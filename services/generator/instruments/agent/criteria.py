@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Refusal, Reject, Sample, origin
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
+from shared.datasets import Row
 
 PORTION = 60
 """Entries gathered in one prompt."""
 GATHER_TRIES = 5
-NOTICED = 4
-"""Metadata, and metrics, in one answer: 3 to 5."""
+NOTICED, FEWEST_NOTICED, MOST_NOTICED = 4, 3, 5
+"""Metadata, and metrics, in one answer: as expected, at least, at most."""
 
 
 class Metadata(BaseModel):
@@ -35,7 +36,7 @@ class Metadata(BaseModel):
     definition: str
 
 
-class Metric(BaseModel):
+class NoticedMetric(BaseModel):
     model_config = ConfigDict(extra="ignore")
     name: str = Field(min_length=1)
     justification: str
@@ -46,8 +47,8 @@ class Noticed(BaseModel):
     """Answer to one of the M prompts."""
 
     model_config = ConfigDict(extra="ignore")
-    metadata: list[Metadata] = Field(min_length=3, max_length=5)
-    metrics: list[Metric] = Field(min_length=3, max_length=5)
+    metadata: list[Metadata] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
+    metrics: list[NoticedMetric] = Field(min_length=FEWEST_NOTICED, max_length=MOST_NOTICED)
 
 
 class Entry(BaseModel):
@@ -83,7 +84,7 @@ class CriteriaStage(PaidStage):
         shown: int,
         max_characters: int,
         seed: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.wanted = runs
@@ -94,7 +95,7 @@ class CriteriaStage(PaidStage):
         self._max_characters = max_characters
         self._seed = seed
 
-    def _variables(self, number: int) -> dict[str, Any]:
+    def _variables(self, number: int) -> dict[str, object]:
         chance = Chance(self._seed, "criteria", number)
         return {
             "texts": [clipped(text, self._max_characters) for text in chance.sample(self._texts, self._shown)]
@@ -107,7 +108,7 @@ class CriteriaStage(PaidStage):
         )
         where = origin(call, answer)
         try:
-            noticed = Noticed.model_validate(json_in(answer.text))
+            noticed = json_as(Noticed, answer.text)
         except (ValidationError, Unparsable) as error:
             return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
         return [Draft(noticed.model_dump(), answer.text, where)]
@@ -121,22 +122,34 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
     """The calls that reduce what `runs` answers noticed, with entries of the usual length in them."""
     entry = Entry(name="a few words", description="a sentence of some twenty words " * 4)
     size = min(PORTION, NOTICED * runs)
-    portions, left = 0, NOTICED * runs
-    while left > 0:
-        portions += -(-left // PORTION)
-        left = -(-left // PORTION) * kept if left > PORTION else 0
+    portions = _portions(NOTICED * runs, kept)
     variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
     gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
-    told = interviewer.call("agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline")
+    put_as_criterion = interviewer.call(
+        "agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline"
+    )
     return [
         Sample(gather, 2 * portions, most=2 * portions * GATHER_TRIES),
-        Sample(told, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
+        Sample(put_as_criterion, 2 * kept, fewest=2, most=2 * kept * GATHER_TRIES),
     ]
 
 
-async def gather_criteria(
-    noticed: Sequence[dict[str, Any]], interviewer: Interviewer, ask: Ask, kept: int
-) -> list[str]:
+def gathering_bounds(runs: int, kept: int) -> CallBounds:
+    """Of `gather_criteria`, when each of `runs` answers noticed as few as it may, or as many. Entries of both
+    kinds that are the same are asked about once."""
+    return CallBounds(
+        2 * _portions(FEWEST_NOTICED * runs, 1) + 1,
+        GATHER_TRIES * (2 * _portions(MOST_NOTICED * runs, kept) + 2 * kept),
+    )
+
+
+def _portions(entries: int, left_of_each: int) -> int:
+    """Prompts that reduce the entries of one kind, of which so many are left of each portion."""
+    portions = -(-entries // PORTION)
+    return portions if portions == 1 else portions + _portions(portions * left_of_each, left_of_each)
+
+
+async def gather_criteria(noticed: Sequence[Row], interviewer: Interviewer, ask: Ask, kept: int) -> list[str]:
     """One criterion for each kept metadata and metric. Raises `Unparsable` when the model gives no usable
     answer."""
     metadata = [
@@ -181,7 +194,7 @@ async def _reduce(
         name = (kind, depth, portion, attempt)
         _, answer = await interviewer.ask(ask, "agent_gather", variables, schema, *name)
         try:
-            return Gathered.model_validate(json_in(answer.text)).kept[:kept]
+            return json_as(Gathered, answer.text).kept[:kept]
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"{GATHER_TRIES} attempts to gather the {kind} failed, the last with: {problem}")
@@ -194,7 +207,7 @@ async def _sentence(entry: Entry, interviewer: Interviewer, ask: Ask) -> str:
             ask, "agent_criterion", {"entry": entry.model_dump()}, schema, entry.name, attempt
         )
         try:
-            return Sentence.model_validate(json_in(answer.text)).criterion
+            return json_as(Sentence, answer.text).criterion
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"no criterion for {entry.name!r} in {GATHER_TRIES} attempts: {problem}")

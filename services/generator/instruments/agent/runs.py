@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue
+
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, origin
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.agent.clustering import (
     Cluster,
@@ -20,7 +22,7 @@ from services.generator.instruments.agent.clustering import (
     to_verify,
 )
 from services.generator.instruments.agent.score import RunningMean, run_score
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
@@ -45,6 +47,7 @@ class ClusterRuns(PaidStage):
 
     name = "runs"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class ClusterRuns(PaidStage):
         criteria: Sequence[str],
         interviewer: Interviewer,
         settings: RunSettings,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         super().__init__(spending)
         self.calls_each = 1 + settings.verify
@@ -120,7 +123,7 @@ class ClusterRuns(PaidStage):
         chance = Chance(self._settings.seed, "runs", number)
         return chance.sample(range(len(self._texts)), self._samples)
 
-    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, list[str]], JsonSchemaValue]:
         variables = {"criteria": self._criteria, "texts": [self._shown(text) for text in chosen]}
         return variables, clustering_schema(self._samples)
 
@@ -141,11 +144,18 @@ class ClusterRuns(PaidStage):
             return f"the interval is narrower than {settings.interval_width:g}"
         return super().enough(decided)
 
+    def _fewest_runs(self) -> int:
+        """Runs before the interval can be narrow enough."""
+        return min(self._settings.min_runs, self.wanted) if self._settings.interval_width else self.wanted
+
+    def call_bounds(self) -> CallBounds:
+        """Of clusters of one text each nothing is verified."""
+        return CallBounds(self._fewest_runs(), super().call_bounds().most)
+
     def outline(self, samples: int) -> Sequence[Sample]:
         chosen = self._chosen(0)
         call = self._interviewer.call("agent_cluster", *self._cluster_prompt(chosen), 0)
-        sure = min(self._settings.min_runs, self.wanted) if self._settings.interval_width else self.wanted
-        asked = [Sample(call, self.wanted, fewest=sure)]
+        asked = [Sample(call, self.wanted, fewest=self._fewest_runs())]
         if self._settings.verify:  # of singletons alone nothing is asked
             asked.append(Sample(call, self.wanted, fewest=0))
         return asked

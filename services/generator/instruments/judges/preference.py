@@ -18,10 +18,10 @@ from typing import Any
 
 from services.generator.calls.call import Call
 from services.generator.engine.asking import Ask
-from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, origin
+from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample, origin
 from services.generator.instruments.agent.asking import Interviewer, clipped_inside
 from services.generator.instruments.agent.score import RunningMean
-from services.generator.instruments.budget import Spending
+from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 
 LETTERS = ("A", "B")
@@ -67,6 +67,7 @@ class Preferences(PaidStage):
 
     name = "comparisons"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class Preferences(PaidStage):
         *,
         alternatives: int,
         max_characters: int,
-        spending: Spending,
+        spending: BudgetKeeper,
     ) -> None:
         """`texts` by (candidate, key)."""
         super().__init__(spending)
@@ -107,9 +108,11 @@ class Preferences(PaidStage):
         return [Draft({**row, "first_share": share}, "", where)]
 
     def _call(self, compared: Comparison) -> Call:
+        return self._interviewer.call("preference", self._variables(compared), None, "comparison")
+
+    def _variables(self, compared: Comparison) -> dict[str, str]:
         shown = self._shown(compared).items()
-        variables = {name: clipped_inside(text, self._max_characters) for name, text in shown}
-        return self._interviewer.call("preference", variables, None, "comparison")
+        return {name: clipped_inside(text, self._max_characters) for name, text in shown}
 
     def _shown(self, compared: Comparison) -> dict[str, str]:
         return {
@@ -124,6 +127,11 @@ class Preferences(PaidStage):
     def restore(self, rows: Sequence[Row]) -> None:
         for row in rows:
             self.scores.add(row)
+
+    def call_bounds(self) -> CallBounds:
+        """Comparisons that show the same texts in the same order are one call."""
+        different = {tuple(self._variables(compared).values()) for compared in self._compared}
+        return CallBounds(len(different), super().call_bounds().most)
 
     def outline(self, samples: int) -> Sequence[Sample]:
         count = min(samples, self.wanted)

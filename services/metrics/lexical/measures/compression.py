@@ -63,7 +63,7 @@ def gzip_sizes(texts: Iterable[str], level: int = LEVEL) -> tuple[int, int]:
 
 
 @compiled
-def find_ends(data, begins, deciding, block, ends):  # type: ignore[no-untyped-def]
+def find_ends(data, begins, deciding, block, ends):
     """Which texts end a block: those whose hash falls in a share of all hashes equal to length / block."""
     scale = 2.0**64 / block
     found = 0
@@ -92,10 +92,10 @@ class CompressionState:
     tail: bytes | None
 
     @classmethod
-    def of(cls, texts: Texts) -> Self:
+    def of(cls, texts: Texts, block_bytes: int = BLOCK_BYTES) -> Self:
         buffer = text_buffer(texts)
         ends = np.zeros(len(buffer), np.int64)
-        ends = ends[: find_ends(buffer.data, buffer.offsets, DECIDING, float(BLOCK_BYTES), ends)]
+        ends = ends[: find_ends(buffer.data, buffer.offsets, DECIDING, float(block_bytes), ends)]
         raw = len(buffer.data) + len(buffer)
         if not len(ends):
             return cls(len(buffer), raw, 0, 0, _joined(buffer, 0, len(buffer)), None)
@@ -139,7 +139,7 @@ def _packed(block: bytes) -> int:
 
 
 @compiled
-def copy_texts(data, begins, first, last, separator, out):  # type: ignore[no-untyped-def]
+def copy_texts(data, begins, first, last, separator, out):
     """Texts `first` to `last`, each followed by the separator."""
     place = 0
     for text in range(first, last):

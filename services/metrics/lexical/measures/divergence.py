@@ -107,7 +107,7 @@ class JointSpectrum:
 
 
 @dataclass(frozen=True)
-class Divergence:
+class DivergenceValues:
     """kl: real ‖ generated with `smoothing`; js: symmetric, unsmoothed; logarithms to `base`."""
 
     kl: Value
@@ -119,7 +119,7 @@ class Divergence:
 
 def divergence(
     real: Tokens, generated: Tokens, order: int = 1, *, smoothing: float = SMOOTHING, base: float = 2
-) -> Divergence:
+) -> DivergenceValues:
     """KL and JS of the n-gram distributions. No value when either set has no n-gram of that order."""
     return joint_divergence(
         JointSpectrum.of_tokens(real, generated, order), order, smoothing=smoothing, base=base
@@ -128,7 +128,7 @@ def divergence(
 
 def joint_divergence(
     joint: JointSpectrum, order: int, *, smoothing: float = SMOOTHING, base: float = 2
-) -> Divergence:
+) -> DivergenceValues:
     """The same from counts."""
     if smoothing <= 0:
         raise LexicalError(f"KL needs a smoothing above 0, not {smoothing}: it would be infinite")
@@ -136,10 +136,10 @@ def joint_divergence(
         raise LexicalError(f"logarithms need a base above 1, not {base}")
     reason = joint.undefined()
     if reason:
-        return Divergence(Value.none(reason), Value.none(reason), order, smoothing, base)
+        return DivergenceValues(Value.none(reason), Value.none(reason), order, smoothing, base)
     unit = math.log(base)
     kl, js = kullback_leibler(joint, smoothing) / unit, jensen_shannon(joint) / unit
-    return Divergence(Value(kl), Value(js), order, smoothing, base)
+    return DivergenceValues(Value(kl), Value(js), order, smoothing, base)
 
 
 def kullback_leibler(joint: JointSpectrum, smoothing: float) -> float:

@@ -37,7 +37,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 @compiled
-def group_texts(hashes, offsets, groups, group):  # type: ignore[no-untyped-def]
+def group_texts(hashes, offsets, groups, group):
     """A group for each text, by a hash of its tokens: equal texts share one."""
     for text in range(len(offsets) - 1):
         key = np.uint64(0)
@@ -47,7 +47,7 @@ def group_texts(hashes, offsets, groups, group):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def read_text(hashes, begin, end, own, table, slots, types, first, other, groups, found):  # type: ignore[no-untyped-def]
+def read_text(hashes, begin, end, own, table, slots, types, first, other, groups, found):
     """Take one text's tokens into the types; returns how many there are. The table has room for all."""
     mask = slots - ONE
     for i in range(begin, end):
@@ -69,7 +69,7 @@ def read_text(hashes, begin, end, own, table, slots, types, first, other, groups
 
 
 @compiled
-def first_positions(hashes, offsets, group, types, first, other, groups):  # type: ignore[no-untyped-def]
+def first_positions(hashes, offsets, group, types, first, other, groups):
     """Types in order of appearance; returns how many.
 
     first     position of each type

@@ -28,7 +28,7 @@ REPLICATES = 1024
 
 
 @compiled
-def gather_texts(hashes, offsets, order, out, out_offsets):  # type: ignore[no-untyped-def]
+def gather_texts(hashes, offsets, order, out, out_offsets):
     """Copy the texts in another order."""
     place = 0
     for k in range(len(order)):
@@ -39,7 +39,7 @@ def gather_texts(hashes, offsets, order, out, out_offsets):  # type: ignore[no-u
 
 
 @compiled
-def leave_out(keys, owners, starts, largest, group, exclusive, weight):  # type: ignore[no-untyped-def]
+def leave_out(keys, owners, starts, largest, group, exclusive, weight):
     """What each group takes with it when it goes, from entries whose groups ascend in each part.
 
     exclusive    (groups,) n-grams that occur in no other group
@@ -75,7 +75,7 @@ def leave_out(keys, owners, starts, largest, group, exclusive, weight):  # type:
 
 
 @compiled
-def take(group, count, here, exclusive, weight):  # type: ignore[no-untyped-def]
+def take(group, count, here, exclusive, weight):
     """One n-gram's share in `leave_out`: `here` of its `count` occurrences are in the group."""
     if here == count:
         exclusive[group] += 1

@@ -32,7 +32,7 @@ SHORTEST_MTLD = 50
 
 
 @compiled
-def number_types(hashes, begin, end, table, stamps, stamp, types):  # type: ignore[no-untyped-def]
+def number_types(hashes, begin, end, table, stamps, stamp, types):
     """Number the types of one text in order of appearance: `types[i]` for token begin + i; how many."""
     mask = slots_for(end - begin) - np.uint64(1)
     found = 0
@@ -51,7 +51,7 @@ def number_types(hashes, begin, end, table, stamps, stamp, types):  # type: igno
 
 
 @compiled
-def hdd_of_counts(counts, kinds, tokens, draw):  # type: ignore[no-untyped-def]
+def hdd_of_counts(counts, kinds, tokens, draw):
     """Σ kinds (1 - chance of drawing none of c) / draw; counts ascending."""
     missing = 1.0
     at = 0
@@ -65,7 +65,7 @@ def hdd_of_counts(counts, kinds, tokens, draw):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def factors(types, tokens, threshold, backwards, stamps, stamp):  # type: ignore[no-untyped-def]
+def factors(types, tokens, threshold, backwards, stamps, stamp):
     """Runs whose type-token ratio stays at the threshold or above, with the part of the last; next stamp."""
     count = 0.0
     seen = 0
@@ -86,7 +86,7 @@ def factors(types, tokens, threshold, backwards, stamps, stamp):  # type: ignore
 
 
 @compiled
-def measure_texts(hashes, offsets, longest, draw, threshold, hdd, mtld):  # type: ignore[no-untyped-def]
+def measure_texts(hashes, offsets, longest, draw, threshold, hdd, mtld):
     """Each text's HD-D (-1 when it has fewer tokens than the draw) and MTLD (-1 when it has none)."""
     room = slots_for(longest)
     table = np.zeros(room, np.int64)
@@ -110,7 +110,7 @@ def measure_texts(hashes, offsets, longest, draw, threshold, hdd, mtld):  # type
 
 
 @compiled
-def text_hdd(types, tokens, found, draw):  # type: ignore[no-untyped-def]
+def text_hdd(types, tokens, found, draw):
     """HD-D of a text from its numbered types."""
     occurrences = np.zeros(found, np.int64)
     for i in range(tokens):

@@ -5,8 +5,8 @@ are split into sentences, those of fewer than four words are left out, and each 
 with effective order) is taken against all others of the same response, or of 100 pooled responses. The two
 may disagree in sign (they do for its human data), so that both are given.
 
-Ours, where the paper is silent: a sentence ends at a line's end, at `. ! ? …` with closing quotes and white
-space behind, or at `。！？`; words are what white space separates; pools are disjoint, drawn at random.
+Ours, where the paper is silent: a sentence ends at a line's end and where `shared/text/sentences.py` says;
+words are those of `shared/text/words.py`; pools are disjoint, drawn at random.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from services.metrics.lexical.measures.self_bleu import LONGEST, clipped_matches
 from services.metrics.lexical.ngrams.partition import Partitioner
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.lexical.text.tokens import Tokens
+from shared.text.sentences import sentences
+from shared.text.words import count_words
 
 FEWEST_WORDS = 4
 POOL = 100
@@ -35,7 +37,6 @@ _LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\([^()\n]*\)|\[[^\[\]\n]*\])")
 _RULE = re.compile(r"^[ \t]*(?:[-*_=|:][ \t]*){3,}$", re.MULTILINE)
 _START = re.compile(r"^[ \t]*(?:(?:>+|#{1,6}|[-*+•]|\d{1,9}[.)])[ \t]+)+", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*{1,3}|~~|`+|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)")
-_END = re.compile(r"""([.!?…]["'”’)\]]*)\s+|([。！？]["'”’」』）]*)""")
 
 
 def plain(text: str) -> str:
@@ -46,15 +47,16 @@ def plain(text: str) -> str:
     return text.replace("|", " ")
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text that have four words or more, markdown stripped."""
-    found = _END.sub(r"\1\2\n", plain(text)).splitlines()
-    return [sentence.strip() for sentence in found if len(sentence.split()) >= FEWEST_WORDS]
+def long_sentences(text: str) -> list[str]:
+    """The sentences of a text that have four words or more, markdown stripped; none goes on in another
+    line."""
+    found = (sentence for line in plain(text).splitlines() for sentence in sentences(line))
+    return [sentence for sentence in found if count_words(sentence) >= FEWEST_WORDS]
 
 
 def diversity_within(texts: Iterable[str], tokeniser: str = DEFAULT_TOKENISER) -> NDArray[np.float64]:
     """100 · (1 − Self-BLEU) of the sentences of each text that has two or more, in order; (such texts,)."""
-    return _diversities([sentences(text) for text in texts], tokeniser)
+    return _diversities([long_sentences(text) for text in texts], tokeniser)
 
 
 def diversity_of_pools(
@@ -63,7 +65,7 @@ def diversity_of_pools(
     """The same of the sentences of all texts of a pool together; `pools` (texts,) is each one's, from 0."""
     pooled: list[list[str]] = [[] for _ in range(int(pools.max(initial=-1)) + 1)]
     for text, pool in zip(texts, pools.tolist(), strict=True):
-        pooled[pool] += sentences(text)
+        pooled[pool] += long_sentences(text)
     return _diversities(pooled, tokeniser)
 
 

@@ -15,7 +15,7 @@ NO_LIMIT = np.uint64(2**64 - 1)
 
 
 @compiled
-def add_amounts(keys, entry, table, amounts, slots, rows, amount):  # type: ignore[no-untyped-def]
+def add_amounts(keys, entry, table, amounts, slots, rows, amount):
     """Add `amount` to that of each key from `entry` on, until the table is more than half full; how far, and
     rows."""
     mask = slots - ONE
@@ -36,7 +36,7 @@ def add_amounts(keys, entry, table, amounts, slots, rows, amount):  # type: igno
 
 
 @compiled
-def grow_amounts(table, amounts, slots):  # type: ignore[no-untyped-def]
+def grow_amounts(table, amounts, slots):
     """A table of four times the slots with the same keys and amounts."""
     larger, moved = np.zeros((2, slots << np.uint64(2)), np.uint64)
     mask = np.uint64(len(larger)) - ONE
@@ -51,7 +51,7 @@ def grow_amounts(table, amounts, slots):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sum_amounts(keys, table, amounts, slots, rows, amount, most):  # type: ignore[no-untyped-def]
+def sum_amounts(keys, table, amounts, slots, rows, amount, most):
     """Add `amount` to that of every key, growing the table; gives up above `most` rows.
 
     Returns rows, and the table, its amounts and its slots in use.
@@ -65,7 +65,7 @@ def sum_amounts(keys, table, amounts, slots, rows, amount, most):  # type: ignor
 
 
 @compiled
-def tally_amounts(amounts, tally, common, beyond):  # type: ignore[no-untyped-def]
+def tally_amounts(amounts, tally, common, beyond):
     """Tally how many amounts are 1, 2, ...; those beyond the tally go to `common`. How many did so far."""
     for slot in range(len(amounts)):
         amount = np.int64(amounts[slot])
@@ -78,7 +78,7 @@ def tally_amounts(amounts, tally, common, beyond):  # type: ignore[no-untyped-de
 
 
 @compiled
-def tally_keys(keys, starts, tally, common):  # type: ignore[no-untyped-def]
+def tally_keys(keys, starts, tally, common):
     """Tally how many keys occur once, twice, ...; counts beyond the tally go to `common`. How many did.
 
     What it adds to `tally[0]` means nothing.
@@ -96,7 +96,7 @@ def tally_keys(keys, starts, tally, common):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def tally_one_table(keys, most, tally, common):  # type: ignore[no-untyped-def]
+def tally_one_table(keys, most, tally, common):
     """The same in one table; -1, and nothing tallied, where there are more than `most` different keys."""
     table, amounts = np.zeros(FEWEST_SLOTS, np.uint64), np.zeros(FEWEST_SLOTS, np.uint64)
     rows, table, amounts, _ = sum_amounts(keys, table, amounts, FEWEST_SLOTS, EMPTY, ONE, most)
@@ -104,7 +104,7 @@ def tally_one_table(keys, most, tally, common):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pack_amounts(amounts, pairs, written):  # type: ignore[no-untyped-def]
+def pack_amounts(amounts, pairs, written):
     """Append the amounts that are not zero; how many are written."""
     for slot in range(len(amounts)):
         pairs[written] = amounts[slot]
@@ -113,7 +113,7 @@ def pack_amounts(amounts, pairs, written):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pair_keys(left, left_starts, right, right_starts, pairs):  # type: ignore[no-untyped-def]
+def pair_keys(left, left_starts, right, right_starts, pairs):
     """For each different key 2^32 times its count on the left, plus that on the right; how many.
 
     `pairs` has room for every key and one more.
@@ -133,7 +133,7 @@ def pair_keys(left, left_starts, right, right_starts, pairs):  # type: ignore[no
 
 
 @compiled
-def pair_one_table(left, right, most, pairs):  # type: ignore[no-untyped-def]
+def pair_one_table(left, right, most, pairs):
     """The same in one table; -1 where there are more than `most` different keys."""
     table, amounts = np.zeros(FEWEST_SLOTS, np.uint64), np.zeros(FEWEST_SLOTS, np.uint64)
     rows, table, amounts, slots = sum_amounts(left, table, amounts, FEWEST_SLOTS, EMPTY, LEFT, most)

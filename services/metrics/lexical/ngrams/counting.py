@@ -9,14 +9,14 @@ from services.metrics.lexical.ngrams.tables import FEWEST_SLOTS, number_part
 
 
 @compiled
-def add_rows(rows_of, sources, values, sums):  # type: ignore[no-untyped-def]
+def add_rows(rows_of, sources, values, sums):
     """Add `values[sources[e]]` to the row of each entry e."""
     for entry in range(len(rows_of)):
         sums[rows_of[entry]] += values[sources[entry]]
 
 
 @compiled
-def keep_two_largest(row, count, largest, second):  # type: ignore[no-untyped-def]
+def keep_two_largest(row, count, largest, second):
     """Take one more document's count into a row's two largest."""
     if count > largest[row]:
         second[row] = largest[row]
@@ -26,7 +26,7 @@ def keep_two_largest(row, count, largest, second):  # type: ignore[no-untyped-de
 
 
 @compiled
-def merge_two_largest(rows_of, sources, from_largest, from_second, largest, second):  # type: ignore[no-untyped-def]
+def merge_two_largest(rows_of, sources, from_largest, from_second, largest, second):
     """The two largest of the union, where source s gives two of its own."""
     for entry in range(len(rows_of)):
         keep_two_largest(rows_of[entry], from_largest[sources[entry]], largest, second)
@@ -34,7 +34,7 @@ def merge_two_largest(rows_of, sources, from_largest, from_second, largest, seco
 
 
 @compiled
-def first_groups(keys, owners, starts, largest, group, row_keys, row_groups):  # type: ignore[no-untyped-def]
+def first_groups(keys, owners, starts, largest, group, row_keys, row_groups):
     """The different keys and the group of each one's first document; how many."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint32)

@@ -78,7 +78,7 @@ class Entries:
 
 
 @compiled
-def first_keys(hashes, offsets, order, keys):  # type: ignore[no-untyped-def]
+def first_keys(hashes, offsets, order, keys):
     """The key of the n-gram that begins at each token; left as it was where the document ends too soon."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - order + 1):
@@ -89,7 +89,7 @@ def first_keys(hashes, offsets, order, keys):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def longer_keys(hashes, offsets, order, keys):  # type: ignore[no-untyped-def]
+def longer_keys(hashes, offsets, order, keys):
     """The same from the keys of order - 1, in place."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - order + 1):
@@ -97,7 +97,7 @@ def longer_keys(hashes, offsets, order, keys):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_parts(keys, offsets, order, shift, sizes):  # type: ignore[no-untyped-def]
+def count_parts(keys, offsets, order, shift, sizes):
     """Add to `sizes` how many n-grams fall into each part."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - order + 1):
@@ -105,7 +105,7 @@ def count_parts(keys, offsets, order, shift, sizes):  # type: ignore[no-untyped-
 
 
 @compiled
-def scatter_keys(keys, offsets, order, shift, low, high, cursors, out):  # type: ignore[no-untyped-def]
+def scatter_keys(keys, offsets, order, shift, low, high, cursors, out):
     """Write each key whose part is in [low, high) at its part's cursor."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - order + 1):
@@ -118,7 +118,7 @@ def scatter_keys(keys, offsets, order, shift, low, high, cursors, out):  # type:
 
 
 @compiled
-def scatter_documents(keys, offsets, order, shift, low, high, base, cursors, out, owners):  # type: ignore[no-untyped-def]
+def scatter_documents(keys, offsets, order, shift, low, high, base, cursors, out, owners):
     """As `scatter_keys`, with the document each n-gram stands in, counted from `base`."""
     for document in range(len(offsets) - 1):
         for i in range(offsets[document], offsets[document + 1] - order + 1):

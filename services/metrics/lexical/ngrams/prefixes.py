@@ -27,7 +27,7 @@ MOST_TOKENS = 2**32 - 1
 
 
 @compiled
-def key_at(hashes, place, order):  # type: ignore[no-untyped-def]
+def key_at(hashes, place, order):
     """The key of the n-gram of `order` tokens that begins at `place`."""
     key = hashes[place]
     for k in range(1, order):
@@ -36,7 +36,7 @@ def key_at(hashes, place, order):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_beginnings(hashes, offsets, longest, shift, whole, ends):  # type: ignore[no-untyped-def]
+def count_beginnings(hashes, offsets, longest, shift, whole, ends):
     """How many n-grams of the longest order, and how many shorter ones at documents' ends, each part has."""
     for document in range(len(offsets) - 1):
         begin, end = offsets[document], offsets[document + 1]
@@ -48,9 +48,7 @@ def count_beginnings(hashes, offsets, longest, shift, whole, ends):  # type: ign
 
 
 @compiled
-def gather(  # type: ignore[no-untyped-def]
-    hashes, offsets, longest, shift, whole, ends, keys, places, end_places, end_orders
-):
+def gather(hashes, offsets, longest, shift, whole, ends, keys, places, end_places, end_orders):
     """Write each n-gram at its part's cursor: key and place, or for those at documents' ends place and
     order."""
     for document in range(len(offsets) - 1):
@@ -74,7 +72,7 @@ def gather(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def put_new(keys, places, entry, count, table, slots, new, rows):  # type: ignore[no-untyped-def]
+def put_new(keys, places, entry, count, table, slots, new, rows):
     """As `keep_new` from `entry` on, until the table is more than half full; how far, and how many new."""
     mask = slots - ONE
     most = max(slots >> ONE, rows) - rows
@@ -93,7 +91,7 @@ def put_new(keys, places, entry, count, table, slots, new, rows):  # type: ignor
 
 
 @compiled
-def keep_new(keys, places, count, table, slots, rows):  # type: ignore[no-untyped-def]
+def keep_new(keys, places, count, table, slots, rows):
     """Move the places of keys that the table lacks to the front, and put those keys into it.
 
     `rows` are in the table already. Returns how many were new, the table and its slots in use.
@@ -107,7 +105,7 @@ def keep_new(keys, places, count, table, slots, rows):  # type: ignore[no-untype
 
 
 @compiled
-def add_ends(hashes, order, end_places, end_orders, begin, end, keys, places, count):  # type: ignore[no-untyped-def]
+def add_ends(hashes, order, end_places, end_orders, begin, end, keys, places, count):
     """Add those of a part's n-grams at documents' ends that have `order` tokens."""
     for entry in range(begin, end):
         places[count] = end_places[entry]
@@ -117,14 +115,14 @@ def add_ends(hashes, order, end_places, end_orders, begin, end, keys, places, co
 
 
 @compiled
-def shorten(hashes, order, keys, places, count):  # type: ignore[no-untyped-def]
+def shorten(hashes, order, keys, places, count):
     """The keys of the n-grams of `order` tokens at those places."""
     for entry in range(count):
         keys[entry] = key_at(hashes, np.uint64(places[entry]), order)
 
 
 @compiled
-def count_orders(  # type: ignore[no-untyped-def]
+def count_orders(
     hashes, offsets, longest, keys, places, starts, end_places, end_orders, end_starts, last_keys, room, found
 ):
     """Put into `found[m]` the different n-grams of each order m = 1 … longest.
@@ -161,13 +159,13 @@ def count_orders(  # type: ignore[no-untyped-def]
     found[1] = np.int64(types + last)
 
 
-def distinct_by_order(tokens: Tokens, longest: int) -> list[int]:
+def distinct_by_order(tokens: Tokens, longest: int, most_bits: int = MOST_BITS) -> list[int]:
     """How many different n-grams there are of each order 1 … `longest`, which is at least 2.
 
-    Takes 12 bytes a token; at most MOST_TOKENS tokens.
+    Takes 12 bytes a token; at most MOST_TOKENS tokens, in at most 2 ** `most_bits` parts.
     """
     size = len(tokens.hashes)
-    bits = min(max((size // PART).bit_length(), FEWEST_BITS), MOST_BITS)
+    bits = min(max((size // PART).bit_length(), FEWEST_BITS), most_bits)
     whole, ends = np.zeros((2, 1 << bits), np.int64)
     texts = (tokens.hashes, tokens.offsets, longest)
     shift = np.uint64(64 - bits)

@@ -27,14 +27,14 @@ MOST_DOCUMENTS = 2**32 - 2
 
 
 @dataclass(frozen=True)
-class Rows:
+class NGramRows:
     """Entries numbered by n-gram: `keys[r]` is row r's, `of[e]` the row of entry e."""
 
     keys: NDArray[np.uint64]
     of: NDArray[np.uint32]
 
     @classmethod
-    def from_entries(cls, entries: Entries) -> Rows:
+    def from_entries(cls, entries: Entries) -> NGramRows:
         keys = np.empty(len(entries.keys), np.uint64)
         rows_of = np.empty(len(entries.keys), np.uint32)
         found = tabulate(entries.keys, entries.starts, keys, rows_of)
@@ -161,14 +161,14 @@ def find(wanted: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.int
     return found
 
 
-def numbered(parts: Sequence[NDArray[np.uint64]]) -> tuple[Rows, NDArray[np.uint32]]:
+def numbered(parts: Sequence[NDArray[np.uint64]]) -> tuple[NGramRows, NDArray[np.uint32]]:
     """Keys of several parts numbered by value, and where in the parts, one after another, each stood."""
     keys = np.concatenate(parts)
     # Each key a document of its own, so that the partitioner says where every one came from.
     alone = Tokens(keys, np.arange(len(keys) + 1), np.zeros(len(keys), np.int64))
     entries = Partitioner([alone]).entries(1, documents=True)
     assert entries.documents is not None
-    return Rows.from_entries(entries), entries.documents
+    return NGramRows.from_entries(entries), entries.documents
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _Union:
     """The keys of several states, each once, and which state's entry every one came from."""
 
     states: Sequence[NgramCounts] | Sequence[NgramDocuments]
-    rows: Rows
+    rows: NGramRows
     sources: NDArray[np.uint32]
 
     @classmethod

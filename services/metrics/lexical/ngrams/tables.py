@@ -22,7 +22,7 @@ FEWEST_SLOTS = np.uint64(64)
 
 
 @compiled
-def slots_for(rows):  # type: ignore[no-untyped-def]
+def slots_for(rows):
     """The smallest power of two that is at least twice `rows`, and at least FEWEST_SLOTS."""
     slots = FEWEST_SLOTS
     while slots < np.uint64(2 * rows):
@@ -31,7 +31,7 @@ def slots_for(rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_keys(keys, entry, table, slots, rows):  # type: ignore[no-untyped-def]
+def add_keys(keys, entry, table, slots, rows):
     """Put keys from `entry` on into a table, until it holds more than half its slots; how far, and rows."""
     mask = slots - ONE
     limit = slots >> ONE
@@ -50,7 +50,7 @@ def add_keys(keys, entry, table, slots, rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_distinct(keys, starts):  # type: ignore[no-untyped-def]
+def count_distinct(keys, starts):
     """How many different keys there are."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint64)
@@ -69,7 +69,7 @@ def count_distinct(keys, starts):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def grow(table, slots):  # type: ignore[no-untyped-def]
+def grow(table, slots):
     """A table of four times the slots with the same keys."""
     larger = np.zeros(slots << np.uint64(2), np.uint64)
     mask = np.uint64(len(larger)) - ONE
@@ -84,7 +84,7 @@ def grow(table, slots):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def index(keys, rows, slots):  # type: ignore[no-untyped-def]
+def index(keys, rows, slots):
     """A table of row numbers (from 1; 0 is empty) for the keys of the first `rows` rows."""
     table = np.zeros(slots, np.uint32)
     mask = slots - ONE
@@ -97,7 +97,7 @@ def index(keys, rows, slots):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def number_keys(keys, entry, table, slots, row_keys, rows, rows_of):  # type: ignore[no-untyped-def]
+def number_keys(keys, entry, table, slots, row_keys, rows, rows_of):
     """Number keys from `entry` on, until the table is more than half full; how far, and rows."""
     mask = slots - ONE
     limit = slots >> ONE
@@ -120,7 +120,7 @@ def number_keys(keys, entry, table, slots, row_keys, rows, rows_of):  # type: ig
 
 
 @compiled
-def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyped-def]
+def number_part(keys, table, slots, row_keys, rows_of):
     """Number the different keys of a part in order of appearance.
 
     `row_keys[r]` is the key of row r, `rows_of[e]` the row of entry e. Returns the number of rows, the table
@@ -136,7 +136,7 @@ def number_part(keys, table, slots, row_keys, rows_of):  # type: ignore[no-untyp
 
 
 @compiled
-def tabulate(keys, starts, row_keys, rows_of):  # type: ignore[no-untyped-def]
+def tabulate(keys, starts, row_keys, rows_of):
     """Number the different keys part after part; returns how many. `row_keys` has room for every entry."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint32)
@@ -150,7 +150,7 @@ def tabulate(keys, starts, row_keys, rows_of):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def count_keys(keys, starts, largest, row_keys, counts):  # type: ignore[no-untyped-def]
+def count_keys(keys, starts, largest, row_keys, counts):
     """The different keys, how often each occurs, and how many there are. Both have room for every entry."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint32)
@@ -167,7 +167,7 @@ def count_keys(keys, starts, largest, row_keys, counts):  # type: ignore[no-unty
 
 
 @compiled
-def count_one_table(keys, most):  # type: ignore[no-untyped-def]
+def count_one_table(keys, most):
     """How many different keys there are, in one table; -1 as soon as there are more than `most`."""
     slots = FEWEST_SLOTS
     table = np.zeros(slots, np.uint64)

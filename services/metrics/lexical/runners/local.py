@@ -78,8 +78,9 @@ class TokenFile:
     @classmethod
     def write(cls, tokens: Tokens, folder: Path) -> Self:
         folder.mkdir()
-        for name in ("hashes", "offsets", "characters"):
-            np.save(folder / f"{name}.npy", getattr(tokens, name))
+        for name in ("hashes", "offsets", "characters", "quarters"):
+            if getattr(tokens, name) is not None:
+                np.save(folder / f"{name}.npy", getattr(tokens, name))
         return cls(folder, tokens.tokeniser, tokens.seed)
 
     def read(self) -> Tokens:
@@ -89,13 +90,14 @@ class TokenFile:
             self._column("characters"),
             self.tokeniser,
             self.seed,
+            self._column("quarters") if (self.folder / "quarters.npy").exists() else None,
         )
 
     def _column(self, name: str) -> NDArray[Any]:
         return np.asarray(np.load(self.folder / f"{name}.npy", mmap_mode="r"))
 
 
-class Processes:
+class LocalProcesses:
     """In `workers` processes on this machine, the tokens in files in a temporary folder.
 
     folder    where that folder is made; by default where the system puts temporary files

@@ -56,7 +56,7 @@ set_bits: Any = intrinsic(_set_bits)
 
 
 @compiled
-def mix(word):  # type: ignore[no-untyped-def]
+def mix(word):
     """The splitmix64 finaliser (Steele, Lea, Flood 2014): a bijection with full avalanche."""
     word = (word ^ (word >> np.uint64(30))) * FIRST
     word = (word ^ (word >> np.uint64(27))) * SECOND
@@ -64,32 +64,32 @@ def mix(word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def start(seed):  # type: ignore[no-untyped-def]
+def start(seed):
     """The state a token's hash begins with."""
     return mix(seed + GOLDEN)
 
 
 @compiled
-def absorb(state, eight_bytes):  # type: ignore[no-untyped-def]
+def absorb(state, eight_bytes):
     """The state after eight more bytes (little-endian)."""
     state = (state ^ eight_bytes) * FOLD
     return state ^ (state >> np.uint64(32))
 
 
 @compiled
-def finish(state, last_bytes, length):  # type: ignore[no-untyped-def]
+def finish(state, last_bytes, length):
     """The hash, from the zero to seven bytes left and the token's length, which takes the free top byte."""
     return mix(state ^ last_bytes ^ (length << np.uint64(56)))
 
 
 @compiled
-def follow(key, token):  # type: ignore[no-untyped-def]
+def follow(key, token):
     """The key of an n-gram, from the key of its first n - 1 tokens and the hash of its last."""
     return (key ^ (key >> np.uint64(32))) * FOLD + token
 
 
 @compiled
-def hash_bytes(data, begin, end, seed):  # type: ignore[no-untyped-def]
+def hash_bytes(data, begin, end, seed):
     """The hash of the token in `data[begin:end]`."""
     state = start(seed)
     word = np.uint64(0)

@@ -9,9 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from services.metrics.lexical.compiled import compiled
-from services.metrics.lexical.text.characters import CAPITAL_SIGMA, DOTTED_CAPITAL_I
+from services.metrics.lexical.text.characters import (
+    HAN_OR_KANA,
+    INVISIBLE,
+    MARK,
+    POINT,
+    SOUTH_EAST_ASIAN,
+    UNSETTLED,
+)
 from services.metrics.lexical.text.hashing import absorb, finish, hash_bytes, start, trailing_zeros
+from shared.text.unspaced import QUARTERS_OF_HAN_OR_KANA, QUARTERS_OF_SOUTH_EAST_ASIAN
 
+QUARTERS_HAN_OR_KANA = np.uint8(QUARTERS_OF_HAN_OR_KANA)
+QUARTERS_SOUTH_EAST_ASIAN = np.uint8(QUARTERS_OF_SOUTH_EAST_ASIAN)
 # The high and low bit of each byte, for finding a zero byte among eight at once.
 HIGH_BITS = np.uint64(0x8080808080808080)
 LOW_BITS = np.uint64(0x0101010101010101)
@@ -147,60 +157,96 @@ def append(state, word, filled, piece, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def scan_unicode(data, begin, end, table, seed, hashes, count):  # type: ignore[no-untyped-def]
-    """Words of one text with other than ASCII, by the table of `characters.lowered_words`."""
+def part_of_word(entry):  # type: ignore[no-untyped-def]
+    """How much of a word a letter of a script without blanks is, in quarters; 0 for anything else."""
+    if entry & HAN_OR_KANA:
+        return QUARTERS_HAN_OR_KANA
+    return QUARTERS_SOUTH_EAST_ASIAN if entry & SOUTH_EAST_ASIAN else np.uint8(0)
+
+
+@compiled
+def scan_unicode(data, begin, end, table, seed, hashes, quarters, count):  # type: ignore[no-untyped-def]
+    """Tokens of one text with other than ASCII, by the table of `characters.words`, and how much of a word
+    each is where it is no whole one (`quarters` is 0 for those)."""
     nothing = np.uint64(0)
     state = start(seed)
     word = filled = length = nothing
+    part = np.uint8(0)
     i = begin
     while i < end:
         code, width = decode(data, i)
         i += width
-        folded = table[code]
+        entry = table[code]
+        folded = entry & POINT
+        alone = np.uint8(0)
+        goes_on = folded != 0 and length > 0 and part == 0
+        if entry > POINT:  # neither a plain letter nor what only parts tokens
+            if entry & INVISIBLE:
+                continue
+            alone = part_of_word(entry)
+            if entry & MARK:
+                goes_on = length > 0
+                folded = folded if goes_on else np.uint32(0)
+            elif alone:
+                goes_on = False
+        if length > 0 and not goes_on:
+            hashes[count] = finish(state, word, length)
+            if part:
+                quarters[count] = part
+            count += 1
+            state = start(seed)
+            word = filled = length = nothing
+            part = np.uint8(0)
         if folded != 0:
             piece, size = encode(folded)
             state, word, filled = append(state, word, filled, piece, size)
             length += size
-        if length > 0 and (folded == 0 or code == DOTTED_CAPITAL_I):
-            hashes[count] = finish(state, word, length)
-            count += 1
-            state = start(seed)
-            word = filled = length = nothing
+            if not goes_on:
+                part = alone
     if length > 0:
         hashes[count] = finish(state, word, length)
+        if part:
+            quarters[count] = part
         count += 1
     return count
 
 
 @compiled
-def holds_sigma(data, begin, end):  # type: ignore[no-untyped-def]
-    """Whether a Σ stands in the text (bytes CE A3)."""
-    lead = np.uint8(0xC0 | (CAPITAL_SIGMA >> 6))
-    low = np.uint8(0x80 | (CAPITAL_SIGMA & 0x3F))
+def is_unsettled(data, begin, end, table):  # type: ignore[no-untyped-def]
+    """Whether a character stands in the text that is not compared by itself alone."""
     i = begin
-    while i < end - 1 and not (data[i] == lead and data[i + 1] == low):
-        i += 1
-    return i < end - 1
+    while i < end:
+        while i + 8 <= end and eight_bytes(data, np.uint64(i)) & HIGH_BITS == NOTHING:
+            i += 8
+        if i < end:
+            code, width = decode(data, i)
+            if table[code] & UNSETTLED:
+                return True
+            i += width
+    return False
 
 
 @compiled
-def find_sigmas(data, begins, found):  # type: ignore[no-untyped-def]
-    """Which texts hold a Σ; how many."""
+def find_unsettled(data, begins, table, found):  # type: ignore[no-untyped-def]
+    """Which texts hold such a character; how many."""
     total = 0
     for text in range(len(begins) - 1):
-        found[text] = holds_sigma(data, begins[text], begins[text + 1])
+        found[text] = is_unsettled(data, begins[text], begins[text + 1], table)
         total += found[text]
     return total
 
 
 @compiled
-def scan_words(data, begins, first, count, folded, table, seed, hashes, offsets, characters):  # type: ignore[no-untyped-def]
-    r"""Lower-cased words (`\w+`) of the texts from `first` on, `count` words being there already.
+def scan_words(  # type: ignore[no-untyped-def]
+    data, begins, first, count, folded, table, seed, hashes, quarters, offsets, characters
+):
+    """Tokens of the texts from `first` on, as `shared/text/words.py` defines them, `count` being there
+    already.
 
     folded    room for the bytes of the longest text and eight more
-    table     `characters.lowered_words`; with an empty one the first text with other than ASCII ends the scan
+    table     `characters.words`; with an empty one the first text with other than ASCII ends the scan
 
-    Returns the text it ended at (one past the last), and the words there are.
+    Returns the text it ended at (one past the last), and the tokens there are.
     """
     for text in range(first, len(begins) - 1):
         begin, end = begins[text], begins[text + 1]
@@ -211,7 +257,7 @@ def scan_words(data, begins, first, count, folded, table, seed, hashes, offsets,
             return text, count
         else:
             characters[text] = code_points(data, begin, end)
-            count = scan_unicode(data, begin, end, table, seed, hashes, count)
+            count = scan_unicode(data, begin, end, table, seed, hashes, quarters, count)
         offsets[text + 1] = count
     return len(begins) - 1, count
 

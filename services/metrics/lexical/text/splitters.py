@@ -12,7 +12,7 @@ SPACES = np.uint64(0x2020202020202020)
 
 
 @compiled
-def scan_spaced(padded, size, seed, hashes, count):  # type: ignore[no-untyped-def]
+def scan_spaced(padded, size, seed, hashes, count):
     """What stands between single spaces of one text, which a space and seven bytes more follow."""
     i = np.uint64(0)
     one = np.uint64(1)
@@ -25,7 +25,7 @@ def scan_spaced(padded, size, seed, hashes, count):  # type: ignore[no-untyped-d
 
 
 @compiled
-def scan_at_spaces(data, begins, longest, seed, hashes, offsets):  # type: ignore[no-untyped-def]
+def scan_at_spaces(data, begins, longest, seed, hashes, offsets):
     """Tokens of every text, empty or not, as `str.split(" ")` gives them; `longest`: bytes of a text."""
     padded = np.empty(longest + 8, np.uint8)
     count = 0
@@ -39,7 +39,7 @@ def scan_at_spaces(data, begins, longest, seed, hashes, offsets):  # type: ignor
 
 
 @compiled
-def level_ascii(data, padded):  # type: ignore[no-untyped-def]
+def level_ascii(data, padded):
     """The bytes with a space for all that `str.split()` splits ASCII at, and eight spaces more.
 
     Returns whether all is ASCII; else what it wrote means nothing.
@@ -56,7 +56,7 @@ def level_ascii(data, padded):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def scan_spread(data, begin, end, space, seed, hashes, count):  # type: ignore[no-untyped-def]
+def scan_spread(data, begin, end, space, seed, hashes, count):
     """What stands between white space of one text, by the table of `characters.spaces`."""
     token = -1
     i = begin
@@ -77,7 +77,7 @@ def scan_spread(data, begin, end, space, seed, hashes, count):  # type: ignore[n
 
 
 @compiled
-def scan_between_spaces(data, begins, longest, space, seed, hashes, offsets):  # type: ignore[no-untyped-def]
+def scan_between_spaces(data, begins, longest, space, seed, hashes, offsets):
     """Tokens of every text as `str.split()` gives them; `longest`: bytes of a text."""
     padded = np.empty(longest + 8, np.uint8)
     count = 0

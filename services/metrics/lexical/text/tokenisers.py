@@ -2,15 +2,16 @@
 
 | name         | tokens                                                                                |
 |--------------|---------------------------------------------------------------------------------------|
-| `words`      | `re.findall(r"\\w+", text.lower())`; the default                                       |
+| `words`      | `shared.text.words.tokens(text)`; the default                                         |
 | `whitespace` | `text.split()`, case kept                                                             |
 | `spaces`     | `text.split(" ")`, case kept, empty tokens too: what the `diversity` package splits at |
-| `characters` | Unicode code points, as they are                                                      |
+| `characters` | Unicode code points of `shared.text.normal.normal(text)`, case kept                   |
 | `nltk`       | NLTK's `word_tokenize(text, preserve_line=True)` (needs the package `nltk`)            |
 | `13a`        | sacrebleu's default for BLEU, mteval-v13a (needs the package `sacrebleu`)             |
 
-The papers leave the tokeniser of Distinct-n open; a value means little without its name. The first four
-are compiled and equal to the Python expressions above for every Unicode text.
+The papers leave the tokeniser of Distinct-n open; a value means little without its name. The first four are
+compiled and equal to the Python expressions above for every Unicode text, to which a property test over
+many scripts holds them. `words` is `re.findall(r"\\w+", text.lower())` for ASCII.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from numpy.typing import NDArray
 
 from services.metrics.lexical.errors import UnknownTokeniser
 from services.metrics.lexical.text import scanners, splitters
-from services.metrics.lexical.text.characters import lowered_words, spaces
+from services.metrics.lexical.text.characters import spaces, words
+from services.metrics.lexical.text.normal import normal_texts, settled
 from services.metrics.lexical.text.texts import TextBuffer, buffer_of
+from shared.text.normal import comparable
+from shared.text.unspaced import QUARTERS_OF_A_WORD
 
-Hashed = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]
-"""Token hashes, the offsets of each text's (texts + 1), and each text's length in code points."""
+Hashed = tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8] | None]
+"""Token hashes, the offsets of each text's (texts + 1), each text's length in code points, and how much of
+a word each token is, in quarters; None where all are whole words."""
 Tokeniser = Callable[[TextBuffer, int], Hashed]
 Split = Callable[[str], list[str]]
 
@@ -49,38 +54,41 @@ def tokeniser_names() -> list[str]:
 
 
 def hash_words(buffer: TextBuffer, seed: int) -> Hashed:
+    # A token and what parts it from the next have two bytes at least, and so has a letter that is one itself.
     hashes, offsets = _room(_size(buffer) // 2 + len(buffer) + 1, len(buffer))
-    characters = np.empty(len(buffer), np.int64)
+    quarters, characters = np.zeros(len(hashes), np.uint8), np.empty(len(buffer), np.int64)
     texts, table, text, count = buffer, np.zeros(0, np.uint32), 0, 0
     while text < len(texts):
         folded = np.empty(_longest(texts) + 8, np.uint8)
-        where = (folded, table, np.uint64(seed), hashes, offsets, characters)
+        where = (folded, table, np.uint64(seed), hashes, quarters, offsets, characters)
         text, count = scanners.scan_words(texts.data, texts.offsets, text, count, *where)
         if text < len(texts):
-            texts, table = _without_sigma(buffer), lowered_words()
-    # Lower-casing may lengthen a text (İ): the lengths are those of the texts as they were.
+            texts, table = settled(buffer, comparable), words()
+    # The form that is compared may be of another length: the lengths are those of the texts as they were.
     characters = characters if texts is buffer else _characters(buffer)
-    return _trimmed(hashes, count), offsets, characters
+    parts = quarters[:count] if len(table) and quarters[:count].any() else None
+    return _trimmed(hashes, count), offsets, characters, None if parts is None else _whole_where_none(parts)
 
 
 def hash_whitespace(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) // 2 + len(buffer) + 1, len(buffer))
     where = (_longest(buffer), spaces(), np.uint64(seed), hashes, offsets)
     count = splitters.scan_between_spaces(buffer.data, buffer.offsets, *where)
-    return _trimmed(hashes, count), offsets, _characters(buffer)
+    return _trimmed(hashes, count), offsets, _characters(buffer), None
 
 
 def hash_spaces(buffer: TextBuffer, seed: int) -> Hashed:
     hashes, offsets = _room(_size(buffer) + len(buffer), len(buffer))
     where = (_longest(buffer), np.uint64(seed), hashes, offsets)
     count = splitters.scan_at_spaces(buffer.data, buffer.offsets, *where)
-    return _trimmed(hashes, count), offsets, _characters(buffer)
+    return _trimmed(hashes, count), offsets, _characters(buffer), None
 
 
 def hash_characters(buffer: TextBuffer, seed: int) -> Hashed:
-    hashes, offsets = _room(_size(buffer), len(buffer))
-    count = scanners.scan_characters(buffer.data, buffer.offsets, np.uint64(seed), hashes, offsets)
-    return _trimmed(hashes, count), offsets, _characters(buffer)
+    texts = normal_texts(buffer)
+    hashes, offsets = _room(_size(texts), len(texts))
+    count = scanners.scan_characters(texts.data, texts.offsets, np.uint64(seed), hashes, offsets)
+    return _trimmed(hashes, count), offsets, _characters(buffer), None
 
 
 def _hash_split(buffer: TextBuffer, seed: int, split: Split) -> Hashed:
@@ -90,7 +98,7 @@ def _hash_split(buffer: TextBuffer, seed: int, split: Split) -> Hashed:
     hashes, offsets = _room(len(pieces), len(buffer))
     scanners.scan_pieces(pieces.data, pieces.offsets, np.uint64(seed), hashes)
     np.cumsum([len(found) for found in tokens], out=offsets[1:])
-    return hashes, offsets, _characters(buffer)
+    return hashes, offsets, _characters(buffer), None
 
 
 @cache
@@ -131,14 +139,8 @@ def _characters(buffer: TextBuffer) -> NDArray[np.int64]:
     return characters
 
 
-def _without_sigma(buffer: TextBuffer) -> TextBuffer:
-    """Texts that hold a Σ lower-cased by Python: which small sigma it becomes depends on its neighbours."""
-    found = np.zeros(len(buffer), np.bool_)
-    if not scanners.find_sigmas(buffer.data, buffer.offsets, found):
-        return buffer
-    return buffer_of(
-        [buffer.text(i).lower().encode() if found[i] else buffer.bytes_of(i) for i in range(len(buffer))]
-    )
+def _whole_where_none(parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.where(parts == 0, np.uint8(QUARTERS_OF_A_WORD), parts)
 
 
 def _size(buffer: TextBuffer) -> int:

@@ -27,10 +27,12 @@ class Toy:
     added: Mapping[str, tuple[tuple[str, str], ...]]
     program: str
     said: str
+    made: tuple[str, ...] = ()
+    """Files that a command of the checklist writes."""
 
     @property
     def touched(self) -> set[str]:
-        return {*self.new, *self.added}
+        return {*self.new, *self.added, *self.made}
 
     def told(self) -> set[str]:
         """The files that the checklist names for a thing of this name."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
+from shared.contracts.datasets import DatasetSummary
 
 
 class ReversalRequest(JobRequest):
@@ -20,10 +21,11 @@ class ReversalRequest(JobRequest):
     version: ClassVar[int] = 1
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.MEASURE
+    result: ClassVar[type[DatasetSummary]] = DatasetSummary
 
     dataset: ArtifactId
 
-    def inputs(self) -> dict[str, str]:
+    def input_artifacts(self) -> dict[str, str]:
         return {"dataset": self.dataset}
 '''
 
@@ -31,18 +33,17 @@ HANDLER = '''"""Operation `reverse`."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from shared.contracts.datasets import DatasetSummary
 from shared.contracts.reversal import ReversalRequest
 from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
 
-def make_reversal(request: ReversalRequest, workspace: Workspace) -> dict[str, Any]:
+def make_reversal(request: ReversalRequest, workspace: Workspace) -> DatasetSummary:
     dataset = workspace.input(request.dataset)
     rows = workspace.output.put_rows(ROWS, list(dataset.rows())[::-1])
     workspace.progress(rows, rows, "rows")
-    return {"kind": str(dataset_kind(dataset.manifest)), "rows": rows}
+    return DatasetSummary(kind=dataset_kind(dataset.manifest), rows=rows)
 '''
 
 PROGRAM = """
@@ -53,7 +54,7 @@ from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
-from services.metrics.handlers import handlers
+from services.metrics.operations.handlers import handlers
 from services.metrics.settings import MetricsSettings
 from shared.testing import Bench
 
@@ -82,7 +83,7 @@ REVERSAL = Toy(
             ("from shared.contracts.trace import", "from shared.contracts.reversal import ReversalRequest\n"),
             ("    TraceRequest,\n", "    ReversalRequest,\n"),
         ),
-        "services/metrics/handlers.py": (
+        "services/metrics/operations/handlers.py": (
             (
                 "from services.metrics.operations.running import",
                 "from services.metrics.operations.reversal import make_reversal\n",

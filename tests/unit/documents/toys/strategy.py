@@ -14,7 +14,8 @@ from services.generator.calls.call import Call, Params
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
-from services.generator.strategies.common import Targets, draft_of
+from services.generator.engine.targets import Targets
+from services.generator.strategies.common import draft_of
 from services.generator.strategies.parse import text_row
 from services.generator.strategies.prompts import Prompts
 
@@ -53,36 +54,45 @@ class Unguided(Stage):
         return [Sample(self._call(number), self.wanted / count) for number in range(count)]
 '''
 
-BUILDER = """def _unguided(recipe: Recipe, level: Level) -> Stage:
-    request = recipe.request
+BUILDER = '''"""The stage of one level of texts without a topic, from its request and inputs."""
+
+from __future__ import annotations
+
+from services.generator.datasets.generation_inputs import GenerationInputs
+from services.generator.engine.stage import Stage
+from services.generator.engine.targets import Targets
+from services.generator.strategies.unguided import VARIABLES, Unguided
+from shared.contracts.generation.strategies import Level
+
+
+def unguided_stage(given: GenerationInputs, level: Level) -> Stage:
+    request = given.request
     assert request.rows is not None
     return Unguided(
         level.name or "rows",
         request.rows,
-        recipe.max_candidates(request.rows),
-        Targets(recipe.targets),
-        recipe.params(),
-        recipe.prompts("unguided", UNGUIDED_VARIABLES),
+        given.max_candidates(request.rows),
+        Targets(given.targets),
+        given.params(),
+        given.prompts("unguided", VARIABLES),
         request.task,
         request.seed,
-        recipe.filters(request.rows),
+        given.filters(request.rows),
     )
-
-
-"""
+'''
 
 PROGRAM = """
 import sys
 from pathlib import Path
 
 from services.generator.settings import GeneratorSettings
-from services.generator.worker import make_handlers
+from services.generator.operations.handlers import handlers
 from shared.contracts.generation.request import GenerationRequest
 from shared.testing import Bench
 
 folder, redis_url, source, model = Path(sys.argv[1]), *sys.argv[2:]
 settings = GeneratorSettings(sources={"small": {"base_url": source, "model": model, "api": "chat"}})
-bench = Bench(folder, redis_url, make_handlers(settings))
+bench = Bench(folder, redis_url, handlers(settings))
 request = GenerationRequest.model_validate(
     {
         "kind": "text", "strategy": "unguided", "rows": 5, "sources": [{"name": "small", "model": model}],
@@ -99,6 +109,7 @@ UNGUIDED = Toy(
     service="generator",
     new={
         "services/generator/strategies/unguided.py": STAGE,
+        "services/generator/datasets/unguided.py": BUILDER,
         "services/generator/templates/instruct/unguided.j2": "Write {{ task }}.\n",
         "services/generator/templates/plain/unguided.j2": "{{ task }}:\n",
     },
@@ -111,12 +122,10 @@ UNGUIDED = Toy(
         ),
         "services/generator/datasets/rows.py": (
             (
-                "from services.generator.text.tokens import",
-                "from services.generator.strategies.unguided import VARIABLES as UNGUIDED_VARIABLES\n"
-                "from services.generator.strategies.unguided import Unguided\n",
+                "from services.generator.engine.stage import",
+                "from services.generator.datasets.unguided import unguided_stage\n",
             ),
-            ("def _level_column(", BUILDER),
-            ("    Strategy.STYLES: _styles,\n", "    Strategy.UNGUIDED: _unguided,\n"),
+            ("    Strategy.STYLES: styles_stage,\n", "    Strategy.UNGUIDED: unguided_stage,\n"),
         ),
     },
     program=PROGRAM,

@@ -37,6 +37,7 @@ class SmallSuite(Bench):
         self.behaviour = dict(behaviour or {})
         self.ran: list[str] = []
         self.summaries: Callable[[JobRequest], dict[str, Any]] = lambda request: {}
+        self.fewest_calls: Callable[[JobRequest], int | None] = lambda request: 0
         self.cancellation = Cancellation(self.records, self.live, self.sender)
         self.restart()
         for artifact in (REAL, TEST):
@@ -50,6 +51,7 @@ class SmallSuite(Bench):
             self.submission,
             self.cancellation,
             Catalogue(self.operations),
+            lambda project, request: self.fewest_calls(request),
             read_seconds,
         )
         handlers: dict[type[JobRequest], Any] = dict.fromkeys(self.operations.values(), self._work)

@@ -35,7 +35,7 @@ def client() -> TestClient:
 def test_the_process_is_light() -> None:
     """torch and transformers belong to the optional embeddings; neither API nor worker takes them in."""
     program = (
-        "import sys; import services.metrics.api, services.metrics.handlers; "
+        "import sys; import services.metrics.api, services.metrics.operations.handlers; "
         "print([name for name in ('torch', 'transformers') if name in sys.modules])"
     )
     found = subprocess.run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.metrics.handlers import handlers
+from services.metrics.operations.handlers import handlers
 from services.metrics.settings import MetricsSettings
 from shared.contracts.base import Queue
 from shared.contracts.operations import OPERATIONS

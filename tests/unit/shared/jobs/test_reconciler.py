@@ -10,7 +10,7 @@ import redis
 from shared.contracts.base import Queue
 from shared.contracts.jobs import JobRecord, JobState
 from shared.jobs.live import LiveJobs
-from shared.jobs.reconciler import COORDINATE_SECONDS, Action, Sight, decide
+from shared.jobs.reconciler import COORDINATE_SECONDS, Remedy, Sight, decide
 from shared.queue import make_queue, send
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,28 +47,28 @@ def sight(
 @pytest.mark.parametrize(
     ("seen", "action"),
     [
-        (sight(JobState.QUEUED), Action.SEND),
-        (sight(JobState.QUEUED, sent=True), Action.NOTHING),
-        (sight(JobState.QUEUED, unleased=0), Action.NOTHING),  # a bundle holds it: see ADR 20
-        (sight(JobState.QUEUED, not_before=NOW + timedelta(seconds=1)), Action.NOTHING),
-        (sight(JobState.QUEUED, not_before=NOW - timedelta(seconds=1)), Action.SEND),
-        (sight(JobState.RUNNING, unleased=0), Action.NOTHING),
-        (sight(JobState.RUNNING, unleased=GRACE - 1), Action.NOTHING),
-        (sight(JobState.RUNNING, unleased=GRACE), Action.SEND),
-        (sight(JobState.RUNNING, unleased=GRACE, sent=True), Action.NOTHING),
-        (sight(JobState.RUNNING, unleased=GRACE, attempts=5), Action.FAIL),
-        (sight(JobState.RUNNING, unleased=0, attempts=5), Action.NOTHING),
-        (sight(JobState.CANCELLING, unleased=0), Action.NOTHING),
-        (sight(JobState.CANCELLING, unleased=GRACE), Action.CANCEL),
-        (sight(JobState.SUCCEEDED), Action.FORGET),
-        (sight(JobState.FAILED), Action.FORGET),
-        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=1), Action.NOTHING),
-        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=COORDINATE_SECONDS), Action.SEND),
-        (sight(JobState.RUNNING, queue=Queue.COORDINATE, attempts=99), Action.SEND),
-        (sight(JobState.CANCELLING, queue=Queue.COORDINATE), Action.SEND),
+        (sight(JobState.QUEUED), Remedy.SEND),
+        (sight(JobState.QUEUED, sent=True), Remedy.NOTHING),
+        (sight(JobState.QUEUED, unleased=0), Remedy.NOTHING),  # a bundle holds it: see ADR 20
+        (sight(JobState.QUEUED, not_before=NOW + timedelta(seconds=1)), Remedy.NOTHING),
+        (sight(JobState.QUEUED, not_before=NOW - timedelta(seconds=1)), Remedy.SEND),
+        (sight(JobState.RUNNING, unleased=0), Remedy.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE - 1), Remedy.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE), Remedy.SEND),
+        (sight(JobState.RUNNING, unleased=GRACE, sent=True), Remedy.NOTHING),
+        (sight(JobState.RUNNING, unleased=GRACE, attempts=5), Remedy.FAIL),
+        (sight(JobState.RUNNING, unleased=0, attempts=5), Remedy.NOTHING),
+        (sight(JobState.CANCELLING, unleased=0), Remedy.NOTHING),
+        (sight(JobState.CANCELLING, unleased=GRACE), Remedy.CANCEL),
+        (sight(JobState.SUCCEEDED), Remedy.FORGET),
+        (sight(JobState.FAILED), Remedy.FORGET),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=1), Remedy.NOTHING),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, looked_at=COORDINATE_SECONDS), Remedy.SEND),
+        (sight(JobState.RUNNING, queue=Queue.COORDINATE, attempts=99), Remedy.SEND),
+        (sight(JobState.CANCELLING, queue=Queue.COORDINATE), Remedy.SEND),
     ],
 )
-def test_decision(seen: Sight, action: Action) -> None:
+def test_decision(seen: Sight, action: Remedy) -> None:
     assert decide(seen, NOW, GRACE, max_attempts=5) is action
 
 

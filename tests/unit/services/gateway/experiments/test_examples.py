@@ -55,7 +55,7 @@ def test_the_rows_that_end_a_training_are_in_no_training(name: str) -> None:
     the same for all, and everything else is made of the other."""
     recipe = ExperimentRequest.model_validate(BUILT_IN[name])
     plan = expand(recipe, Catalogue(OPERATIONS))
-    real = recipe.given["real"]
+    real = recipe.inputs["real"]
     readers = [node for node in plan.nodes.values() if real in node.request.input_artifacts().values()]
     splits = {node.step: node.request.canonical() for node in readers if node.request.operation == "split"}
     assert {node.step for node in readers} == set(splits) == {"kept", "validation"}
@@ -66,7 +66,7 @@ def test_the_rows_that_end_a_training_are_in_no_training(name: str) -> None:
     trainings = [node for node in plan.nodes.values() if node.request.operation == "train"]
     assert users == trainings
     assert all(node.request.input_artifacts()["validation"] == validation for node in trainings)
-    assert all(recipe.given["test"] != node.request.input_artifacts()["validation"] for node in trainings)
+    assert all(recipe.inputs["test"] != node.request.input_artifacts()["validation"] for node in trainings)
     assert {node.request.canonical()["settings"]["early_stopping"] is None for node in trainings} == {False}
 
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from services.gateway.experiments.errors import InvalidRecipe
 from services.gateway.experiments.expansion import MAX_NODES, expand
-from services.gateway.experiments.plan import Plan
+from services.gateway.experiments.plan import ExperimentPlan
 from shared.identity import artifact_id
 from tests.unit.services.gateway.small_operations import CATALOGUE, REAL, Report, ladder, recipe
 
 Document = dict[str, Any]
 
 
-def plan_of(document: Document) -> Plan:
+def plan_of(document: Document) -> ExperimentPlan:
     return expand(recipe(document), CATALOGUE)
 
 
@@ -28,7 +28,7 @@ def refused(document: Document) -> list[tuple[str, str]]:
     return [(error.pointer, error.detail) for error in raised.value.errors]
 
 
-def steps(plan: Plan) -> dict[str, int]:
+def steps(plan: ExperimentPlan) -> dict[str, int]:
     counts: dict[str, int] = {}
     for node in plan.nodes.values():
         counts[node.step] = counts.get(node.step, 0) + 1

@@ -139,6 +139,63 @@ def test_a_wide_sweep_does_not_spend_many_times_its_budget(
     assert 1 < most <= 4  # after the first they do go side by side
 
 
+def ten_calls(request: JobRequest) -> int | None:
+    return 10 if isinstance(request, Generate) else 0
+
+
+@pytest.mark.parametrize(("calls", "generations"), [(9, 0), (10, 1), (29, 2), (30, 3)])
+def test_a_job_does_not_start_beyond_the_calls_that_are_left(
+    suite: SmallSuite, calls: int, generations: int
+) -> None:
+    suite.summaries, suite.fewest_calls = ledger, ten_calls
+    ended = suite.run(budgeted(calls=calls))
+    assert Counter(r.operation for r in suite.records.all())["generate"] == generations
+    assert ended.state is (JobState.SUCCEEDED if generations == 3 else JobState.PAUSED)
+
+
+def test_what_makes_an_unknown_number_of_calls_is_held_until_it_is_known(suite: SmallSuite) -> None:
+    """The generator does not answer, then it does; what makes no calls goes on meanwhile."""
+    suite.summaries = ledger
+    suite.fewest_calls = lambda request: None if isinstance(request, Generate) else 0
+    job = suite.post(budgeted(calls=30))
+    suite.drain()
+    assert suite.records.get(job.id).state is JobState.RUNNING
+    operations = Counter(record.operation for record in suite.records.all())
+    assert (operations["generate"], operations["train"]) == (0, 1)
+    progress = suite.live.progress(job.id)
+    assert progress is not None
+    assert "GAMUT_GENERATOR_URL" in progress.note
+    suite.fewest_calls = ten_calls
+    suite.sender.send(suite.records.get(job.id))  # as the reconciler does
+    suite.drain()
+    assert suite.records.get(job.id).state is JobState.SUCCEEDED
+
+
+def test_without_a_budget_of_calls_nobody_is_asked(suite: SmallSuite) -> None:
+    def asked(request: JobRequest) -> int | None:
+        raise AssertionError(request)
+
+    suite.summaries, suite.fewest_calls = ledger, asked
+    assert suite.run(budgeted(tokens=10_000)).state is JobState.SUCCEEDED
+
+
+def test_calls_that_an_earlier_attempt_made_are_not_to_come_again(suite: SmallSuite) -> None:
+    """Three generations of ten calls fail after eight; then two more calls are enough for each."""
+    counted: Counter[str] = Counter()
+
+    def behave(request: JobRequest, workspace: Workspace) -> None:
+        counted[workspace.job] += 1
+        workspace.spending.note({"calls": 8 if counted[workspace.job] == 1 else 10})
+        if counted[workspace.job] == 1:
+            raise InvalidData
+
+    suite.behaviour["generate"], suite.fewest_calls = behave, ten_calls
+    request = budgeted(calls=30)
+    assert suite.run(request).state is JobState.PARTIALLY_SUCCEEDED
+    suite.restart()
+    assert suite.run(request).state is JobState.SUCCEEDED
+
+
 def test_what_existed_before_is_not_charged(suite: SmallSuite) -> None:
     suite.summaries = ledger
     suite.run(recipe(ladder(topics=(1, 5, 20), seeds=(1,))))

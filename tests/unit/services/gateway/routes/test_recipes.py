@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,11 @@ from fastapi.testclient import TestClient
 
 from services.gateway.api import create_app
 from services.gateway.catalogue import Catalogue
-from services.gateway.experiments.builtin import BUILT_IN
+from services.gateway.experiments.builtin import BUILT_IN, called
 from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.schema import recipe_schema
 from services.gateway.settings import GatewaySettings
-from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.experiment import ExperimentRequest, RecipeCall
 from shared.contracts.operations import OPERATIONS
 from tests.unit.services.gateway.small_operations import REAL, TEST
 from tests.unit.services.gateway.small_suite import SmallSuite
@@ -46,6 +48,26 @@ def test_a_recipe_can_be_run_has_a_page_and_fits_the_schema(name: str) -> None:
     assert "**Corresponds to**" in page
     assert "**Ours:**" in page
     assert f"({name}.md)" in (STUDIES / "README.md").read_text()
+
+
+def requests_in(page: str) -> list[dict[str, Any]]:
+    """The calls of recipes that a page shows, with ids in place of `dataset-…`."""
+    text = page.replace("dataset-…", REAL)
+    places = (found.start() for found in re.finditer(r'\{\s*"recipe": "', text))
+    return [json.JSONDecoder().raw_decode(text, place)[0] for place in places]
+
+
+@pytest.mark.parametrize("page", sorted(STUDIES.glob("*.md")), ids=lambda page: page.stem)
+def test_every_request_that_a_page_shows_can_be_run(page: Path) -> None:
+    shown = requests_in(page.read_text())
+    for asked in shown:
+        document = called(RecipeCall.model_validate(asked), BUILT_IN)
+        expand(ExperimentRequest.model_validate(document), Catalogue(OPERATIONS))
+    if page.stem == "diversity-ladder":
+        first = {name for name in shown[0] if name not in ("recipe", "inputs")}
+        assert first == set()  # it runs with its inputs alone
+    if page.stem in ("diversity-ladder", "paraphrase-ladder"):
+        assert {asked["recipe"] for asked in shown} == {page.stem}
 
 
 def test_they_are_listed_and_read(http: TestClient) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.dial.dialling import Aim, Dial, Dialled, Reading
-from services.generator.dial.search import Range
+from services.generator.dial.search import KnobRange
 
 TOPICS = 10_000
 ROWS = 5_000
@@ -37,7 +37,7 @@ class Law:
 
 
 def dial(aim: Aim, **fields: int) -> Dial:
-    space = Range(1, TOPICS, rises=True, ratio=True)
+    space = KnobRange(1, TOPICS, rises=True, ratio=True)
     return Dial(space, aim, **{"rows": ROWS, "probe_rows": 200, "max_rounds": 30, **fields})
 
 

@@ -9,7 +9,7 @@ from services.generator.calls.call import Answer, Call
 from services.generator.calls.journal import Journal
 from services.generator.calls.ledger import Ledger
 from services.generator.calls.parts import MemoryParts
-from services.generator.engine.record import Record
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Stage
 from services.generator.engine.stream import Stream
 from tests.unit.services.generator.engine.test_stream import Numbers, opening
@@ -31,7 +31,7 @@ class Read(MemoryParts):
 
 async def finish(parts: MemoryParts, stage: Stage) -> None:
     """What a killed attempt leaves after `FINISHED` rows."""
-    record = Record(parts, stage, "1")
+    record = StageRecord(parts, stage, "1")
     async with Journal(parts, "1", Ledger()) as journal:
         for number in range(FINISHED):
             answer = Answer(f"text {number}", "stop", 1, 1, "s")

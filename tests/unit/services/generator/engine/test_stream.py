@@ -15,12 +15,12 @@ from services.generator.calls.call import Answer, Call, Model, Params
 from services.generator.calls.parts import MemoryParts
 from services.generator.engine import stream as stream_module
 from services.generator.engine.asking import Ask
-from services.generator.engine.filters.near_duplicate import NearDuplicates
-from services.generator.engine.record import Record
+from services.generator.engine.filters.near_duplicate import NearDuplicateFilter
+from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
 from services.generator.engine.stream import Stream
-from services.generator.simulation.clock import run_simulated
 from services.generator.sources.errors import NoSource, Reason, SourceError
+from tests.simulation.clock import run_simulated
 
 
 class Numbers(Stage):
@@ -79,9 +79,9 @@ async def run_all(
     return [(result.short, [row async for row in record.rows()]) for result, record in await stream.run()]
 
 
-def opening(parts: MemoryParts, writer: str = "1") -> Callable[[Stage], Awaitable[Record]]:
-    async def opened(stage: Stage) -> Record:
-        record = Record(parts, stage, writer)
+def opening(parts: MemoryParts, writer: str = "1") -> Callable[[Stage], Awaitable[StageRecord]]:
+    async def opened(stage: Stage) -> StageRecord:
+        record = StageRecord(parts, stage, writer)
         await record.resume()
         return record
 
@@ -218,7 +218,7 @@ class Alike(Numbers):
 
     def __init__(self, wanted: int) -> None:
         super().__init__(wanted)
-        self.filters = [NearDuplicates(0.9)]
+        self.filters = [NearDuplicateFilter(0.9)]
 
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
         await ask(Call(Model("m"), str(number), Params(), number))

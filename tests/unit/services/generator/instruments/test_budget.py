@@ -13,12 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.calls.call import Answer, Call, Model, Params
-from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.ledger import Ledger, LedgerSnapshot, Price
 from services.generator.calls.parts import MemoryParts
 from services.generator.engine.asking import Ask, Pay
 from services.generator.engine.stage import Draft, Reject, Sample
 from services.generator.engine.stream import Stream
-from services.generator.instruments.budget import TEMPLATE_SLACK, UNSEEN_TEMPLATE_TOKENS, Overspent, Spending
+from services.generator.instruments.budget import (
+    TEMPLATE_SLACK,
+    UNSEEN_TEMPLATE_TOKENS,
+    BudgetKeeper,
+    Overspent,
+)
 from services.generator.instruments.paid import PaidStage
 from services.generator.sources.errors import Reason, SourceError
 from shared.contracts.instruments import Budget
@@ -74,7 +79,7 @@ class Pairs(PaidStage):
     name = "pairs"
     calls_each = 2
 
-    def __init__(self, spending: Spending, wanted: int = 10_000) -> None:
+    def __init__(self, spending: BudgetKeeper, wanted: int = 10_000) -> None:
         super().__init__(spending)
         self.wanted = self.max_candidates = wanted
 
@@ -88,7 +93,7 @@ class Pairs(PaidStage):
 
 
 async def run(source: Source, concurrency: int, wanted: int = 10_000, **budget: Any) -> tuple[int, str]:
-    spending = Spending(Budget(**budget), source.ledger, PRICE, len)
+    spending = BudgetKeeper(Budget(**budget), source.ledger, PRICE, len)
     stage = Pairs(spending, wanted)
     stream = Stream([stage], opening(MemoryParts()), source.ask, capacity=lambda: concurrency)
     [(result, record)] = await asyncio.wait_for(stream.run(), 30)
@@ -150,14 +155,14 @@ async def test_a_budget_that_suffices_stops_nothing() -> None:
 async def test_what_earlier_attempts_spent_is_spent() -> None:
     source = Source(1)
     account = {"issued": 90, "answered": 80, "reused": 0, "tokens_in": 1, "tokens_out": 1, "failed": {}}
-    source.ledger.carry([{"accounts": {"s": account}, "in_flight": 10}])
+    source.ledger.carry([LedgerSnapshot.model_validate({"accounts": {"s": account}, "in_flight": 10})])
     rows, _ = await run(source, 16, calls=100)
     assert rows == 5, "80 are answered, and 10 may have been"
 
 
 async def test_a_template_is_learnt_from_the_first_answer() -> None:
     source = Source(1, template_tokens=500)
-    spending = Spending(Budget(tokens=10_000), source.ledger, PRICE, len)
+    spending = BudgetKeeper(Budget(tokens=10_000), source.ledger, PRICE, len)
     call = Call(Model("m"), "Why?", Params(max_tokens=MOST_OUT), 1)
     size = spending.size(call)
     assert spending.needed(size, 1).tokens == 4 + TEMPLATE_SLACK + UNSEEN_TEMPLATE_TOKENS + MOST_OUT
@@ -169,13 +174,13 @@ async def test_where_tokens_are_counted_a_long_first_prompt_hides_no_template() 
     source = Source(1, template_tokens=500)
     long, short = (Call(Model("m"), text, Params(max_tokens=MOST_OUT), 1) for text in ("Why? " * 400, "?"))
     for exact in (True, False):
-        spending = Spending(Budget(tokens=10_000), source.ledger, PRICE, len, exact=exact)
+        spending = BudgetKeeper(Budget(tokens=10_000), source.ledger, PRICE, len, exact=exact)
         spending.learn(spending.size(long), Answer("x", "stop", 2_500, 1, "s"))
         assert spending.needed(spending.size(short), 1).tokens >= 1 + 500 + MOST_OUT
 
 
 async def test_what_was_kept_tells_the_template_too() -> None:
-    spending = Spending(Budget(tokens=10_000), Ledger({"s": PRICE}), PRICE, len)
+    spending = BudgetKeeper(Budget(tokens=10_000), Ledger({"s": PRICE}), PRICE, len)
 
     async def kept(call: Call, pay: Pay | None = None) -> Answer:
         return Answer("x", "stop", 510, 1, "s")
@@ -195,7 +200,7 @@ async def test_a_first_call_that_fails_lets_the_next_one_tell() -> None:
     async def fails(call: Call) -> Answer:
         raise SourceError(Reason.BAD_REQUEST, "no")
 
-    spending = Spending(Budget(tokens=20_000), source.ledger, PRICE, len)
+    spending = BudgetKeeper(Budget(tokens=20_000), source.ledger, PRICE, len)
     calls = [Call(Model("m"), f"Why {n}?", Params(max_tokens=MOST_OUT), n) for n in range(9)]
     ended = await asyncio.gather(*map(spending.singly(ask), calls), return_exceptions=True)
     assert [type(end) for end in ended] == [SourceError] * 2 + [Answer] * 7
@@ -210,7 +215,7 @@ async def test_only_the_first_call_goes_alone(budget: dict[str, Any], at_once: i
 
 async def test_a_call_dearer_than_the_budget_is_refused_at_once() -> None:
     source = Source(1)
-    spending = Spending(Budget(tokens=4_200), source.ledger, PRICE, len)
+    spending = BudgetKeeper(Budget(tokens=4_200), source.ledger, PRICE, len)
     call = Call(Model("m"), "Why?" * 20, Params(max_tokens=MOST_OUT), 1)
     with pytest.raises(
         Overspent, match=r"the rest of the budget of 4200 tokens .*4,096 tokens are set aside"

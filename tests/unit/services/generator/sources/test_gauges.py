@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.generator.sources.gauges import Queue, read_queue
+from services.generator.sources.gauges import SourceQueue, read_queue
 
 PAGE = b"""# HELP vllm:num_requests_running Number of requests in model execution batches.
 # TYPE vllm:num_requests_running gauge
@@ -15,7 +15,7 @@ vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 7.0
 
 
 def test_engines_are_added_up() -> None:
-    assert read_queue(PAGE) == Queue(running=15, waiting=10)
+    assert read_queue(PAGE) == SourceQueue(running=15, waiting=10)
 
 
 def test_other_pages_have_no_queue() -> None:

@@ -13,7 +13,7 @@ from services.generator.calls.call import Answer, Call, Message, Model, Params
 from services.generator.calls.ledger import Ledger
 from services.generator.sources import router as router_module
 from services.generator.sources.errors import NoSource, Reason, Refusing, SourceError
-from services.generator.sources.gauges import Queue
+from services.generator.sources.gauges import SourceQueue
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
 from services.generator.sources.router import Router
@@ -55,7 +55,7 @@ class Source:
             raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
         return ["m"]
 
-    async def queue(self) -> Queue | None:
+    async def queue(self) -> SourceQueue | None:
         return None
 
     async def close(self) -> None: ...
@@ -333,11 +333,11 @@ class Gauged(Source):
 
     looked = 0
 
-    async def queue(self) -> Queue | None:
+    async def queue(self) -> SourceQueue | None:
         self.looked += 1
         if self.looked == 1:
             raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
-        return Queue(2, 100) if self.looked < 4 else None
+        return SourceQueue(2, 100) if self.looked < 4 else None
 
 
 async def test_gauges_are_followed_again_when_a_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Contamination against sets of tuples."""
+"""Contamination of whole sets is that of their rows, pair by pair."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from services.metrics.duplicates import HeldOutIndex, contamination
 from services.metrics.duplicates.contamination import NO_ROW
 from services.metrics.lexical.errors import LexicalError, UnlikeStates
 from services.metrics.lexical.text.tokens import Tokens
+from shared.text.contamination import held_share, ngrams
+from tests.unit.shared.text.scripts import mixed, texts
 
-few = st.lists(st.lists(st.sampled_from("abc"), max_size=10).map(" ".join), max_size=8)
-
-
-def grams(text: str, order: int) -> set[tuple[str, ...]]:
-    tokens = text.split()
-    return {tuple(tokens[i : i + order]) for i in range(len(tokens) - order + 1)}
+few = st.lists(st.lists(st.sampled_from("abc"), max_size=10).map(" ".join) | mixed | texts, max_size=8)
 
 
 @given(few, few, st.integers(1, 4))
-def test_equal_to_sets(training: list[str], test: list[str], order: int) -> None:
+def test_equal_to_the_definition(training: list[str], test: list[str], order: int) -> None:
+    """Of `shared/text/contamination.py`."""
     found = contamination(Tokens.of(training), Tokens.of(test), order)
-    tests = [grams(text, order) for text in test]
-    everything = set().union(*(grams(text, order) for text in training))
+    tests = [ngrams(text, order) for text in test]
+    everything = set().union(*(ngrams(text, order) for text in training))
     for row, text in enumerate(training):
-        own = grams(text, order)
-        shares = [len(own & other) / len(other) if other else 0.0 for other in tests]
+        shares = [held_share(text, other, order) for other in test]
         best = max(shares, default=0.0)
         assert found.share[row] == best
         assert found.test_row[row] == (shares.index(best) if best else NO_ROW)
@@ -58,14 +55,15 @@ def test_a_test_answer_within_a_training_row_is_named() -> None:
     assert found.of_tests() == [0.0, 1.0]
 
 
-def test_short_test_rows_are_counted_as_unchecked() -> None:
-    found = contamination(Tokens.of(["a b c d"]), Tokens.of(["a b", ""]))
-    assert found.unchecked == 2
-    assert found.of_tests() == [None, None]
+def test_a_short_test_row_is_held_by_what_says_the_same() -> None:
+    found = contamination(Tokens.of(["a b c d", "A, b!"]), Tokens.of(["a b", "", "…"]))
+    assert found.contaminated().tolist() == [False, True]
+    assert found.of_tests() == [1.0, None, None]
+    assert found.unchecked == 2, "nothing can be looked for in a row without words"
 
 
 def test_what_cannot_be_checked_is_refused() -> None:
-    with pytest.raises(LexicalError, match="at least one token"):
+    with pytest.raises(LexicalError, match="at least one word"):
         contamination(Tokens.of(["a"]), Tokens.of(["a"]), 0)
     with pytest.raises(UnlikeStates, match="one tokeniser"):
         contamination(Tokens.of(["a"], "spaces"), Tokens.of(["a"]))

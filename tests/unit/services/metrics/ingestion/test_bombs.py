@@ -15,25 +15,25 @@ import pytest
 
 from services.metrics.ingestion.bombs import MAX_NESTED_VALUES, MAX_VALUES_A_ROW, MAX_WIDTH
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Record, Unreadable
+from services.metrics.ingestion.records import FileRecord, UnreadableRest
 
 ROOT = Path(__file__).resolve().parents[5]
 COUNT = """
 import json, resource, sys
 from pathlib import Path
 from services.metrics.ingestion.readers import read_records
-from services.metrics.ingestion.records import Record, Unreadable
+from services.metrics.ingestion.records import FileRecord, UnreadableRest
 
 rows = characters = 0
 faults = []
 try:
     for row in read_records(Path(sys.argv[1]), "parquet"):
-        if isinstance(row, Record):
+        if isinstance(row, FileRecord):
             rows += 1
             characters += len(row.values["text"])
         else:
             faults.append((row.number, row.column, row.detail))
-except Unreadable as stop:
+except UnreadableRest as stop:
     faults.append((stop.fault.number, stop.fault.column, stop.fault.detail))
 status = Path("/proc/self/status").read_text().split()  # ru_maxrss would count what was before the exec
 reader = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -126,7 +126,7 @@ def test_a_column_of_zeros_is_refused_before_it_is_read(tmp_path: Path) -> None:
         pa.table({"text": texts}), path, compression="zstd", use_dictionary=False, write_statistics=False
     )
     assert path.stat().st_size < 2**20
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableRest) as refused:
         next(read_records(path, "parquet"))
     assert "1.1 GiB of text in one row group" in refused.value.fault.detail
 
@@ -135,7 +135,7 @@ def test_a_list_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lists.parquet"
     lists = pa.array([[7] * (MAX_VALUES_A_ROW + 1)])
     pq.write_table(pa.table({"text": ["a"], "more": lists}), path, compression="zstd")
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableRest) as refused:
         next(read_records(path, "parquet"))
     assert "values of more" in refused.value.fault.detail
 
@@ -148,7 +148,7 @@ def test_one_row_with_all_values_of_a_group_is_refused(tmp_path: Path) -> None:
     lists = pa.ListArray.from_arrays(ends, pa.nulls(MAX_NESTED_VALUES + 1, pa.int8()))
     pq.write_table(pa.table({"text": ["a"] * rows, "more": lists}), path, compression="zstd")
     assert path.stat().st_size < 100_000
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableRest) as refused:
         next(read_records(path, "parquet"))
     assert "in the lists of one row group, with more.list.element" in refused.value.fault.detail
 
@@ -157,7 +157,7 @@ def test_wide_values_are_refused_because_no_dictionary_holds_them(tmp_path: Path
     path = tmp_path / "wide.parquet"
     values = pa.array([b"0" * (MAX_WIDTH + 1)] * 2, pa.binary(MAX_WIDTH + 1))
     pq.write_table(pa.table({"text": ["a", "b"], "more": values}), path, compression="zstd")
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableRest) as refused:
         next(read_records(path, "parquet"))
     assert f"values of {MAX_WIDTH + 1} bytes in more" in refused.value.fault.detail
 
@@ -167,7 +167,7 @@ def test_many_columns_of_zeros_are_refused_together(tmp_path: Path) -> None:
     zeros = pa.array(["0" * 2**20] * 700)
     table = pa.table({"text": zeros, "more": zeros, "most": zeros})
     pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(UnreadableRest) as refused:
         next(read_records(path, "parquet"))
     assert "2.1 GiB in one row group" in refused.value.fault.detail
 
@@ -265,4 +265,4 @@ def test_an_ordinary_file_is_read_as_before(tmp_path: Path) -> None:
     rows = [{"text": f"row {n}", "n": n, "tags": [str(n)], "none": None} for n in range(3000)]
     pq.write_table(pa.Table.from_pylist(rows), path)
     found = list(read_records(path, "parquet"))
-    assert [record.values for record in found if isinstance(record, Record)] == rows
+    assert [record.values for record in found if isinstance(record, FileRecord)] == rows

@@ -4,7 +4,7 @@ once."""
 import pytest
 
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
-from services.metrics.ingestion.records import Fault, Record
+from services.metrics.ingestion.records import Fault, FileRecord
 from shared.contracts.datasets import DatasetKind
 from shared.datasets import Row
 
@@ -19,7 +19,7 @@ def make(
     kind: DatasetKind, *values: dict[str, object], shelf: Shelf | None = None, **columns: str
 ) -> list[Row | list[Fault]]:
     maker = RowMaker(kind, columns, Shelf() if shelf is None else shelf)
-    return [maker.row(Record(number, number + 1, dict(row))) for number, row in enumerate(values)]
+    return [maker.row(FileRecord(number, number + 1, dict(row))) for number, row in enumerate(values)]
 
 
 def test_columns_are_renamed_and_others_are_kept() -> None:
@@ -100,6 +100,6 @@ def test_what_json_cannot_hold_is_refused() -> None:
 
 
 def test_lines_of_a_contexts_file() -> None:
-    assert context_of(Record(0, 1, {"context_id": 3, "text": "x"})) == ("3", "x")
-    faults = context_of(Record(4, 5, {"context_id": "s"}))
+    assert context_of(FileRecord(0, 1, {"context_id": 3, "text": "x"})) == ("3", "x")
+    faults = context_of(FileRecord(4, 5, {"context_id": "s"}))
     assert faults == [Fault(4, 5, "text", "a context needs 'text' as text")]

@@ -16,9 +16,9 @@ from services.metrics.intervals.clusters import (
     occupied_interval,
 )
 from services.metrics.intervals.interval import Interval, NoInterval
-from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.clusters import assign, cluster_spread, fit_codebook
 from services.metrics.semantic.vectors import Vectors, unit_rows
+from tests.unit.services.metrics.refusals import refused
 
 counts = st.lists(st.integers(0, 50), min_size=1, max_size=20).filter(lambda sizes: sum(sizes) >= 2)
 
@@ -98,5 +98,5 @@ def test_what_has_no_interval() -> None:
     alike = cluster_intervals(cluster_spread(np.ones((9, 2)), 3, seed=0), 0.95)
     assert isinstance(alike["cluster_evenness"], NoInterval)
     assert alike["cluster_entropy"].standard_error == 0  # type: ignore[union-attr]
-    with pytest.raises(Unmeasurable, match="at least 2"):
+    with refused("too_few_rows"):
         entropy_interval([1])

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.intervals import frechet as frechet_intervals
 from services.metrics.intervals.frechet import frechet_interval
 from services.metrics.intervals.interval import Interval, NoInterval
 from services.metrics.intervals.jackknife import (
@@ -66,10 +65,10 @@ def test_frechets_bias_is_told() -> None:
     assert told == pytest.approx(above, rel=0.35)
 
 
-def test_many_dimensions_take_fewer_groups_and_rows_may_be_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_dimensions_take_fewer_groups_and_rows_may_be_fewer() -> None:
     random = np.random.default_rng(0)
-    monkeypatch.setattr(frechet_intervals, "MOST_DIMENSIONS", 10)
-    few = found(frechet_interval(random.normal(size=(8, 11)), random.normal(size=(9, 11)), seed=0))
+    sides = random.normal(size=(8, 11)), random.normal(size=(9, 11))
+    few = found(frechet_interval(*sides, seed=0, most_dimensions=10))
     assert few.replicates == 6
     alike = found(frechet_interval(np.ones((8, 3)), np.ones((8, 3)), seed=0))
     assert (alike.low, alike.high) == (0, pytest.approx(0, abs=1e-7))

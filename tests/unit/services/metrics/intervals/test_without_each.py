@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.metrics.intervals.jackknife import delete_one_interval
-from services.metrics.semantic import dcscore as dcscores
-from services.metrics.semantic import pairwise
 from services.metrics.semantic.dcscore import dcscore, dcscore_without_each
 from services.metrics.semantic.pairwise import (
     chamfer,
@@ -68,14 +66,10 @@ def test_mmd(real: int, generated: int, seed: int) -> None:
     assert found.without_generated == pytest.approx(expected, abs=1e-9)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing() -> None:
     vectors = around(50, 0)
-    whole = dcscore_without_each(vectors), chamfer_without_each(vectors), distances_to_others(vectors)
-    monkeypatch.setattr(dcscores, "BLOCK", 7)
-    monkeypatch.setattr(pairwise, "BLOCK", 7)
-    parts = dcscore_without_each(vectors), chamfer_without_each(vectors), distances_to_others(vectors)
-    for one, other in zip(whole, parts, strict=True):
-        assert one == pytest.approx(other, rel=1e-12)
+    for measure in (dcscore_without_each, chamfer_without_each, distances_to_others):
+        assert measure(vectors, at_once=7) == pytest.approx(measure(vectors), rel=1e-12)
 
 
 def test_intervals_of_dcscore_hold_the_mean_of_samples_from_one_law() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
+
+from shared.text.words import tokens as words
 
 # Few words, so that n-grams repeat; the rest is what tokenisers and hashes get wrong: case that changes
 # length or depends on its neighbours, combining marks, right-to-left letters, digits and letters outside
@@ -36,10 +37,6 @@ FIXED: dict[str, list[str]] = {
     "right to left": ["שלום עולם שלום", "مرحبا بالعالم"],
     "long line": ["x y " * 2000],
 }
-
-
-def words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
 
 
 def ngrams(tokens: Sequence[str], order: int) -> list[tuple[str, ...]]:

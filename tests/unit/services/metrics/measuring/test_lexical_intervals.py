@@ -7,9 +7,8 @@ import pytest
 
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.measures.self_bleu import self_bleu
-from services.metrics.measuring import lexical_intervals
 from services.metrics.measuring.measure import measure
-from services.metrics.measuring.subject import Embedded, Subject, TextSet
+from services.metrics.measuring.subject import MOST_SAMPLED_BYTES, Embedded, Subject, TextSet
 from shared.contracts.measurement import MeasuredValue, MeasureOptions, Metric
 
 METRICS = [Metric.SELF_BLEU, Metric.SELF_REPETITION, Metric.COMPRESSION_RATIO]
@@ -34,9 +33,12 @@ def no_embedding(texts: TextSet) -> Embedded:
     raise AssertionError("lexical measures embed nothing")
 
 
-def values(rows: list[str], **options: object) -> dict[str, MeasuredValue]:
+def values(
+    rows: list[str], most_sampled_bytes: int = MOST_SAMPLED_BYTES, **options: object
+) -> dict[str, MeasuredValue]:
     asked = MeasureOptions.model_validate({"metrics": METRICS} | options)
-    return {value.name: value for value in measure(Subject(TextSet.of(rows), asked, no_embedding)).values}
+    subject = Subject(TextSet.of(rows), asked, no_embedding, most_sampled_bytes=most_sampled_bytes)
+    return {value.name: value for value in measure(subject).values}
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +70,10 @@ def test_the_percentile_bootstrap_would_be_wrong_for_self_bleu() -> None:
     assert min(resampled) > self_bleu(Tokens.of(rows)).value
 
 
-def test_of_large_sets_a_sample_is_left_out_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_large_sets_a_sample_is_left_out_of() -> None:
     rows = texts(1200, 0)
     whole = values(rows)
-    monkeypatch.setattr(lexical_intervals, "MOST_BYTES", sum(map(len, rows)) // 3)
-    sampled = values(rows)
+    sampled = values(rows, most_sampled_bytes=sum(map(len, rows)) // 3)
     for name in NAMES:
         exact, found = whole[name], sampled[name]
         assert found.value == exact.value

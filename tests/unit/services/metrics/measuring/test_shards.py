@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
-import pytest
 
-from services.metrics.lexical.runners.local import InProcess, Processes
-from services.metrics.measuring import subject as subjects
+from services.metrics.lexical.runners.local import InProcess, LocalProcesses
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet
 from services.metrics.operations.running import runners
@@ -35,14 +35,14 @@ def values(whole: TextSet, reference: TextSet) -> dict[str, float | None]:
     return {value.name: value.value for value in found.values}
 
 
-def test_shards_change_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_change_no_value() -> None:
     whole, reference = texts(120, 0), texts(90, 1)
     expected = values(whole, reference)
     assert expected["sentence_diversity_within"] is not None
     assert len(list(whole.shards())) == 1
-    monkeypatch.setattr(subjects, "SHARD_BYTES", 500)
-    assert len(list(whole.shards())) > 5
-    found = values(whole, reference)
+    pieces = replace(whole, shard_bytes=500)
+    assert len(list(pieces.shards())) > 5
+    found = values(pieces, replace(reference, shard_bytes=500))
     differ = {name: (found[name], value) for name, value in expected.items() if found[name] != value}
     assert differ == {}
 
@@ -57,29 +57,26 @@ def test_shards_are_neighbours_and_hold_every_text() -> None:
     assert list(TextSet.of([]).shards()) == []
 
 
-def test_above_a_number_of_tokens_there_are_values_and_no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "MOST_JACKKNIFED", 100)
+def test_above_a_number_of_tokens_there_are_values_and_no_intervals() -> None:
     options = MeasureOptions(metrics=[Metric.DISTINCT, Metric.NGRAM_DIVERSITY, Metric.EAD, Metric.ENTROPY])
-    found = measure(Subject(TextSet.of(["a b c d e f"] * 50), options, embed))
+    found = measure(Subject(TextSet.of(["a b c d e f"] * 50), options, embed, most_jackknifed=100))
     assert all(value.value is not None and value.interval is None for value in found.values)
 
 
-def test_only_large_datasets_leave_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, large = TextSet.of(["a"]), TextSet.of(["a" * 1000] * 10)
-    monkeypatch.setattr("services.metrics.operations.running.SHARD_BYTES", 5000)
+def test_only_large_datasets_leave_this_process() -> None:
+    small, large = (replace(TextSet.of(rows), shard_bytes=5000) for rows in (["a"], ["a" * 1000] * 10))
     assert isinstance(runners(2)(small), InProcess)
-    assert isinstance(runners(2)(large), Processes)
+    assert isinstance(runners(2)(large), LocalProcesses)
     assert isinstance(runners(1)(large), InProcess)
 
 
-def test_processes_give_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = texts(120, 0)
-    monkeypatch.setattr(subjects, "SHARD_BYTES", 2000)
+def test_processes_give_the_same_values() -> None:
+    whole = replace(texts(120, 0), shard_bytes=2000)
     options = MeasureOptions(
         metrics=[Metric.DISTINCT, Metric.SELF_BLEU, Metric.HEAPS, Metric.COMPRESSION_RATIO]
     )
     here, there = (
         measure(Subject(whole, options, embed, runner=runner)).values
-        for runner in (InProcess, lambda: Processes(2))
+        for runner in (InProcess, lambda: LocalProcesses(2))
     )
     assert here == there

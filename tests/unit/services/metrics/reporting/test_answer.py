@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics.reporting.answer import Answer, Question, answers
+from services.metrics.reporting.answer import Question, ReportAnswer, answers
 from services.metrics.reporting.estimates import outcome
 from services.metrics.reporting.findings import tell
 from services.metrics.reporting.runs import Run
 from tests.unit.services.metrics.reporting.making import run, seeds
 
 
-def answer(runs: list[Run], **question: object) -> Answer:
+def answer(runs: list[Run], **question: object) -> ReportAnswer:
     [found] = answers(runs, Question(**question))  # type: ignore[arg-type]
     return found
 

@@ -49,6 +49,11 @@ def test_held_back_rows_decide_where_there_are_any(last: float, falls: bool) -> 
     assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 100: last})) is falls
 
 
+def test_what_was_lower_before_its_end_is_not_still_falling() -> None:
+    losses = [5 - 0.02 * step for step in range(100)]
+    assert still_falling(curve(losses, {25: 4.0, 50: 3.5, 75: 3.0, 90: 2.6, 100: 2.7})) is False
+
+
 def test_of_too_few_steps_or_checks_nothing_is_said() -> None:
     assert still_falling(curve([5, 4, 3])) is None
     assert still_falling(curve([5.0] * 20, {20: 3.0})) is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.metrics.reporting.answer import Answer, Question, answers
+from services.metrics.reporting.answer import Question, ReportAnswer, answers
 from services.metrics.reporting.findings import tell
 from services.metrics.reporting.lengths import Length
 from services.metrics.reporting.runs import Run
@@ -40,7 +40,7 @@ BETTER = replaced("D9", 3.5, 3.51, 3.49)
 EQUAL = replaced("D8", 4.0, 4.02, 4.01)
 
 
-def answer(runs: list[Run], **question: Any) -> Answer:
+def answer(runs: list[Run], **question: Any) -> ReportAnswer:
     [found] = answers(runs, Question(**question))
     return found
 

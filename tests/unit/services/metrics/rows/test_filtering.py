@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.metrics.problems import Unmeasurable
-from services.metrics.rows.filtering import Condition, Reject, keep_passing
+from services.metrics.rows.filtering import FieldCondition, LeftOutRow, keep_passing
+from tests.unit.services.metrics.refusals import refused
 
 ROWS = [
     {"id": "a", "tokens": 3, "text": "a cat", "topic": "pets"},
@@ -16,31 +16,31 @@ ROWS = [
 @pytest.mark.parametrize(
     ("condition", "kept"),
     [
-        (Condition("tokens", "at_least", 9), "bc"),
-        (Condition("tokens", "at_most", 9), "ab"),
-        (Condition("topic", "equals", "pets"), "ab"),
-        (Condition("topic", "not_equals", "pets"), "cd"),
-        (Condition("topic", "in", ["war", "peace"]), "c"),
-        (Condition("topic", "not_in", ["war"]), "abd"),
-        (Condition("text", "contains", "cat"), "a"),
-        (Condition("text", "not_contains", "As an AI"), "acd"),
+        (FieldCondition("tokens", "at_least", 9), "bc"),
+        (FieldCondition("tokens", "at_most", 9), "ab"),
+        (FieldCondition("topic", "equals", "pets"), "ab"),
+        (FieldCondition("topic", "not_equals", "pets"), "cd"),
+        (FieldCondition("topic", "in", ["war", "peace"]), "c"),
+        (FieldCondition("topic", "not_in", ["war"]), "abd"),
+        (FieldCondition("text", "contains", "cat"), "a"),
+        (FieldCondition("text", "not_contains", "As an AI"), "acd"),
     ],
 )
-def test_each_comparison(condition: Condition, kept: str) -> None:
+def test_each_comparison(condition: FieldCondition, kept: str) -> None:
     selection = keep_passing(ROWS, [condition])
     assert "".join(selection.kept) == kept
     assert {reject.id for reject in selection.rejected} == set("abcd") - set(kept)
 
 
 def test_the_reason_is_the_first_condition_that_failed() -> None:
-    conditions = [Condition("tokens", "at_least", 5), Condition("topic", "equals", "war")]
+    conditions = [FieldCondition("tokens", "at_least", 5), FieldCondition("topic", "equals", "war")]
     assert keep_passing(ROWS, conditions).rejected == (
-        Reject("a", "not tokens at_least 5"),
-        Reject("b", "not topic equals 'war'"),
-        Reject("d", "not tokens at_least 5"),
+        LeftOutRow("a", "not tokens at_least 5"),
+        LeftOutRow("b", "not topic equals 'war'"),
+        LeftOutRow("d", "not tokens at_least 5"),
     )
 
 
 def test_values_of_different_kinds_are_refused() -> None:
-    with pytest.raises(Unmeasurable, match="of its own kind"):
-        keep_passing(ROWS, [Condition("tokens", "at_least", "nine")])
+    with refused("not_comparable"):
+        keep_passing(ROWS, [FieldCondition("tokens", "at_least", "nine")])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.metrics.problems import Unmeasurable
 from services.metrics.rows.ordering import seeded_order, stratified_order
+from tests.unit.services.metrics.refusals import refused
 
 unique_ids = st.lists(st.text(max_size=8), unique=True, max_size=60)
 seeds = st.integers(min_value=-(2**63), max_value=2**63 - 1)
@@ -36,7 +37,7 @@ def test_lone_surrogates_are_ids_too() -> None:
 
 
 def test_an_id_that_occurs_twice_is_refused() -> None:
-    with pytest.raises(Unmeasurable, match="'a' occurs 2 times") as caught:
+    with pytest.raises(Unmeasurable) as caught:
         seeded_order(["a", "b", "a"], 0)
     assert caught.value.code == "duplicate_ids"
 
@@ -57,5 +58,5 @@ def test_every_prefix_holds_each_stratum_in_proportion(strata: list[str], seed: 
 
 
 def test_strata_must_match_the_rows() -> None:
-    with pytest.raises(Unmeasurable, match="2 rows were given with 1 strata"):
+    with refused("strata_mismatch"):
         stratified_order(["a", "b"], ["x"], 0)

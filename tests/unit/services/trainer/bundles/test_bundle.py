@@ -134,7 +134,7 @@ class Kept:
 
 @given(at=st.integers(1, 5), alone=st.booleans())
 @settings_of_hypothesis(max_examples=6, deadline=None)
-def test_a_member_goes_on_from_any_step_in_any_company(at: int, alone: bool) -> None:
+def test_a_member_goes_on_from_any_step_in_any_bundle(at: int, alone: bool) -> None:
     asked = settings(checkpoint_seconds=0)
     base = tiny.llama()
 

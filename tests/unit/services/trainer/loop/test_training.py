@@ -16,7 +16,7 @@ from peft import PeftModel
 from torch.utils.data import SequentialSampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from services.trainer.batching.steps import Step, plan_steps
+from services.trainer.batching.steps import OptimiserStep, plan_steps
 from services.trainer.data.examples import Example
 from services.trainer.data.rendering import render
 from services.trainer.errors import ForeignCheckpoint, NonFiniteLoss, UnsuitableModel
@@ -24,7 +24,7 @@ from services.trainer.evaluation.losses import mean_loss
 from services.trainer.loop import training
 from services.trainer.loop.arguments import SCHEDULES, use_one_device
 from services.trainer.models import loading
-from services.trainer.operations.progress import Progress, Surroundings
+from services.trainer.operations.progress import Surroundings, TrainingProgress
 from shared.contracts.training.settings import (
     EarlyStopping,
     LoraSettings,
@@ -55,7 +55,11 @@ def settings(**changes: Any) -> TrainingSettings:
 
 
 def reference_curve(
-    base: Path, examples: Sequence[Example], steps: Sequence[Step], asked: TrainingSettings, model: Any = None
+    base: Path,
+    examples: Sequence[Example],
+    steps: Sequence[OptimiserStep],
+    asked: TrainingSettings,
+    model: Any = None,
 ) -> list[float]:
     """Losses of transformers' Trainer (+ peft): padded batches of the same rows in the same order."""
     losses: list[float] = []
@@ -155,9 +159,9 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_rows(
     base: Path, examples: Sequence[Example]
 ) -> None:
     model = adapted(base)
-    steps = [Step(((0, 1),)), Step(((2, 3),)), Step(((4, 5),))]
+    steps = [OptimiserStep(((0, 1),)), OptimiserStep(((2, 3),)), OptimiserStep(((4, 5),))]
 
-    def poison(progress: Progress) -> None:
+    def poison(progress: TrainingProgress) -> None:
         if progress.step == 1:
             next(p for p in model.parameters() if p.requires_grad).data.fill_(float("nan"))
 
@@ -167,7 +171,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_rows(
 
 
 def test_progress_comes_with_every_step(base: Path, examples: Sequence[Example]) -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     trained = training.train(
         adapted(base), examples, settings(max_steps=5), surroundings=Surroundings(progress=seen.append)
     )

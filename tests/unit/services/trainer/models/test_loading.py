@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -65,11 +68,42 @@ def test_an_architecture_that_makes_no_sense_is_refused(changes: dict[str, objec
         loading.fresh_model({**shape, **changes}, seed=0)
 
 
-def test_an_adapter_goes_on_in_its_own_shape_only(tmp_path: Path) -> None:
-    adapted = loading.add_lora(tiny.llama(), LoraSettings(r=4), seed=0)
-    loading.save(adapted, tmp_path, base_name="tiny-llama")
-    with pytest.raises(UnsuitableModel, match="asks for r 8"):
-        loading.load_adapter(tiny.llama(), tmp_path, trainable=LoraSettings(r=8))
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"r": 8}, "/settings/lora/r"),
+        ({"alpha": 3.0}, "/settings/lora/alpha"),
+        ({"dropout": 0.1}, "/settings/lora/dropout"),
+        ({"target_modules": "all-linear"}, "/settings/lora/target_modules"),
+        ({"target_modules": ("q_proj",)}, "/settings/lora/target_modules"),
+    ],
+)
+def test_an_adapter_goes_on_as_it_was_made_only(
+    tmp_path: Path, changes: dict[str, Any], pointer: str
+) -> None:
+    loading.save(loading.add_lora(tiny.llama(), LoraSettings(r=4), seed=0), tmp_path, base_name="tiny")
+    loading.load_adapter(tiny.llama(), tmp_path, trainable=LoraSettings(r=4))
+    with pytest.raises(UnsuitableModel) as refused:
+        loading.load_adapter(tiny.llama(), tmp_path, trainable=LoraSettings(**{"r": 4, **changes}))
+    assert [error.pointer for error in refused.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize("make", [tiny.llama, tiny.gpt2])
+def test_the_same_modules_by_another_name_are_the_same(tmp_path: Path, make: Callable[[], Any]) -> None:
+    every = LoraSettings(r=4, target_modules="all-linear")
+    loading.save(loading.add_lora(make(), every, seed=0), tmp_path, base_name="tiny")
+    own = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
+    for same in (every, LoraSettings(r=4, target_modules=tuple(own))):
+        loading.load_adapter(make(), tmp_path, trainable=same)
+
+
+def test_an_adapter_of_another_kind_is_named(tmp_path: Path) -> None:
+    loading.save(loading.add_lora(tiny.llama(), LoraSettings(), seed=0), tmp_path, base_name="tiny")
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "use_rslora": True}))
+    with pytest.raises(UnsuitableModel) as refused:
+        loading.load_adapter(tiny.llama(), tmp_path, trainable=LoraSettings())
+    assert [error.pointer for error in refused.value.errors] == ["/settings/lora/use_rslora"]
 
 
 def test_modules_that_are_not_there_are_named() -> None:

@@ -171,6 +171,12 @@ def test_an_evaluation_names_a_preset_as_a_training_does() -> None:
     assert EvaluationRequest.model_validate(over.model_dump(mode="json")) == over
 
 
+def test_what_is_trained_on_does_not_stop_the_training() -> None:
+    asked = {"dataset": DATASET, "base": "b", "validation": DATASET}
+    with pytest.raises(ValueError, match="validation and dataset are the same rows"):
+        TrainingRequest.model_validate(asked)
+
+
 def test_the_test_set_does_not_stop_the_training() -> None:
     asked = {
         "dataset": DATASET,

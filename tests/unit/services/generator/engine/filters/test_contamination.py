@@ -1,37 +1,18 @@
-"""Word sequences of the held-out set are found wherever they stand."""
+"""Rows that hold a held-out row are refused, and the refusal says what was found."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.generator.engine.filters.contamination import Contamination
+from services.generator.engine.filters.contamination import ContaminationFilter
 from services.generator.engine.stage import Draft
-from tests.unit.services.generator.writing import UNSPACED
+from tests.unit.shared.text.languages import UNSPACED
 
-word = st.sampled_from(
-    ["the", "fox", "met", "a", "goose", "in", "snow", "and", "took", "it", "home", "again"]
-)
-sentence = st.lists(word, max_size=30).map(" ".join)
-
-
-def windows(text: str, size: int) -> set[tuple[str, ...]]:
-    tokens = text.split()
-    return {tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)}
-
-
-@given(st.lists(sentence, max_size=5), sentence, st.integers(3, 8))
-def test_it_refuses_exactly_what_shares_a_sequence(held_out: list[str], text: str, size: int) -> None:
-    refused = Contamination(held_out, size).judge(Draft({}, text, {}))
-    shared = windows(text, size) & set().union(*(windows(other, size) for other in held_out))
-    assert (refused is not None) == bool(shared)
-    if refused is not None:
-        assert any(" ".join(run) in refused.detail for run in shared)
+SHARE = 0.5
 
 
 def test_case_and_punctuation_do_not_hide_it() -> None:
-    judge = Contamination(["The fox met a goose, in the snow."], 5)
+    judge = ContaminationFilter(["The fox met a goose, in snow."], 5, SHARE)
     assert judge.judge(Draft({}, "Well: THE FOX — met a Goose! Yes.", {})) is not None
 
 
@@ -39,19 +20,24 @@ def test_case_and_punctuation_do_not_hide_it() -> None:
 def test_a_passage_is_found_where_no_spaces_are_written(language: str) -> None:
     """A Chinese clause was one word: no row shared eight in a row."""
     article = UNSPACED[language]
-    passage = article[len(article) // 3 : len(article) // 3 + 100]
-    judge = Contamination([article], 8)
-    assert judge.judge(Draft({}, f"{article[:5]}{passage}{article[-4:]}", {})) is not None
+    judge = ContaminationFilter([article], 8, SHARE)
+    assert judge.judge(Draft({}, f"{article[:5]}{article[3:]}{article[-4:]}", {})) is not None
     short = article[: len(article) // 10]
-    assert (
-        judge.judge(Draft({}, f"{short}{UNSPACED['Chinese' if language != 'Chinese' else 'Thai']}", {}))
-        is None
-    )
+    other = UNSPACED["Chinese" if language != "Chinese" else "Thai"]
+    assert judge.judge(Draft({}, f"{short}{other}", {})) is None
 
 
-def test_what_is_shared_is_told_as_it_is_written() -> None:
-    refused = Contamination(["狐狸在雪地里遇见了一只鹅，然后回家了。"], 5).judge(
+def test_what_is_held_is_told_as_it_is_written() -> None:
+    refused = ContaminationFilter(["昨天有雨。", "狐狸在雪地里遇见了一只鹅。"], 5, 0.2).judge(
         Draft({}, "昨天狐狸在雪地里遇见了一只猫。", {})
     )
     assert refused is not None
+    assert "row 1 " in refused.detail
     assert "“狐狸在雪地里遇见了一”" in refused.detail
+
+
+def test_all_of_a_row_is_compared_not_only_what_the_model_wrote() -> None:
+    judge = ContaminationFilter(["Who met the goose in the deep snow? The fox."], 8, SHARE)
+    row = {"context_id": "c", "question": "Who met the goose in the deep snow?", "answer": "The fox."}
+    assert judge.judge(Draft(row, "The fox.", {})) is not None
+    assert judge.judge(Draft(row | {"question": "Who was hungry?"}, "The fox.", {})) is None

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.generator.engine.filters.near_duplicate import NearDuplicates, signature, similarity
-from services.generator.engine.filters.words import words
+from services.generator.engine.filters.near_duplicate import NearDuplicateFilter, signature, similarity
 from services.generator.engine.stage import Draft, Refusal
-from tests.unit.services.generator.writing import UNSPACED
+from shared.text.words import tokens
+from tests.unit.shared.text.languages import UNSPACED
 
 RNG = random.Random(5)
 VOCABULARY = [f"w{i}" for i in range(3000)]
@@ -30,11 +30,11 @@ def edited(source: str, changes: int) -> str:
 
 
 def jaccard(a: str, b: str) -> float:
-    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (words(a).tokens, words(b).tokens))
+    x, y = ({tuple(w[i : i + 3]) for i in range(len(w) - 2)} for w in (tokens(a), tokens(b)))
     return len(x & y) / len(x | y)
 
 
-def judge(known: NearDuplicates, candidate: str) -> bool:
+def judge(known: NearDuplicateFilter, candidate: str) -> bool:
     """Whether it is accepted."""
     draft = Draft({}, candidate, {})
     refused = known.judge(draft)
@@ -56,7 +56,7 @@ def test_the_estimate_is_near_the_exact_similarity() -> None:
 
 
 def test_near_repetitions_are_found_among_thousands() -> None:
-    known = NearDuplicates(0.8)
+    known = NearDuplicateFilter(0.8)
     originals = [text() for _ in range(3000)]
     assert all(judge(known, original) for original in originals)
     assert not any(judge(known, original) for original in RNG.sample(originals, 50))
@@ -67,7 +67,7 @@ def test_near_repetitions_are_found_among_thousands() -> None:
 
 
 def test_texts_on_one_subject_are_not_repetitions() -> None:
-    known = NearDuplicates(0.8)
+    known = NearDuplicateFilter(0.8)
     source = text()
     assert judge(known, source)
     assert all(judge(known, edited(source, 30)) for _ in range(50))
@@ -76,7 +76,7 @@ def test_texts_on_one_subject_are_not_repetitions() -> None:
 @settings(max_examples=30)
 @given(st.lists(st.text(max_size=40), max_size=20))
 def test_any_text_can_be_judged(texts: list[str]) -> None:
-    known = NearDuplicates(1.0)
+    known = NearDuplicateFilter(1.0)
     for candidate in texts:
         judge(known, candidate)
         assert known.judge(Draft({}, candidate, {})) is not None, "the same text again is a repetition"
@@ -84,7 +84,7 @@ def test_any_text_can_be_judged(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("commit_every", [1, 7, 100])
 def test_state_survives_a_restart(commit_every: int) -> None:
-    known, states = NearDuplicates(0.8), []
+    known, states = NearDuplicateFilter(0.8), []
     texts = [text() for _ in range(60)]
     for number, candidate in enumerate(texts, start=1):
         judge(known, candidate)
@@ -92,7 +92,7 @@ def test_state_survives_a_restart(commit_every: int) -> None:
             states.append(known.take_state())
     states.append(known.take_state())
     assert known.take_state() == b""
-    again = NearDuplicates(0.8)
+    again = NearDuplicateFilter(0.8)
     again.load_state([state for state in states if state])
     assert not any(judge(again, candidate) for candidate in texts)
     assert judge(again, text())

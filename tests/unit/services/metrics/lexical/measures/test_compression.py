@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from functools import reduce
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.measures import compression
 from services.metrics.lexical.measures.compression import CompressionState, compression_ratio, gzip_sizes
 from tests.unit.services.metrics.lexical.adversarial import corpora
 
@@ -24,22 +24,21 @@ def test_one_stream_is_gzips_byte_for_byte(corpus: list[str], level: int) -> Non
 
 @given(st.lists(corpora, min_size=1, max_size=4), st.sampled_from([4, 16, 1 << 20]))
 def test_shards_merge_into_the_whole(shards: list[list[str]], block: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compression, "BLOCK_BYTES", block)
-        merged = CompressionState.of(shards[0])
-        for shard in shards[1:]:
-            merged = merged.merge(CompressionState.of(shard))
-        assert merged == CompressionState.of([text for shard in shards for text in shard])
+    merged = CompressionState.of(shards[0], block)
+    for shard in shards[1:]:
+        merged = merged.merge(CompressionState.of(shard, block))
+    assert merged == CompressionState.of([text for shard in shards for text in shard], block)
 
 
-def test_blocks_end_within_prose_and_cost_little(prose: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "BLOCK_BYTES", 1 << 16)
+def test_blocks_end_within_prose_and_cost_little(prose: list[str]) -> None:
+    block = 1 << 16
     texts = [f"{number} {text}" for number, text in enumerate(prose * 2)]
-    state = CompressionState.of(texts)
+    state = CompressionState.of(texts, block)
     assert state.blocks > 3
     assert state.raw == sum(len(text.encode()) + 1 for text in texts)
     middle = len(texts) // 3
-    assert CompressionState.of(texts[:middle]).merge(CompressionState.of(texts[middle:])) == state
+    halves = (CompressionState.of(half, block) for half in (texts[:middle], texts[middle:]))
+    assert reduce(CompressionState.merge, halves) == state
     assert state.value().value == pytest.approx(compression_ratio(texts).value, rel=0.1)
 
 

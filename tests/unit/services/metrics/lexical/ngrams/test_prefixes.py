@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.lexical.measures.distinct import distinct_counts
-from services.metrics.lexical.ngrams import prefixes
 from services.metrics.lexical.ngrams.prefixes import distinct_by_order
 from services.metrics.lexical.text.tokens import Tokens
 from tests.unit.services.metrics.lexical.adversarial import FIXED, counted, either
@@ -43,10 +42,9 @@ def test_keys_that_collide_with_an_empty_slot_are_counted(corpus: list[list[int]
     assert distinct_by_order(tokens, 3) == naive(texts, 3)
 
 
-def test_parts_of_any_number_give_the_same(prose: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_any_number_give_the_same(prose: list[str]) -> None:
     tokens = Tokens.of(prose)
     found = distinct_by_order(tokens, 5)
     assert found == [distinct_counts(tokens, [order])[0] for order in range(1, 6)]
     for bits in (4, 7):
-        monkeypatch.setattr(prefixes, "MOST_BITS", bits)
-        assert distinct_by_order(tokens, 5) == found
+        assert distinct_by_order(tokens, 5, most_bits=bits) == found

@@ -23,7 +23,7 @@ from services.metrics.lexical import (
     self_repetition,
 )
 from services.metrics.lexical.errors import LexicalError
-from services.metrics.lexical.runners.local import Processes
+from services.metrics.lexical.runners.local import LocalProcesses
 from services.metrics.lexical.runners.measure import measure_texts
 from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.text.texts import Texts
@@ -77,7 +77,7 @@ def test_two_processes_give_the_same_from_parquet(prose: list[str], tmp_path: Pa
     pq.write_table(pa.table({"text": prose}), path, row_group_size=len(prose) // 3)
     groups = pq.ParquetFile(path).num_row_groups
     shards = [partial(read_rows, path, group) for group in range(groups)]
-    runner = Processes(2, tmp_path)
+    runner = LocalProcesses(2, tmp_path)
     assert figures(measure_texts(shards, runner=runner)) == figures(measure_texts([prose]))
     assert list(tmp_path.iterdir()) == [path]
 

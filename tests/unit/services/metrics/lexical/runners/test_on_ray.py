@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,11 @@ def test_two_workers_give_the_same(cluster: None, prose: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_workers_setting_sends_large_datasets_there(
-    cluster: None, prose: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_workers_setting_sends_large_datasets_there(cluster: None, prose: list[str]) -> None:
     """What GAMUT_RAY_ADDRESS does: a dataset of more than a shard is measured on the cluster, with one
     value."""
     from services.metrics.lexical.runners.local import InProcess
     from services.metrics.lexical.runners.on_ray import OnRay
-    from services.metrics.measuring import subject
     from services.metrics.measuring.measure import measure
     from services.metrics.measuring.subject import Embedded, Subject, TextSet
     from services.metrics.operations import running
@@ -72,8 +70,7 @@ def test_the_workers_setting_sends_large_datasets_there(
     )
     choose = running.runners(ray_address="auto")
     assert isinstance(choose(texts), InProcess)
-    for module in (running, subject):
-        monkeypatch.setattr(module, "SHARD_BYTES", 10_000)
+    texts = replace(texts, shard_bytes=10_000)
     assert isinstance(choose(texts), OnRay)
     here = measure(Subject(texts, options, embed))
     there = measure(Subject(texts, options, embed, runner=lambda: choose(texts)))

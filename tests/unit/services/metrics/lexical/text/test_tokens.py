@@ -1,7 +1,11 @@
-"""Tokenisers equal a line of Python each, for every text; hashes stand for tokens one to one."""
+"""Tokenisers equal a line of Python each, for every text of every script; hashes stand for tokens one to
+one."""
 
 from __future__ import annotations
 
+import unicodedata
+
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -16,9 +20,18 @@ from services.metrics.lexical.errors import (
 )
 from services.metrics.lexical.text.hashing import token_hash
 from services.metrics.lexical.text.tokens import Tokens
+from shared.text.normal import normal
+from shared.text.shingles import Tokenised
+from shared.text.unspaced import QUARTERS_OF_A_WORD
 from tests.unit.services.metrics.lexical.adversarial import FIXED, corpora, words
+from tests.unit.shared.text.scripts import ALL, mixed, texts
 
-NAIVE = {"words": words, "whitespace": str.split, "spaces": lambda text: text.split(" "), "characters": list}
+NAIVE = {
+    "words": words,
+    "whitespace": str.split,
+    "spaces": lambda text: text.split(" "),
+    "characters": lambda text: list(normal(text)),
+}
 
 
 def assert_same_tokens(corpus: list[str], name: str, seed: int = 0) -> None:
@@ -39,6 +52,30 @@ def test_equal_to_python_on_any_text(name: str, corpus: list[str], seed: int) ->
 @pytest.mark.parametrize("kind", FIXED)
 def test_equal_to_python_on_known_hard_texts(name: str, kind: str) -> None:
     assert_same_tokens(FIXED[kind], name)
+
+
+@pytest.mark.parametrize("name", NAIVE)
+@given(corpus=st.lists(texts | mixed, max_size=8))
+def test_equal_to_python_in_every_script(name: str, corpus: list[str]) -> None:
+    assert_same_tokens(corpus, name)
+
+
+@pytest.mark.parametrize("script", ALL)
+def test_equal_to_python_on_prose(script: str) -> None:
+    for text in (ALL[script], unicodedata.normalize("NFD", ALL[script])):
+        assert_same_tokens([text], "words")
+
+
+@given(corpus=st.lists(texts | mixed, max_size=8))
+def test_parts_of_words_are_those_of_the_definition(corpus: list[str]) -> None:
+    found = [Tokenised.of(text) for text in corpus]
+    expected = [part for one in found for part in one.quarters or [QUARTERS_OF_A_WORD] * len(one.tokens)]
+    tokens = Tokens.of(corpus)
+    assert tokens.parts().tolist() == expected
+    assert Tokens.of(corpus[:1]).merge(Tokens.of(corpus[1:])).parts().tolist() == expected
+    every_second = np.arange(0, len(corpus), 2)
+    kept = [part for one in found[::2] for part in one.quarters or [QUARTERS_OF_A_WORD] * len(one.tokens)]
+    assert tokens.take(every_second).parts().tolist() == kept
 
 
 def test_every_character_alone_and_between_letters() -> None:

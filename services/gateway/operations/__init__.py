@@ -1,0 +1,1 @@
+"""What this service does as jobs: it coordinates experiments."""

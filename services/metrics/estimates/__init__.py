@@ -1,0 +1,1 @@
+"""What each operation would take, before it runs."""
