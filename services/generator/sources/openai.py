@@ -199,6 +199,8 @@ def _fixed_parts(model: str, params: Params, fit: Fit, *, chat: bool, stream: bo
         "temperature": params.temperature,
         "top_p": params.top_p,
     }
+    if params.extra:
+        body |= orjson.loads(params.extra)
     if params.stop:
         body["stop"] = params.stop
     if params.logprobs is not None:
