@@ -1,7 +1,8 @@
 """Reading and writing the rows of dataset artifacts.
 
 Parts: `rows.jsonl` (each row has an `id`, the columns of its kind, and an `origin` where it was
-generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`).
+generated), `contexts.jsonl` ({id, text}; `qa` only), `rejects.jsonl` (what was refused, with `reason`),
+`prompts.jsonl` (what was asked for both: `shared.prompts`).
 The summary is a `DatasetSummary`.
 """
 
@@ -16,8 +17,9 @@ from shared.errors import InputMissing
 ROWS = "rows.jsonl"
 CONTEXTS = "contexts.jsonl"
 REJECTS = "rejects.jsonl"
+PROMPTS = "prompts.jsonl"
 
-__all__ = ["CONTEXTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
+__all__ = ["CONTEXTS", "PROMPTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
 
 
 def dataset_kind(manifest: Manifest) -> DatasetKind:

@@ -164,8 +164,12 @@ class LiveJobs:
     def _index_state(self, record: JobRecord, client: redis.Redis | None = None) -> None:
         project = f"gamut:index:{record.project}"
         keys = [f"gamut:states:{record.project}", project, f"{project}:{record.operation}"]
-        created = repr(record.created_at.timestamp())
-        arguments: list[str | int] = [record.id, created, record.sequence, record.state.value]
+        arguments: list[str | int] = [
+            record.id,
+            repr(record.created_at.timestamp()),
+            record.sequence,
+            record.state.value,
+        ]
         self._index(keys=keys, args=arguments, client=client)
 
     def indexed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -20,10 +20,11 @@ from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.jobs import Job
 from shared.contracts.problems import FieldError
-from shared.datasets import ROWS
+from shared.datasets import PROMPTS, ROWS
 from shared.errors import InvalidRequest
 from shared.http.service import Responses
 from shared.identity import artifact_id, job_id
+from shared.prompts import prompts_of
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 UploadId = Annotated[str, Path(pattern=r"^upload-[0-9a-f]{32}$")]
@@ -78,9 +79,22 @@ def list_rows(
     part: RoleName = ROWS,
     limit: Limit = 50,
     cursor: Cursor = None,
+    prompts: bool = False,
 ) -> RowPage:
-    """The dataset's rows, or those of another of its parts, in their order."""
-    return page_of_rows(gateway, project, gateway.artifact(project, dataset), part, limit, cursor)
+    """The dataset's rows, or those of another of its parts, in their order. With `prompts`, the `origin` of
+    each generated row holds the very prompt that it answers, as `prompt`."""
+    artifact = gateway.artifact(project, dataset)
+    page = page_of_rows(gateway, project, artifact, part, limit, cursor)
+    if prompts and artifact.has(PROMPTS):
+        _show_prompts(artifact, page.rows)
+    return page
+
+
+def _show_prompts(artifact: Artifact, rows: list[dict[str, Any]]) -> None:
+    origins = [row["origin"] for row in rows if isinstance(row.get("origin"), dict)]
+    found = prompts_of((str(origin.get("prompt_hash")) for origin in origins), lambda: artifact.rows(PROMPTS))
+    for origin in origins:
+        origin["prompt"] = found.get(str(origin.get("prompt_hash")))
 
 
 def page_of_rows(

@@ -113,7 +113,8 @@ class Answer:
 
     `tokens_in`/`tokens_out` are the server's own usage counts (0 when it gives none). `top_logprobs` maps
     the alternatives of the *first* generated token to their raw log-probabilities when they were asked for.
-    `key` is the key of the call that it answers.
+    `key` is the key of the call that it answers. `sources.answer.read` fills in the rest: the text without
+    its `thought` and without what was `taken` off, and how it came (`raw`; "": as it is).
     """
 
     text: str
@@ -123,6 +124,9 @@ class Answer:
     source: str
     top_logprobs: Mapping[str, float] | None = None
     key: bytes = b""
+    thought: str = ""
+    taken: tuple[str, ...] = ()
+    raw: str = ""
 
 
 def derived_seed(*parts: object) -> int:

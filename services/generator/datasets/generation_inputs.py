@@ -69,7 +69,11 @@ class GenerationInputs:
 
     @cached_property
     def seed_lengths(self) -> list[int]:
-        return self.count.all(seed_texts(self.request, self.inputs))
+        return self.count.all(self.seed_texts)
+
+    @property
+    def seed_texts(self) -> list[str]:
+        return seed_texts(self.request, self.inputs)
 
     @cached_property
     def _held_out(self) -> list[Filter]:

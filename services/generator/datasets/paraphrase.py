@@ -53,7 +53,7 @@ def paraphrase_stage(given: GenerationInputs, level: Level) -> Stage:
         replaced=given.replaced or (lambda context: replaced),
         of_real=rule.paraphrase_of == "real",
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request, given.shape),
+        parse=row_parser(request, given.shape, given.seed_texts),
         parse_question=structured_question if request.structured else question_only,
         schema=given.held_to(Pair),
         question_schema=given.held_to(NewQuestion),

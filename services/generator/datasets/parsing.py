@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from services.generator.strategies.chatter import without_chatter
 from services.generator.strategies.parse import (
     completion_row,
     pair_row,
@@ -18,9 +19,16 @@ from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.request import GenerationRequest
 
 
-def row_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
+def row_parser(
+    request: GenerationRequest, shape: tuple[int, int], real: Sequence[str] = ()
+) -> Callable[[str, str], dict[str, Any]]:
     """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape`: sentences of a
-    completion row, and of its completion."""
+    completion row, and of its completion; `real` rows show what is no chatter among their like."""
+    parse = _form_parser(request, shape)
+    return without_chatter(parse, real) if request.acceptance.chatter else parse
+
+
+def _form_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
     if request.kind is DatasetKind.TEXT:
         return lambda text, context_id: text_row(text)
     if request.kind is DatasetKind.COMPLETION:

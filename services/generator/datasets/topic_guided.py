@@ -9,6 +9,7 @@ from services.generator.datasets.levels import level_column, topic_turns
 from services.generator.datasets.parsing import row_parser
 from services.generator.engine.stage import Stage
 from services.generator.engine.targets import Targets
+from services.generator.strategies.chatter import have_titles
 from services.generator.strategies.structured_pairs import (
     Pair,
 )
@@ -35,12 +36,13 @@ def topic_guided_stage(given: GenerationInputs, level: Level) -> Stage:
         task=request.task,
         sentences=given.shape[0],
         examples_per_prompt=request.examples_per_prompt,
-        parse=row_parser(request, given.shape),
+        parse=row_parser(request, given.shape, given.seed_texts),
         text_of=partial(row_text, request.kind),
         lengths=given.seed_lengths,
         length_unit=given.count.unit,
         schema=given.held_to(Pair),
         extra=level_column(level),
+        titled=not request.acceptance.chatter or have_titles(given.seed_texts),
     )
     return TopicGuided(
         level.name or "rows",

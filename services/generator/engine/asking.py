@@ -1,13 +1,16 @@
-"""How strategies ask: the journal first, a source only for what it lacks."""
+"""How strategies ask: the journal first, a source only for what it lacks; either way the answer is read once
+(`sources.answer`), so that nobody sees thoughts, control tokens or fences."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from services.generator.calls.call import Answer, Call
 from services.generator.calls.journal import Journal
+from services.generator.sources.answer import read
 from services.generator.sources.router import Router
 
 Issue = Callable[[Call], Awaitable[Answer]]
@@ -25,13 +28,29 @@ class Ask(Protocol):
 class Asker:
     """`Ask` over a journal and a router; equal calls under way at once are issued once."""
 
-    def __init__(self, journal: Journal, router: Router) -> None:
+    def __init__(self, journal: Journal, router: Router, *, keep_thoughts: bool = False) -> None:
         self._journal = journal
+        self._keep_thoughts = keep_thoughts
         self._router = router
+        self._prompts: dict[str, Call] | None = None
         self._under_way: dict[bytes, asyncio.Future[None] | None] = {}
+
+    def keep_prompts(self) -> None:
+        """From now on the call behind each answer can be had once, by `take_prompt`."""
+        self._prompts = {}
+
+    def take_prompt(self, prompt_hash: str) -> Call | None:
+        """The call of an answer; None where it was had before, or none are kept."""
+        return self._prompts.pop(prompt_hash, None) if self._prompts else None
 
     async def __call__(self, call: Call, pay: Pay | None = None) -> Answer:
         key = call.key()
+        answer = await self._answered(call, key, pay)
+        if self._prompts is not None:
+            self._prompts[key.hex()] = call
+        return self._read(answer)
+
+    async def _answered(self, call: Call, key: bytes, pay: Pay | None) -> Answer:
         while key in self._under_way:
             other = self._under_way[key]
             if other is None:
@@ -51,3 +70,7 @@ class Asker:
             waiting = self._under_way.pop(key)
             if waiting is not None:
                 waiting.set_result(None)
+
+    def _read(self, answer: Answer) -> Answer:
+        heard = read(answer)
+        return replace(heard, thought="") if heard.thought and not self._keep_thoughts else heard

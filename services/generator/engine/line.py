@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.generator.engine.hopeless import CONFIDENCE, FEWEST, is_hopeless, needed_rate, told, upper_rate
 from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Refusal, Reject, Stage
 
@@ -41,9 +42,22 @@ class Line:
         self.ahead = (AHEAD_WITH_PREFIXES if stage.shares_prefixes else AHEAD) / stage.calls_at_once
         self.finished = self._is_finished()
         self._server_said = ""
+        self._examples: dict[str, Reject] = {}
+        """One refused candidate for each reason."""
 
     def _is_finished(self) -> bool:
-        return self._complete() or self.record.progress.decided >= self.stage.max_candidates
+        if self._complete() or self.record.progress.decided >= self.stage.max_candidates:
+            return True
+        return self._is_hopeless()
+
+    def _is_hopeless(self) -> bool:
+        """Whether what is left will not do; a stage that need not be full is hopeless without any row."""
+        stage, progress = self.stage, self.record.progress
+        if not stage.must_fill:
+            return not progress.accepted and progress.decided >= FEWEST
+        brought, missing = progress.accepted, stage.wanted - progress.accepted
+        left = stage.max_candidates - progress.decided
+        return is_hopeless(brought / stage.rows_each, progress.decided, missing / stage.rows_each, left)
 
     def _complete(self) -> bool:
         return self.record.progress.accepted >= self.stage.wanted or bool(
@@ -89,7 +103,9 @@ class Line:
         progress = self.record.progress
         while not (finished := self._is_finished()) and progress.decided in self.ready:
             number = progress.decided
-            for part, outcome in enumerate(self.ready.pop(number)):
+            outcomes = self.ready.pop(number)
+            self.record.read(outcome.origin for outcome in outcomes)
+            for part, outcome in enumerate(outcomes):
                 self._judge(outcome, number, part)
             progress.decided += 1
             if self.stage.lookback:
@@ -98,6 +114,7 @@ class Line:
 
     def _judge(self, outcome: Draft | Reject, number: int, part: int) -> None:
         if isinstance(outcome, Reject):
+            self._examples.setdefault(str(outcome.reason), outcome)
             if outcome.reason is Refusal.SOURCE_REFUSED:
                 self._server_said = outcome.detail
             self.record.reject(outcome, number)
@@ -106,6 +123,7 @@ class Line:
         if refused is None and self._complete():
             refused = Reject(Refusal.SURPLUS, "enough rows were there already", outcome.text, outcome.origin)
         if refused is not None:
+            self._examples.setdefault(str(refused.reason), refused)
             self.record.reject(refused, number)
             return
         self.stage.accepted(outcome)
@@ -125,8 +143,28 @@ class Line:
             short = (
                 f"{stage.name}: {progress.accepted} of {stage.wanted} rows after "
                 f"{progress.decided} candidates (the limit is {stage.max_candidates}); refused: "
-                f"{reasons or 'none'}. Raise max_candidates, or loosen what refuses most."
+                f"{reasons or 'none'}.{self._why_stopped()}"
             )
+            if progress.refused:
+                [(most, _)] = progress.refused.most_common(1)
+                short += told(most, self._examples.get(most))
             if self._server_said:
                 short += f" The last refusal by a source: {self._server_said}"
         return Result(progress.accepted, progress.decided, short)
+
+    def _why_stopped(self) -> str:
+        stage, progress = self.stage, self.record.progress
+        if progress.decided >= stage.max_candidates:
+            return " Raise max_candidates, or loosen what refuses most."
+        if not stage.must_fill:
+            return " It was stopped: not one of them could be used."
+        most = upper_rate(round(progress.accepted / stage.rows_each), progress.decided)
+        missing = (stage.wanted - progress.accepted) / stage.rows_each
+        needed = needed_rate(missing, stage.max_candidates - progress.decided)
+        if needed > 1:
+            return " More are missing than could still come: ask for fewer rows, or loosen what refuses most."
+        return (
+            f" It was stopped, for nothing hopeless is paid for: at most {most:.1%} of the candidates pass "
+            f"(with a confidence of {CONFIDENCE:.1%}), and of those that are left {needed:.1%} would have "
+            "to."
+        )

@@ -2,6 +2,7 @@
 
     rows/<stage>/<writer>-<n>        accepted rows, in the order of their candidates (JSONL)
     rejects/<stage>/<writer>-<n>     refused candidates with their reasons (JSONL)
+    prompts/<stage>/<writer>-<n>     what was asked for both, as `shared.prompts` writes it (JSONL)
     state/<stage>/<writer>-<n>-<k>   what filter k remembers of those rows
     checkpoint/<stage>/<writer>-<n>  the list of all of the above, and the counts; written last
 
@@ -11,14 +12,16 @@ The checkpoint with the greatest name counts; objects that it does not list do n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from services.generator.calls.call import Call
 from services.generator.calls.parts import Parts
 from services.generator.engine.stage import Draft, Reject, Row, Stage
+from shared.prompts import PromptBook
 
 KEEP_CHECKPOINTS = 2
 
@@ -32,18 +35,35 @@ class StageProgress:
     refused: Counter[str] = field(default_factory=Counter)
     history: list[int] = field(default_factory=list)
     """Rows accepted when each of the last `lookback` candidates had been decided."""
+    taken: Counter[str] = field(default_factory=Counter)
+    """Answers from which something was taken off, by what it was."""
 
 
 class StageRecord:
     """The durable record of one stage; `add` as decisions are taken, `commit` from time to time."""
 
-    def __init__(self, parts: Parts, stage: Stage, writer: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        stage: Stage,
+        writer: str,
+        prompt: Callable[[str], Call | None] = lambda name: None,
+    ) -> None:
+        """`prompt` gives the call behind an answer, by the hash that its origin names."""
+        self._prompt = prompt
+        self._book = PromptBook()
+        self._prompts: list[bytes] = []
         self._parts = parts
         self._stage = stage
         self._writer = writer
         self._rows: list[bytes] = []
         self._rejects: list[bytes] = []
-        self._names: dict[str, Any] = {"rows": [], "rejects": [], "states": [[] for _ in stage.filters]}
+        self._names: dict[str, Any] = {
+            "rows": [],
+            "rejects": [],
+            "prompts": [],
+            "states": [[] for _ in stage.filters],
+        }
         self._number = 0
         self.progress = StageProgress()
 
@@ -53,9 +73,10 @@ class StageRecord:
         if not checkpoints:
             return
         saved = orjson.loads(await self._parts.get(checkpoints[-1]))
-        self._names = saved["names"]
+        self._names = {"prompts": [], **saved["names"]}
         progress = saved["progress"]
-        self.progress = StageProgress(**{**progress, "refused": Counter(progress["refused"])})
+        counts = {name: Counter(progress.get(name, {})) for name in ("refused", "taken")}
+        self.progress = StageProgress(**{**progress, **counts})
         if self.progress.accepted < self._stage.wanted:  # a filter that judges no more needs no memory
             for judge, names in zip(self._stage.filters, self._names["states"], strict=True):
                 judge.load_state([await self._parts.get(name) for name in names])
@@ -68,11 +89,26 @@ class StageRecord:
         name = f"{name}-{part:03d}" if self._stage.rows_each > 1 else name
         row = {"id": name, **draft.row, "origin": draft.origin}
         self._rows.append(orjson.dumps(row))
+        self._keep_prompt(draft.origin)
         self.progress.accepted += 1
 
     def reject(self, reject: Reject, candidate: int) -> None:
         self._rejects.append(orjson.dumps({"stage": self._stage.name, **reject.as_row(candidate)}))
         self.progress.refused[str(reject.reason)] += 1
+        self._keep_prompt(reject.origin)
+
+    def _keep_prompt(self, where: Row) -> None:
+        if (name := where.get("prompt_hash")) and (call := self._prompt(name)) is not None:
+            turns = (
+                call.prompt if isinstance(call.prompt, str) else [(m.role, m.content) for m in call.prompt]
+            )
+            self._prompts += self._book.lines(name, turns)
+
+    def read(self, origins: Iterable[Row]) -> None:
+        """Count what was taken off a candidate's answers, of each answer once."""
+        answers = {where["prompt_hash"]: where["taken_off"] for where in origins if where.get("taken_off")}
+        for taken in answers.values():
+            self.progress.taken.update(taken)
 
     @property
     def uncommitted(self) -> int:
@@ -83,6 +119,7 @@ class StageRecord:
         tag = f"{self._writer}-{self._number:06d}"
         rows, self._rows = self._rows, []
         rejects, self._rejects = self._rejects, []
+        prompts, self._prompts = self._prompts, []
         states = [judge.take_state() for judge in self._stage.filters]
         progress = self.progress
         saved = {
@@ -90,9 +127,10 @@ class StageRecord:
             "accepted": progress.accepted,
             "refused": dict(progress.refused),
             "history": list(progress.history),
+            "taken": dict(progress.taken),
         }
         self._number += 1
-        for kind, lines in (("rows", rows), ("rejects", rejects)):
+        for kind, lines in (("rows", rows), ("rejects", rejects), ("prompts", prompts)):
             if lines:
                 name = f"{kind}/{self._stage.name}/{tag}"
                 await self._parts.put(name, b"\n".join(lines) + b"\n")

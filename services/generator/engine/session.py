@@ -65,6 +65,7 @@ class Session:
         prices: dict[str, Price] | None = None,
         tick: Callable[[Session], None] = lambda session: None,
         patience: float = PATIENCE_SECONDS,
+        keep_thoughts: bool = False,
     ) -> None:
         self.ledger = Ledger(prices)
         self.status = Status()
@@ -78,7 +79,7 @@ class Session:
             archives=places.archives,
             in_flight=lambda: self._router.in_flight,
         )
-        self.ask = Asker(self._journal, self._router)
+        self.ask = Asker(self._journal, self._router, keep_thoughts=keep_thoughts)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -107,11 +108,16 @@ class Session:
         return await stream.run()
 
     async def _opened(self, stage: Stage) -> StageRecord:
-        record = StageRecord(self._places.records, stage, self._places.writer)
+        record = StageRecord(self._places.records, stage, self._places.writer, self.ask.take_prompt)
         await record.resume()
         self.status.stages[stage.name] = record
         self.status.wanted[stage.name] = stage.wanted
         return record
+
+    def fitted(self) -> dict[str, list[str]]:
+        """How calls were fitted to their servers, by source: as it was stated, and as it was learnt."""
+        told = {lane.name: lane.client.fit.told() for lane in self._router.lanes}
+        return {name: changes for name, changes in told.items() if changes}
 
     @property
     def in_flight(self) -> int:

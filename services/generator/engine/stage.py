@@ -25,6 +25,10 @@ class Refusal(StrEnum):
     """Shorter or longer than the seeds, or cut at max_tokens."""
     NEAR_DUPLICATE = "near_duplicate"
     """Too like a row accepted before."""
+    CHATTER = "chatter"
+    """It talks to whoever asked: "Sure! Here is …:", "Let me know if …"."""
+    ONLY_THOUGHT = "only_thought"
+    """The model reasoned, and no answer came after it."""
     REFUSAL = "refusal"
     """The model declined to answer."""
     CONTAMINATION = "contamination"
@@ -129,6 +133,8 @@ class Stage(ABC):
     shares_prefixes: bool = False
     lookback: int = 0
     filters: Sequence[Filter] = ()
+    must_fill: bool = True
+    """Whether fewer rows than wanted are none; a measurement makes do with what there is."""
 
     @abstractmethod
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
@@ -169,7 +175,11 @@ class Stage(ABC):
 
 
 def origin(call: Call, answer: Answer, topic: str | None = None) -> Row:
-    """Where a row came from, as it is written into the row."""
+    """Where a row came from, as it is written into the row; with what was taken off the answer, and the
+    thought before it where the job keeps thoughts."""
+    read: Row = {"taken_off": list(answer.taken)} if answer.taken else {}
+    if answer.thought:
+        read["thought"] = answer.thought
     return {
         "source": answer.source,
         "model": call.model.name,
@@ -179,4 +189,5 @@ def origin(call: Call, answer: Answer, topic: str | None = None) -> Row:
         "seed": call.seed,
         "finish_reason": answer.finish_reason,
         "tokens": answer.tokens_out,
+        **read,
     }

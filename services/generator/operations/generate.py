@@ -16,12 +16,13 @@ from services.generator.engine.stage import Stage
 from services.generator.errors import CandidatesExhausted
 from services.generator.inputs.lengths import length_counter
 from services.generator.inputs.reading import read_inputs
-from services.generator.operations.jobs import GenerationJob, refused
+from services.generator.operations.failing import keeping_refused
+from services.generator.operations.jobs import GenerationJob, refused, taken_off
 from services.generator.settings import GeneratorSettings
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.results import GenerationSummary, LedgerSummary, LevelCounts
-from shared.datasets import CONTEXTS, REJECTS, ROWS
+from shared.datasets import CONTEXTS, PROMPTS, REJECTS, ROWS
 from shared.jobs.workspace import Workspace
 
 
@@ -32,6 +33,8 @@ class Written(TypedDict):
     rows: int
     rejects: int
     refused: dict[str, int]
+    taken_off: dict[str, int]
+    sources_fitted: dict[str, list[str]]
     candidates: int
     lengths_counted_in: str
     ledger: LedgerSummary
@@ -41,11 +44,13 @@ class Written(TypedDict):
 def make_dataset(
     request: GenerationRequest, workspace: Workspace, settings: GeneratorSettings
 ) -> GenerationSummary:
-    """Parts: rows.jsonl, rejects.jsonl, contexts.jsonl (qa), dial.json (with a dial).
+    """Parts: rows.jsonl, rejects.jsonl, prompts.jsonl, contexts.jsonl (qa), dial.json (with a dial).
 
     Raises `CandidatesExhausted` when rows are missing, `TargetUnreachable` when the dial fails.
     """
     job = GenerationJob(workspace, settings, request.sources, request.seed, request.operation)
+    job.keep_thoughts = request.keep_thoughts
+    job.keep_prompts = True
     inputs = read_inputs(request, workspace.input)
     count = length_counter(request, settings.registry(), seed_texts(request, inputs))
     given = GenerationInputs(request, inputs, job.targets, count)
@@ -74,7 +79,13 @@ def make_dataset(
         }
         return GenerationSummary(**written, levels=levels)
 
-    return job.run(work)
+    async def kept(session: Session) -> GenerationSummary:
+        async def written(records: Sequence[StageRecord]) -> GenerationSummary:
+            return GenerationSummary(**await _written(job, given, session, records))
+
+        return await keeping_refused(job, request, session, work, written)
+
+    return job.run(kept)
 
 
 async def _run_all(stages: Sequence[Stage], session: Session) -> list[StageRecord]:
@@ -94,12 +105,15 @@ async def _written(
         rows=await job.write(ROWS, records, "rows"),
         rejects=await job.write(REJECTS, records, "rejects"),
         refused=refused(records),
+        taken_off=taken_off(records),
+        sources_fitted=session.fitted(),
         candidates=sum(record.progress.decided for record in records),
         lengths_counted_in=given.count.name,
         ledger=session.ledger.report(),
     )
+    await job.write(PROMPTS, records, "prompts")
     contexts = given.inputs.contexts or given.inputs.prompt_contexts
     if contexts:
         rows = [{"id": name, "text": text} for name, text in contexts.items()]
-        written["contexts"] = job.workspace.output.put_rows(CONTEXTS, rows)
+        written["contexts"] = job.output.put_rows(CONTEXTS, rows)
     return written

@@ -57,6 +57,9 @@ class GenerationJob:
         models = [target.model for target in self.targets]
         self._scope = call_scope(models, seed, operation)
         self._shelves = [call_scope([model], seed, operation) for model in models]
+        self.keep_thoughts = False
+        self.keep_prompts = False
+        self.output = workspace.output
         self.total = 0
         self.unit = "rows"
         self._checked = 0.0
@@ -86,9 +89,12 @@ class GenerationJob:
             prices=self._registry.prices(self._sources),
             tick=self._tell,
             patience=self._settings.source_patience_seconds,
+            keep_thoughts=self.keep_thoughts,
         )
         try:
             async with session:
+                if self.keep_prompts:
+                    session.ask.keep_prompts()
                 return await work(session)
         finally:
             self.workspace.spending.note(session.ledger.spent())
@@ -158,7 +164,7 @@ class GenerationJob:
     async def write(self, name: str, records: Sequence[StageRecord], kind: str) -> int:
         """Join the committed lines of several stages into one part; returns their number."""
         count = 0
-        with self.workspace.output.part(name, "application/jsonl") as file:
+        with self.output.part(name, "application/jsonl") as file:
             for record in records:
                 async for line in record.lines(kind):
                     file.write(line + b"\n")
@@ -168,6 +174,14 @@ class GenerationJob:
 
 def _bytes(text: str) -> int:
     return len(text.encode())
+
+
+def taken_off(records: Sequence[StageRecord]) -> dict[str, int]:
+    """Answers from which something was taken off, by what it was, over all stages."""
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record.progress.taken)
+    return dict(total)
 
 
 def refused(records: Sequence[StageRecord]) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.generator.engine.session import Session
 from services.generator.instruments.interviews import interviewer_of, ratings_stage
+from services.generator.operations.failing import nothing_measured
 from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.operations.measurements import FAILURES, put_measurement
 from services.generator.settings import GeneratorSettings
@@ -22,6 +23,8 @@ def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorS
         spending = job.spending(request.budget, session.ledger)
         stage = ratings_stage(request, dataset, interviewer, spending)
         _, record = await session.run(stage)
+        if not stage.tally.rated and not spending.spent:
+            raise await nothing_measured([record], "no rating could be read")
         await job.write("ratings.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
         found = JudgeSummary.model_validate(

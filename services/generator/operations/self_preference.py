@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.generator.engine.session import Session
 from services.generator.engine.stage import Refusal
 from services.generator.instruments.interviews import interviewer_of, preference_stage
+from services.generator.operations.failing import nothing_measured
 from services.generator.operations.jobs import GenerationJob, refused
 from services.generator.operations.measurements import FAILURES, put_measurement
 from services.generator.settings import GeneratorSettings
@@ -25,6 +26,8 @@ def measure_preference(
         spending = job.spending(request.budget, session.ledger)
         stage, prompts = preference_stage(request, datasets, interviewer, spending)
         _, record = await session.run(stage)
+        if not record.progress.accepted and not spending.spent:
+            raise await nothing_measured([record], "no comparison could be read")
         await job.write("comparisons.jsonl", [record], "rows")
         await job.write(FAILURES, [record], "rejects")
         found = SelfPreferenceSummary.model_validate(

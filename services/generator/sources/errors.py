@@ -91,7 +91,7 @@ class Refusing(Exception):
         self.last = last
 
 
-_TOO_LONG = re.compile(
+TOO_LONG = re.compile(
     r"context[ _](?:length|size|window)|maximum (?:model length|number of tokens)|max_new_tokens"
     r"|prompt is too long",
     re.IGNORECASE,
@@ -106,7 +106,7 @@ FIT_THE_CONTEXT = (
 
 def with_advice(said: str, code: str) -> str:
     """A server's refusal of a call, and what to do where it says that the call is too long."""
-    return f"{said.rstrip('. ')}. {FIT_THE_CONTEXT}" if _TOO_LONG.search(f"{said} {code}") else said
+    return f"{said.rstrip('. ')}. {FIT_THE_CONTEXT}" if TOO_LONG.search(f"{said} {code}") else said
 
 
 def reason_of_status(status: int, *, retry_after: bool) -> Reason:

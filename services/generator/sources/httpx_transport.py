@@ -60,4 +60,5 @@ async def _whole(response: httpx.Response) -> Reply:
         if size > MAX_ANSWER_BYTES:
             raise SourceError(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     headers = {name.lower(): value for name, value in response.headers.items()}
+    headers.pop("content-encoding", None)  # httpx has unpacked it
     return Reply(response.status_code, headers, b"".join(chunks))

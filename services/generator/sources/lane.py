@@ -53,6 +53,10 @@ class Lane:
         return not self.out and self.in_flight < int(self.limit.value) and now >= self.not_before
 
     @property
+    def queues(self) -> tuple[Turns, Turns]:
+        return self.waiters, self.leaders
+
+    @property
     def load(self) -> int:
         return self.in_flight + len(self.waiters) + len(self.leaders) + self.gated
 

@@ -7,46 +7,62 @@ streaming is for servers or proxies that drop silent connections, and a stream w
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from math import isfinite
 from typing import Any, Literal
 
 import orjson
 from opentelemetry.trace import SpanKind
 
-from services.generator.calls.call import Answer, Call, Params
-from services.generator.sources.errors import Reason, SourceError, reason_of_status, with_advice
+from services.generator.calls.call import Answer, Call, Message, Params
+from services.generator.sources.envelope import MALFORMED, ErrorInside, from_body, from_stream
+from services.generator.sources.errors import TOO_LONG, Reason, SourceError, reason_of_status, with_advice
+from services.generator.sources.fitting import Fit, Form, learnt
 from services.generator.sources.gauges import SourceQueue, read_queue
+from services.generator.sources.packed import unpacked
 from services.generator.sources.transport import Reply, Transport
+from services.generator.sources.waits import LIMITED, asked_wait
 from shared import tracing
 
 Api = Literal["completions", "chat"]
-ROUNDING = 1e-3
-"""How far above 0 a log-probability may lie: single precision has its errors."""
 NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """OpenAI's codes for a 429 that waiting does not cure."""
 PATHS: dict[str, str] = {"completions": "/completions", "chat": "/chat/completions"}
+AS_IT_IS = Fit()
+FITTINGS = 8
+"""Times that one call may be fitted to its server and sent again."""
+UNFIT_STATUSES = frozenset({400, 422})
+LIMITED_STATUSES = frozenset({429, 503})
 
 
 class Client:
     """One source: `ask` a call, list its `models`, read its `queue`. Raises `SourceError` only.
 
-    `root` is the path of the API on its server; `stream` asks for streamed answers. `key` is the API key,
-    sent with every call. Where the server repeats it, `[key]` is put in its place, so that it gets into no
-    row, error or log."""
+    `root` is the path of the API on its server; `stream` asks for streamed answers. `fit` says how bodies are
+    fitted to the server; refusals that name a parameter teach it more (`fitting`), and the call goes out
+    again. `key` is what the server is sent to let us in: where it says that back, `[key]` is read: it is in
+    no row, no error and no log.
+    """
 
     def __init__(
-        self, name: str, transport: Transport, *, root: str = "/v1", stream: bool = False, key: str = ""
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        root: str = "/v1",
+        stream: bool = False,
+        key: str = "",
+        fit: Fit = AS_IT_IS,
     ) -> None:
         self.name = name
+        self.fit = fit
         self._key = key.encode()
         self.stream = stream
         self._transport = transport
         self._root = root.rstrip("/")
         self._paths = {api: self._root + path for api, path in PATHS.items()}
+        self._may_fold = True
 
     def ask(self, call: Call) -> Coroutine[Any, Any, Answer]:
         """The answer to a call."""
@@ -60,26 +76,78 @@ class Client:
             return answer
 
     async def _ask(self, call: Call, headers: Mapping[str, str] | None = None) -> Answer:
+        for _ in range(FITTINGS):
+            fit = self.fit
+            reply = await self._post(call, fit, headers)
+            if reply.status == 200:
+                self._may_fold = False
+                return self._answer(reply, call, fit)
+            if reply.status in UNFIT_STATUSES and self._learns(call, fit, reply):
+                continue
+            if reply.status == 500 and self._may_fold and not fit.fold and _system(call):
+                return await self._folded(call, fit, reply, headers)
+            break
+        raise _refused(reply, self.name)
+
+    async def _post(self, call: Call, fit: Fit, headers: Mapping[str, str] | None) -> Reply:
         api = "completions" if isinstance(call.prompt, str) else "chat"
-        body = request_body(call, stream=self.stream)
+        body = request_body(call, stream=self.stream, fit=fit)
         try:
-            reply = self._heard(await self._transport.post(self._paths[api], body, headers))
+            return self._heard(unpacked(await self._transport.post(self._paths[api], body, headers)))
         except SourceError as error:
             error.source = self.name
             raise
-        if reply.status != 200:
-            raise _refused(reply, self.name)
+
+    def _answer(self, reply: Reply, call: Call, fit: Fit) -> Answer:
+        streamed = reply.headers.get("content-type", "").startswith("text/event-stream")
         try:
-            streamed = reply.headers.get("content-type", "").startswith("text/event-stream")
-            return _from_stream(reply.body, self.name) if streamed else _from_body(reply.body, self.name)
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            read = from_stream if streamed else from_body
+            answer = read(reply.body, self.name, wants_logprobs=call.params.logprobs is not None)
+        except ErrorInside as error:
+            raise self._told(error, reply) from error
+        except MALFORMED as error:
             detail = f"the answer is not what the protocol says ({error!r}): {reply.body[:200]!r}"
             raise SourceError(Reason.SERVER_ERROR, detail, source=self.name) from error
+        if "stop" in fit.omit:
+            for stop in call.params.stop:
+                answer.text = answer.text.partition(stop)[0]
+        return answer
+
+    def _told(self, error: ErrorInside, reply: Reply) -> SourceError:
+        code = error.error.get("code")
+        if isinstance(code, int) and 400 <= code < 600:
+            return _refused(Reply(code, reply.headers, reply.body), self.name)
+        return SourceError(Reason.SERVER_ERROR, f"an error in the answer: {error}"[:500], source=self.name)
+
+    def _learns(self, call: Call, fit: Fit, reply: Reply) -> bool:
+        """Whether the call is worth another try with what this refusal, or another meanwhile, has taught."""
+        if self.fit != fit:
+            return True
+        words = f"{_said(reply.body)[0]} {reply.body[:2000].decode(errors='replace')}"
+        if TOO_LONG.search(words):
+            return False
+        sent = orjson.loads(request_body(call, stream=self.stream, fit=fit))
+        taught = learnt(fit, sent, system=_system(call), words=words, parameter=_parameter(reply.body))
+        if taught is None:
+            return False
+        self.fit = taught
+        return True
+
+    async def _folded(self, call: Call, fit: Fit, failed: Reply, headers: Mapping[str, str] | None) -> Answer:
+        """Some servers fail, without a word, on a system turn: one that has answered nothing yet is tried
+        once without."""
+        self._may_fold = False
+        folded = replace(fit, fold=True)
+        reply = await self._post(call, folded, headers)
+        if reply.status != 200:
+            raise _refused(failed, self.name)
+        self.fit = folded
+        return self._answer(reply, call, folded)
 
     async def models(self) -> list[str]:
         """The names the server answers to (`GET /models`), the cheapest sign of life; none when it keeps no
         list."""
-        reply = self._heard(await self._transport.get(f"{self._root}/models"))
+        reply = self._heard(unpacked(await self._transport.get(f"{self._root}/models")))
         if reply.status in (404, 405):
             return []
         if reply.status != 200:
@@ -104,21 +172,22 @@ class Client:
         await self._transport.close()
 
 
-def request_body(call: Call, *, stream: bool = False) -> bytes:
-    """The JSON body of a call."""
+def request_body(call: Call, *, stream: bool = False, fit: Fit = AS_IT_IS) -> bytes:
+    """The JSON body of a call, fitted to its server."""
     if isinstance(call.prompt, str):
-        head = _fixed_part(call.model.name, call.params, chat=False, stream=stream)
+        head, tail = _fixed_parts(call.model.name, call.params, fit, chat=False, stream=stream)
         prompt = orjson.dumps(call.prompt)
     else:
-        head = _fixed_part(call.model.name, call.params, chat=True, stream=stream)
-        prompt = orjson.dumps([{"role": m.role, "content": m.content} for m in call.prompt])
-    return b'%b%b,"seed":%d}' % (head, prompt, call.seed)
+        head, tail = _fixed_parts(call.model.name, call.params, fit, chat=True, stream=stream)
+        turns = _folded(call.prompt) if fit.fold else call.prompt
+        prompt = orjson.dumps([{"role": m.role, "content": m.content} for m in turns])
+    return b"%b%b%b" % (head, prompt, tail % call.seed if tail else b"}")
 
 
 @lru_cache(maxsize=256)
-def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> bytes:
-    """The body up to the prompt, which is what the calls of a stage share."""
-    body: dict[str, object] = {
+def _fixed_parts(model: str, params: Params, fit: Fit, *, chat: bool, stream: bool) -> tuple[bytes, bytes]:
+    """The body up to the prompt, which is what the calls of a stage share; and what follows it."""
+    body: dict[str, Any] = {
         "model": model,
         "max_tokens": params.max_tokens,
         "temperature": params.temperature,
@@ -128,99 +197,37 @@ def _fixed_part(model: str, params: Params, *, chat: bool, stream: bool) -> byte
         body["stop"] = params.stop
     if params.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": params.logprobs} if chat else {"logprobs": params.logprobs}
-    if params.schema is not None:
+    if params.schema is not None and fit.form is Form.JSON_SCHEMA:
         schema = {"name": "answer", "schema": orjson.Fragment(params.schema), "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif params.schema is not None and fit.form is Form.JSON_OBJECT:
+        body["response_format"] = {"type": "json_object"}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    return orjson.dumps(body)[:-1] + (b',"messages":' if chat else b',"prompt":')
+    seed = dict(fit.rename).get("seed", "seed")
+    head = orjson.dumps(fit.applied(body))[:-1] + (b',"messages":' if chat else b',"prompt":')
+    return head, b"" if "seed" in fit.omit else b',"%b":%%d}' % seed.encode()
 
 
-def _from_body(body: bytes, source: str) -> Answer:
-    data = orjson.loads(body)
-    choice = data["choices"][0]
-    text = choice["text"] if "text" in choice else choice["message"]["content"]
-    return Answer(
-        _words(text),
-        _words(choice.get("finish_reason")) or "unknown",
-        *_usage(data.get("usage")),
-        source,
-        _first_token(choice.get("logprobs")),
-    )
+def _system(call: Call) -> bool:
+    return not isinstance(call.prompt, str) and call.prompt[0].role == "system"
 
 
-def _words(value: Any) -> str:
-    """A text, or what stands for none (a call of a tool has no content). Raises TypeError for anything
-    else."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    raise TypeError(f"a text was expected, not {type(value).__name__}")
-
-
-def _usage(usage: Mapping[str, Any] | None) -> tuple[int, int]:
-    """Prompt and completion tokens as the server counted them. Raises TypeError for what is no count."""
-    if not usage:
-        return 0, 0
-    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-
-
-def _count(value: Any) -> int:
-    if value is None:
-        return 0
-    if type(value) is not int or value < 0:
-        raise TypeError(f"a count of tokens was expected, not {value!r}")
-    return value
-
-
-def _from_stream(body: bytes, source: str) -> Answer:
-    """Join a server-sent event stream; without `[DONE]` or a finish reason it was cut. One choice was asked
-    for: of several, the first is the answer."""
-    texts: list[str] = []
-    usage: dict[str, int] = {}
-    finish, logprobs, done = None, None, False
-    for line in body.splitlines():
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            done = True
-            break
-        event = orjson.loads(data)
-        if "error" in event:
-            raise SourceError(Reason.SERVER_ERROR, f"mid-stream: {event['error']}", source=source)
-        usage = event.get("usage") or usage
-        for choice in event.get("choices", ()):
-            if choice.get("index"):
-                continue
-            delta = choice.get("delta") or {}
-            texts.append(_words(choice.get("text") or delta.get("content")))
-            finish = choice.get("finish_reason") or finish
-            logprobs = logprobs or _first_token(choice.get("logprobs"))
-    if not done or finish is None:
-        raise SourceError(Reason.CUT, "the stream ended before its end mark", source=source)
-    return Answer("".join(texts), _words(finish), *_usage(usage), source, logprobs)
-
-
-def _first_token(logprobs: Mapping[str, Any] | None) -> dict[str, float] | None:
-    """Alternatives of the first generated token, in either protocol's shape. Raises ValueError for a value
-    that is the logarithm of no probability."""
-    if not logprobs:
-        return None
-    found: dict[str, float] | None = None
-    if logprobs.get("content"):  # chat
-        found = {top["token"]: top["logprob"] for top in logprobs["content"][0]["top_logprobs"]}
-    elif logprobs.get("top_logprobs"):  # completions
-        found = dict(logprobs["top_logprobs"][0] or {})
-    for token, value in (found or {}).items():
-        if not isinstance(token, str) or not isfinite(value) or value > ROUNDING:
-            raise ValueError(f"{value!r} is no log-probability")
-    return found
+def _folded(turns: Sequence[Message]) -> Sequence[Message]:
+    """The system turn at the head of the first user's."""
+    if len(turns) < 2 or turns[0].role != "system":
+        return turns
+    system, first, *rest = turns
+    return [Message(first.role, f"{system.content}\n\n{first.content}"), *rest]
 
 
 def _refused(reply: Reply, source: str) -> SourceError:
-    wish = retry_after_seconds(reply.headers)
     message, code = _said(reply.body)
+    words = reply.body[:4000].decode(errors="replace")
+    wish = asked_wait(reply.headers, words) if reply.status in LIMITED_STATUSES else None
     reason = reason_of_status(reply.status, retry_after=wish is not None)
+    if reply.status in (400, 403) and LIMITED.search(f"{message} {code}"):
+        reason, wish = Reason.RATE_LIMITED, asked_wait(reply.headers, words)
     if reason is Reason.RATE_LIMITED and code in NO_MONEY:
         reason, wish = Reason.DENIED, None
     if reason is Reason.BAD_REQUEST:
@@ -230,36 +237,21 @@ def _refused(reply: Reply, source: str) -> SourceError:
 
 def _said(body: bytes) -> tuple[str, str]:
     """The server's own words (OpenAI's `error.message`, else the start of the body), and its `error.code`."""
-    message, code = None, ""
-    try:
-        error = orjson.loads(body).get("error")
-        message = error.get("message") if isinstance(error, dict) else error
-        code = str(error.get("code") or error.get("type")) if isinstance(error, dict) else ""
-    except (orjson.JSONDecodeError, AttributeError):
-        pass
+    error = _error(body)
+    message = error.get("message") if isinstance(error, dict) else error
+    code = str(error.get("code") or error.get("type")) if isinstance(error, dict) else ""
     return str(message or body[:200].decode(errors="replace"))[:500], code
 
 
-def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """The wait that the server asks for: `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), or
-    OpenAI's `retry-after-ms`; None when it states none. A date is read against the server's own `Date`
-    where it gives one, so that clocks need not agree; else against `now`."""
-    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers[name]) * unit
-        except (KeyError, ValueError):
-            continue
-        if isfinite(seconds):
-            return max(0.0, seconds)
-    until = _date(headers.get("retry-after"))
-    if until is None:
-        return None
-    return max(0.0, (until - (_date(headers.get("date")) or now or datetime.now(UTC))).total_seconds())
+def _parameter(body: bytes) -> str | None:
+    error = _error(body)
+    name = error.get("param") if isinstance(error, dict) else None
+    return name if isinstance(name, str) else None
 
 
-def _date(text: str | None) -> datetime | None:
+def _error(body: bytes) -> Any:
     try:
-        date = parsedate_to_datetime(text) if text else None
-    except ValueError:
+        data = orjson.loads(body)
+        return data.get("error") or data
+    except (orjson.JSONDecodeError, AttributeError):
         return None
-    return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date

@@ -7,8 +7,9 @@ from collections import deque
 
 from services.generator.calls.call import Call, Model
 from services.generator.sources.affinity import REMEMBERED, Affinity
-from services.generator.sources.errors import Refusing, SourceError
+from services.generator.sources.errors import NoSource, Refusing, SourceError
 from services.generator.sources.lane import Lane, Turns
+from services.generator.sources.limited import RateLimited
 
 REFUSALS_TO_FAIL = 16
 """Calls refused, with not one answered, after which a model is taken to refuse them all."""
@@ -64,6 +65,10 @@ class Peers:
         """By (source, prefix): those who wait for the leader's answer; None once it has come."""
         self.deadline: asyncio.TimerHandle | None = None
         self.trial: Trial | None = Trial()
+        self.limited: RateLimited | None = None
+        """While nothing but rate limits is heard of it."""
+        self.gone: NoSource | None = None
+        """Why no call of it is sent any more."""
 
     def warm(self, gate: tuple[str, str]) -> None:
         """The prefix is computed; the oldest of very many are forgotten (the server has, too)."""

@@ -127,7 +127,12 @@ class Pool:
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = parts.port or (443 if self._tls else 80)
-        lines = {"host": parts.netloc.rpartition("@")[2], "user-agent": "gamut", **headers}
+        lines = {
+            "host": parts.netloc.rpartition("@")[2],
+            "user-agent": "gamut",
+            "accept-encoding": "identity",
+            **headers,
+        }
         self._head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._prefix: dict[str, bytes] = {}
         self._timeout = timeout

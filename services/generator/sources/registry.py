@@ -7,20 +7,24 @@ import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, JsonValue, StringConstraints
 
 from services.generator.calls.call import Model
 from services.generator.calls.ledger import Price
 from services.generator.calls.target import Target
 from services.generator.errors import SourceMismatch, UnknownSource
 from services.generator.sources.connecting import open_transport
+from services.generator.sources.fitting import Fit, Form
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client
 from shared.contracts.generation.sources import SourceRef
+
+Parameter = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class SourceSpec(BaseModel):
@@ -45,6 +49,21 @@ class SourceSpec(BaseModel):
     timeout_seconds: float = Field(default=300, gt=0, description="The longest silence.")
     price_in: Decimal = Field(default=Decimal(0), ge=0, description="Per million tokens.")
     price_out: Decimal = Field(default=Decimal(0), ge=0, description="Per million tokens.")
+    omit: frozenset[Parameter] = Field(
+        default=frozenset(), description="Fields that its server refuses, such as `seed`: they are not sent."
+    )
+    rename: dict[Parameter, Parameter] = Field(
+        default={}, description="Fields that its server calls otherwise: {max_tokens: max_completion_tokens}."
+    )
+    system: Literal["send", "fold"] = Field(
+        default="send", description="`fold`: the system turn is put at the head of the user's."
+    )
+    json_by: Form = Field(default=Form.JSON_SCHEMA, description="How its server is held to JSON.")
+    extra_body: dict[str, JsonValue] = Field(
+        default={},
+        description="Fields of its own, sent with every call, such as {chat_template_kwargs: "
+        "{enable_thinking: false}}. They change its answers: name a `revision` that says so.",
+    )
     currency: str = Field(default="USD", min_length=3, max_length=3)
     tokenizer: Path | None = Field(
         default=None, description="The model's tokenizer.json: exact estimates, lengths in its tokens."
@@ -64,6 +83,11 @@ class SourceSpec(BaseModel):
     @property
     def identity(self) -> Model:
         return Model(self.model, self.revision)
+
+    @property
+    def fit(self) -> Fit:
+        extra = orjson.dumps(self.extra_body, option=orjson.OPT_SORT_KEYS).decode() if self.extra_body else ""
+        return Fit(self.omit, tuple(self.rename.items()), self.system == "fold", self.json_by, extra)
 
     @property
     def price(self) -> Price:
@@ -134,7 +158,9 @@ class Registry:
     def _lane(name: str, spec: SourceSpec) -> Lane:
         url = str(spec.base_url)
         transport = open_transport(url, spec.headers(), timeout=spec.timeout_seconds)
-        client = Client(name, transport, root=urlsplit(url).path, stream=spec.stream, key=spec.key())
+        client = Client(
+            name, transport, root=urlsplit(url).path, stream=spec.stream, key=spec.key(), fit=spec.fit
+        )
         limit = Limit(start=spec.concurrency, high=max(spec.concurrency, spec.max_concurrency))
         between = 60.0 / spec.requests_per_minute if spec.requests_per_minute else 0.0
         return Lane(name, spec.identity, client, limit, between, chat=spec.api == "chat")

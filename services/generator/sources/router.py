@@ -2,9 +2,9 @@
 
 Per call: the peers of its model, or for calls with a shared prefix the one that keeps it (`affinity`, with
 one leader first, so that the others find the prefix computed); a wait until that source has room (`limit`);
-on failure another try, there or at a peer, by the table in `errors`. A storm (429) is waited out for as long
-as it lasts. A source that is gone is probed until it is back; while a model has none, its calls wait and
-`on_pause` is told why.
+on failure another try, there or at a peer, by the table in `errors`. A storm (429) is waited out: as long as
+an answer comes now and then, or for as long as patience allows. A source that is gone is probed until it is
+back; while a model has none, its calls wait and `on_pause` is told why.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from services.generator.calls.call import Answer, Call, Model
 from services.generator.calls.ledger import Ledger
 from services.generator.sources.errors import Action, NoSource, Reason, SourceError
 from services.generator.sources.lane import Lane, Turns
+from services.generator.sources.limited import RateLimited
 from services.generator.sources.peers import Peers
 
 MAX_FAILURES = 10
@@ -58,6 +59,9 @@ class Router:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        for peers in [*self._of_texts.values(), *self._of_chats.values()]:
+            if peers.limited is not None:
+                peers.limited.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -127,6 +131,8 @@ class Router:
             raise NoSource(
                 str(call.model), {"sources": f"none of {[lane.name for lane in self.lanes]} serves it"}
             )
+        if peers.gone is not None:
+            raise peers.gone
         if call.prefix:
             return self._led(call, peers)
         lane = peers.roomiest(self._loop.time()) if not peers.waiters else None
@@ -208,11 +214,16 @@ class Router:
             now = self._loop.time()
             lane.succeeded(now, now - start)
             peers.trial = None
+            if peers.limited is not None:
+                peers.limited.answered()
+                peers.limited = None
             account.enter(answer)
             return answer
         except SourceError as error:
             account.failed[error.reason.value] += 1
             lane.failed(error, self._loop.time())
+            if error.reason is Reason.RATE_LIMITED:
+                self._limited(peers, error)
             if lane.out:
                 self._lost(lane, peers)
             raise
@@ -226,9 +237,23 @@ class Router:
             if refill:
                 self._freed(lane, peers)
 
+    def _limited(self, peers: Peers, error: SourceError) -> None:
+        """A rate limit: waited out, told where it lasts, and given up when patience has run out."""
+
+        def give_up(causes: dict[str, str]) -> None:
+            peers.gone = NoSource(str(peers.model), causes)
+            for queue in (peers.waiters, *(turns for lane in peers.lanes for turns in lane.queues)):
+                _fail(queue, peers.gone)
+
+        if peers.limited is None:
+            peers.limited = RateLimited(self._loop, self._patience, self._on_pause, give_up)
+        peers.limited.refused(error)
+
     async def _wait(self, peers: Peers, queue: Turns, *, admitted: bool = True) -> Lane | None:
         """Wait in `queue` for room. The lane comes back admitted; None: look again, things have
         changed."""
+        if peers.gone is not None:
+            raise peers.gone
         turn: asyncio.Future[Lane | None] = self._loop.create_future()
         queue.append(turn)
         if peers.troubled:
@@ -311,12 +336,8 @@ class Router:
         self._admit(peers)
 
     def _give_up(self, peers: Peers) -> None:
-        error = NoSource(str(peers.model), {lane.name: lane.out for lane in peers.lanes})
         peers.deadline = None
-        while peers.waiters:
-            turn = peers.waiters.popleft()
-            if not turn.done():
-                turn.set_exception(error)
+        _fail(peers.waiters, NoSource(str(peers.model), {lane.name: lane.out for lane in peers.lanes}))
 
     async def _watch(self, lane: Lane) -> None:
         """Follow a vLLM's own queue gauges, if it has them; a server that is away may come back with them."""
@@ -335,6 +356,13 @@ class Router:
         task = self._loop.create_task(work, name=name or None)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _fail(turns: Turns, error: NoSource) -> None:
+    while turns:
+        turn = turns.popleft()
+        if not turn.done():
+            turn.set_exception(error)
 
 
 def _look_again(turns: Turns) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from services.generator.calls.call import Answer, Call
 from services.generator.engine.stage import Draft, Refusal, Reject, origin
+from services.generator.sources.answer import Finish, Taken, untitled
+from services.generator.strategies.chatter import Chatter
 from services.generator.strategies.parse import Unparsable
 from shared.datasets import Row
 
@@ -23,14 +25,21 @@ def draft_of(
     topic: str | None = None,
     extra: Mapping[str, Any] | None = None,
     keep_cut: bool = False,
+    titled: bool = True,
 ) -> Draft | Reject:
     """The parsed answer, or why there is none. `extra` are columns beside the kind's own (such as `level`);
-    with `keep_cut` an answer that max_tokens cut is taken as it is."""
+    with `keep_cut` an answer that max_tokens cut is taken as it is; unless rows are `titled`, a title comes
+    off."""
+    answer = answer if titled else untitled(answer)
     where = origin(call, answer, topic)
-    if answer.finish_reason == "length" and not keep_cut:
+    if Taken.THOUGHT in answer.taken and not answer.text.strip():
+        return Reject(Refusal.ONLY_THOUGHT, "a thought, and no answer after it", answer.raw, where)
+    if answer.finish_reason == Finish.LENGTH and not keep_cut:
         return Reject(Refusal.LENGTH, f"cut at max_tokens ({call.params.max_tokens})", answer.text, where)
     try:
         row = parse(answer.text)
+    except Chatter as error:
+        return Reject(Refusal.CHATTER, str(error), answer.text, where)
     except Unparsable as error:
         return Reject(Refusal.PARSE, str(error), answer.text, where)
     text = text_of(row)

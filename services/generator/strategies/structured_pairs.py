@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.common import Example
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,7 +60,7 @@ def structured_question(text: str) -> str:
 
 def _read(model: type[M], text: str) -> M:
     try:
-        return model.model_validate(json_in(text))
+        return json_as(model, text)
     except ValidationError as error:
         first = error.errors()[0]
         raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

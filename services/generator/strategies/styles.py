@@ -22,7 +22,7 @@ from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
 from services.generator.engine.targets import Targets
 from services.generator.strategies.common import draft_of
-from services.generator.strategies.json_answers import json_in
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.topics.turns import TopicTurns
@@ -141,7 +141,7 @@ class Styles(Stage):
 
     def _row(self, text: str) -> Row:
         try:
-            lesson = Lesson.model_validate(json_in(text))
+            lesson = json_as(Lesson, text)
         except ValidationError as error:
             first = error.errors()[0]
             raise Unparsable(f"{'/'.join(map(str, first['loc']))}: {first['msg']}") from error

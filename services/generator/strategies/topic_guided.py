@@ -42,6 +42,8 @@ class TopicGuidedSettings:
     length_unit: str
     schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    titled: bool = True
+    """Whether a title of its own is part of a row."""
 
 
 class TopicGuided(Stage):
@@ -89,6 +91,7 @@ class TopicGuided(Stage):
                 settings.text_of,
                 topic=topic,
                 extra=settings.extra,
+                titled=settings.titled,
             )
         ]
 

@@ -18,6 +18,7 @@ from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
+from services.generator.sources.answer import Finish, Taken
 from services.generator.strategies.common import Example
 from services.generator.strategies.parse import list_items
 from services.generator.strategies.prompts import Prompts
@@ -84,9 +85,12 @@ class TopicPool(Stage):
         answer = await ask(call)
         where = origin(call, answer)
         items = list_items(answer.text, continued=_ends_with_bullet(call))
-        if answer.finish_reason == "length":
+        if answer.finish_reason == Finish.LENGTH:
             items = items[:-1]  # the last line may be half a topic
         if not items:
+            thought = Taken.THOUGHT in answer.taken and not answer.text.strip()
+            if thought:
+                return [Reject(Refusal.ONLY_THOUGHT, "a thought, and no list after it", answer.raw, where)]
             return [Reject(Refusal.PARSE, "no list of topics", answer.text, where)]
         row: Row = {"area": area} if area else {}
         return [Draft({"topic": item, **row}, item, where) for item in items[: self.most_rows_each]]

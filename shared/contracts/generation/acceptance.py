@@ -61,6 +61,11 @@ class Acceptance(Contract):
         "(estimated with 64 MinHash permutations); 1.0: only exact repetitions; null: none (the papers').",
     )
     refusals: bool = Field(default=True, description="Refuse answers in which the model declines.")
+    chatter: bool = Field(
+        default=True,
+        description="Refuse answers that talk to whoever asked (“Sure! Here is …:”, “Let me know if …”), "
+        "unless the examples do it too. Not for the strategies `answers` and `styles`.",
+    )
     held_out: ArtifactId | None = Field(
         default=None, description="A dataset no row of which a row may hold, such as the test set."
     )

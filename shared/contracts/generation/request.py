@@ -95,6 +95,11 @@ class GenerationRequest(JobRequest, Sampling):
     templates: Templates = Templates()
     temperature: Temperature = Field(default=0.7, description="0.7: W and E.")
     acceptance: Acceptance = Acceptance()
+    keep_thoughts: bool = Field(
+        default=False,
+        description="What a model reasons before it answers is cut off in any case; true: it is kept in the "
+        "row's `origin`, as `thought`.",
+    )
     seed: Seed = 0
 
     def input_artifacts(self) -> dict[str, str]:

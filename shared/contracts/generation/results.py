@@ -7,6 +7,17 @@ from pydantic import Field
 from shared.contracts.base import ArtifactSummary, Contract
 from shared.contracts.datasets import DatasetSummary
 
+TAKEN_OFF: dict[str, int] = Field(
+    default={},
+    description="Answers from which something was taken off before they were read, by what it was: thoughts, "
+    "control tokens, fences, bold labels, titles.",
+)
+SOURCES_FITTED: dict[str, list[str]] = Field(
+    default={},
+    description="By source, how calls were fitted to its server (fields left out or renamed, the system turn "
+    "folded), as it was registered and as its refusals taught.",
+)
+
 
 class SourceAccount(Contract):
     """What was asked of one source, by the server's own counts."""
@@ -35,6 +46,8 @@ class TopicsSummary(ArtifactSummary):
     topics: int
     rejects: int
     refused: dict[str, int] = Field(description="Refused candidates, by reason.")
+    taken_off: dict[str, int] = TAKEN_OFF
+    sources_fitted: dict[str, list[str]] = SOURCES_FITTED
     candidates: int
     ledger: LedgerSummary
 
@@ -71,6 +84,8 @@ class GenerationSummary(DatasetSummary):
     """A generated dataset."""
 
     refused: dict[str, int] = Field(description="Refused candidates, by reason.")
+    taken_off: dict[str, int] = TAKEN_OFF
+    sources_fitted: dict[str, list[str]] = SOURCES_FITTED
     candidates: int
     lengths_counted_in: str
     ledger: LedgerSummary

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
+from services.generator.sources.answer import Finish
 
 _CANNOT = r"(?:can(?:['’]?t|not)|won['’]?t)"
 _ACT = r"(?:help|assist|provide|fulfil|comply|create|write|generate|do that|answer)"
@@ -21,7 +22,6 @@ _DECLINES = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-FILTERED = "content_filter"
 
 
 def declines(text: str) -> bool:
@@ -38,7 +38,7 @@ class Refusals(Filter):
 
     def judge(self, draft: Draft) -> Reject | None:
         text = str(draft.row.get(self._generated, draft.text)) if self._generated else draft.text
-        if draft.origin.get("finish_reason") == FILTERED:
+        if draft.origin.get("finish_reason") == Finish.CONTENT_FILTER:
             return Reject(Refusal.REFUSAL, "the server's content filter stopped it", draft.text, draft.origin)
         if declines(text):
             return Reject(Refusal.REFUSAL, "the model declined", draft.text, draft.origin)

@@ -9,7 +9,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 
-from services.generator.strategies.json_answers import json_in
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 
 
@@ -52,7 +52,7 @@ def clustering_schema(texts: int) -> JsonSchemaValue:
 def read_clustering(text: str, texts: int) -> list[Cluster]:
     """The clusters. Raises `Unparsable` unless every text is in exactly one."""
     try:
-        clusters = ClusteringAnswer.model_validate(json_in(text)).clusters
+        clusters = json_as(ClusteringAnswer, text).clusters
     except ValidationError as error:
         raise Unparsable(f"not a clustering: {error.errors()[0]['msg']}") from error
     members = Counter(member for cluster in clusters for member in cluster.members)
@@ -70,7 +70,7 @@ def to_verify(clusters: list[Cluster]) -> list[int]:
 def read_verdicts(text: str, asked: list[int]) -> dict[int, Verdict]:
     """A verdict for each cluster asked about. Raises `Unparsable` when one is missing."""
     try:
-        verdicts = {verdict.cluster: verdict for verdict in Verdicts.model_validate(json_in(text)).verdicts}
+        verdicts = {verdict.cluster: verdict for verdict in json_as(Verdicts, text).verdicts}
     except ValidationError as error:
         raise Unparsable(f"not verdicts: {error.errors()[0]['msg']}") from error
     missing = [number for number in asked if number not in verdicts]

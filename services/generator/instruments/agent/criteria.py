@@ -19,7 +19,7 @@ from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, 
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
 from shared.datasets import Row
 
@@ -108,7 +108,7 @@ class CriteriaStage(PaidStage):
         )
         where = origin(call, answer)
         try:
-            noticed = Noticed.model_validate(json_in(answer.text))
+            noticed = json_as(Noticed, answer.text)
         except (ValidationError, Unparsable) as error:
             return [Reject(Refusal.PARSE, _first_line(error), answer.text, where)]
         return [Draft(noticed.model_dump(), answer.text, where)]
@@ -194,7 +194,7 @@ async def _reduce(
         name = (kind, depth, portion, attempt)
         _, answer = await interviewer.ask(ask, "agent_gather", variables, schema, *name)
         try:
-            return Gathered.model_validate(json_in(answer.text)).kept[:kept]
+            return json_as(Gathered, answer.text).kept[:kept]
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"{GATHER_TRIES} attempts to gather the {kind} failed, the last with: {problem}")
@@ -207,7 +207,7 @@ async def _sentence(entry: Entry, interviewer: Interviewer, ask: Ask) -> str:
             ask, "agent_criterion", {"entry": entry.model_dump()}, schema, entry.name, attempt
         )
         try:
-            return Sentence.model_validate(json_in(answer.text)).criterion
+            return json_as(Sentence, answer.text).criterion
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"no criterion for {entry.name!r} in {GATHER_TRIES} attempts: {problem}")

@@ -47,6 +47,7 @@ class ClusterRuns(PaidStage):
 
     name = "runs"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,

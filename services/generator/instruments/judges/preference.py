@@ -67,6 +67,7 @@ class Preferences(PaidStage):
 
     name = "comparisons"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,

@@ -16,13 +16,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.generator.engine.asking import Ask
+from services.generator.engine.hopeless import FEWEST
 from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, Row, Sample
 from services.generator.instruments.agent.asking import Interviewer, clipped_inside
 from services.generator.instruments.agent.score import RunningMean
 from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.sources.errors import SourceError
-from services.generator.strategies.json_answers import json_in, schema_of
+from services.generator.strategies.json_answers import json_as, schema_of
 from services.generator.strategies.parse import Unparsable
 from shared.contracts.instruments import Aspect
 
@@ -49,6 +50,7 @@ class Ratings(PaidStage):
 
     name = "ratings"
     needs_rows = True
+    must_fill = False
 
     def __init__(
         self,
@@ -87,10 +89,12 @@ class Ratings(PaidStage):
             call = self._call(number, aspect, attempt)
             try:
                 answer = await ask(call)
-                return Rating.model_validate(json_in(answer.text)), failures
+                return json_as(Rating, answer.text), failures
             except (ValidationError, Unparsable) as error:
                 where = {"row": self._judged[number].id, "aspect": str(aspect)}
-                failures.append(Reject(Refusal.PARSE, str(error).splitlines()[0], answer.text, where))
+                failures.append(
+                    Reject(Refusal.PARSE, str(error).splitlines()[0], answer.text or answer.raw, where)
+                )
             except SourceError as error:
                 failures.append(Reject(Refusal.SOURCE_REFUSED, str(error), "", {"aspect": str(aspect)}))
         return None, failures
@@ -117,6 +121,11 @@ class Ratings(PaidStage):
         for row in rows:
             self.tally.add(row)
 
+    def enough(self, decided: int) -> str:
+        if decided >= FEWEST and not self.tally.rated:
+            return f"not one rating could be read of the first {decided} rows"
+        return super().enough(decided)
+
     def call_bounds(self) -> CallBounds:
         """Every row is asked about for each aspect; rows of one id that look the same to the judge, once."""
         different = {(judged.id, *self._shown(judged)) for judged in self._judged}
@@ -141,6 +150,11 @@ class Tally:
     """Rows by (quality, harmfulness)."""
     clipped: int = 0
     """Rows that were not shown whole."""
+
+    @property
+    def rated(self) -> int:
+        """Ratings that could be read."""
+        return sum(map(sum, self.scores.values()))
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.clipped += row.get("clipped", False)

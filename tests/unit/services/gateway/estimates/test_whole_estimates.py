@@ -62,7 +62,7 @@ def test_wall_time_is_of_every_job_on_the_workers_there_are(http: TestClient, su
     asleep = {key: SECONDS[0] for key, node in plan.nodes.items() if node.request.queue is not Queue.MEASURE}
     without = makespan(plan, asleep, WORKERS)
     assert estimate["wall_seconds"]["low"] > without * 0.5
-    assert estimate["wall_seconds"]["high"] > estimate["measuring_seconds"]["high"]  # one worker measures
+    assert estimate["wall_seconds"]["high"] >= estimate["measuring_seconds"]["high"]  # one worker measures
 
 
 def test_what_is_made_already_takes_no_time(http: TestClient, suite: SmallSuite) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.calls.call import Answer, Call, Model, Params
-from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.ledger import Ledger, LedgerSnapshot, Price
 from services.generator.calls.parts import MemoryParts
 from services.generator.engine.asking import Ask, Pay
 from services.generator.engine.stage import Draft, Reject, Sample
@@ -155,7 +155,7 @@ async def test_a_budget_that_suffices_stops_nothing() -> None:
 async def test_what_earlier_attempts_spent_is_spent() -> None:
     source = Source(1)
     account = {"issued": 90, "answered": 80, "reused": 0, "tokens_in": 1, "tokens_out": 1, "failed": {}}
-    source.ledger.carry([{"accounts": {"s": account}, "in_flight": 10}])
+    source.ledger.carry([LedgerSnapshot.model_validate({"accounts": {"s": account}, "in_flight": 10})])
     rows, _ = await run(source, 16, calls=100)
     assert rows == 5, "80 are answered, and 10 may have been"
 

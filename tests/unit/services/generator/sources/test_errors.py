@@ -14,7 +14,7 @@ from services.generator.sources.errors import (
     reason_of_status,
     with_advice,
 )
-from services.generator.sources.openai import retry_after_seconds
+from services.generator.sources.waits import retry_after_seconds
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import BaseModel
 
-from services.generator.strategies.json_answers import json_in
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import (
     Unparsable,
     completion_row,
@@ -114,7 +115,7 @@ def test_a_model_that_writes_nothing_but_blanks_is_refused_in_time(blank: str) -
         with pytest.raises(Unparsable):
             pair_row(text, "c1")
     with pytest.raises(Unparsable):
-        json_in("```" + blank * 30_000)
+        json_as(BaseModel, "```" + blank * 30_000)
 
 
 def row(context: int, completion: int) -> dict[str, str]:
