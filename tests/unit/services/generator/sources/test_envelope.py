@@ -119,6 +119,7 @@ def test_a_packed_answer_is_unpacked(coding: str) -> None:
         ("gzip", b"words", Reason.SERVER_ERROR),
         ("gzip", gzip.compress(b"words" * 99)[:-12], Reason.CUT),
     ],
+    ids=["unknown", "not packed", "cut short"],
 )
 def test_a_packing_that_cannot_be_read_is_named(coding: str, packed: bytes, reason: Reason) -> None:
     with pytest.raises(SourceError, match=coding if reason is not Reason.CUT else "early") as raised:
