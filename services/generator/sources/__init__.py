@@ -1,6 +1,6 @@
 """Language-model servers behind one vocabulary: `Call` in, `Answer` or `SourceError` out.
 
-More than fifteen files side by side, because they are the parts of one call's way and read each other's types:
+More than fifteen files side by side: they are the parts of one call's way, and read each other's types:
 
 registry, adapters              which servers there are, and what is loaded into them
 router, peers, affinity         which of them takes a call
