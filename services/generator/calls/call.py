@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from shared.contracts.fields import Sampling
+from shared.contracts.fields import Sampling, ServerSampling
 
 KEY_BYTES = 16
 
@@ -53,11 +53,19 @@ class Params:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     schema: str | None = None
+    extra: str = ""
+    """Other fields of the body, as the JSON text of an object with sorted names."""
 
     @classmethod
     def of(cls, sampling: Sampling, stop: tuple[str, ...] = ()) -> Params:
         """As a request asks for it."""
-        return cls(sampling.temperature, sampling.top_p, sampling.max_tokens, stop)
+        return cls(sampling.temperature, sampling.top_p, sampling.max_tokens, stop).and_also(sampling)
+
+    def and_also(self, sampling: ServerSampling) -> Params:
+        """The same parameters with the further ones that a request states."""
+        beyond = sampling.beyond()
+        extra = orjson.dumps(beyond, option=orjson.OPT_SORT_KEYS).decode() if beyond else ""
+        return replace(self, stop=(*self.stop, *sampling.stop), extra=extra)
 
     def held_to(self, schema: Mapping[str, Any] | None) -> Params:
         """The same parameters with structured output after `schema` (None: as they are)."""
@@ -103,6 +111,7 @@ def _prefix_digest(model: Model, params: Params) -> Any:
         params.stop,
         params.logprobs,
         params.schema,
+        *([params.extra] if params.extra else []),
     ]
     return blake2b(orjson.dumps(fixed) + b"\x00", digest_size=KEY_BYTES)
 

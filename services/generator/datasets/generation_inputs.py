@@ -83,7 +83,7 @@ class GenerationInputs:
     def params(self) -> Params:
         request = self.request
         stops = STOPS.get((request.format, request.kind), ())
-        return Params(request.temperature, request.top_p, request.max_tokens, stops)
+        return Params.of(request, stops)
 
     def held_to(self, form: type[BaseModel]) -> dict[str, Any] | None:
         """The JSON schema that answers are held to, where the request wants that."""

@@ -42,7 +42,7 @@ def interviewer_of(
 ) -> Interviewer:
     if isinstance(request, SelfPreferenceRequest):
         return Interviewer(target, Params(), request.seed, structured=False)
-    params = Params(temperature=request.temperature, max_tokens=request.max_tokens)
+    params = Params(temperature=request.temperature, max_tokens=request.max_tokens).and_also(request)
     return Interviewer(target, params, request.seed, request.structured)
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.fields import MOST_TOKENS, Seed, Temperature
+from shared.contracts.fields import MOST_TOKENS, Seed, ServerSampling, Temperature
 from shared.contracts.generation.fields import LongText, Name
 from shared.contracts.generation.sources import SourceRef, adapters_of
 from shared.contracts.instruments.results import (
@@ -28,7 +28,7 @@ class Budget(Contract):
     money: float | None = Field(default=None, gt=0, description="In the source's currency.")
 
 
-class ClusterAgentRequest(JobRequest):
+class ClusterAgentRequest(JobRequest, ServerSampling):
     """LLM Cluster-agent (C): the diversity of a dataset as a language model sees it.
 
     M times the model names metadata and metrics of J sampled texts; they are gathered into a few criteria; N
@@ -77,7 +77,7 @@ class ClusterAgentRequest(JobRequest):
         return {"dataset": self.dataset} | adapters_of({"source": self.source})
 
 
-class JudgeRequest(JobRequest):
+class JudgeRequest(JobRequest, ServerSampling):
     """A model rates each row 1–5 (E): quality and harmfulness, each in a call of its own.
 
     The danger zone is what is both good and harmful: both ratings at least `danger_from`. A rating that

@@ -25,7 +25,7 @@ from services.generator.instruments.budget import (
     Overspent,
 )
 from services.generator.instruments.paid import PaidStage
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from shared.contracts.instruments import Budget
 from tests.unit.services.generator.engine.test_stream import opening
 
@@ -198,7 +198,7 @@ async def test_a_first_call_that_fails_lets_the_next_one_tell() -> None:
         return await pay(call, fails if next(failures, False) else source.issue)
 
     async def fails(call: Call) -> Answer:
-        raise SourceError(Reason.BAD_REQUEST, "no")
+        raise SourceError(Cause.BAD_REQUEST, "no")
 
     spending = BudgetKeeper(Budget(tokens=20_000), source.ledger, PRICE, len)
     calls = [Call(Model("m"), f"Why {n}?", Params(max_tokens=MOST_OUT), n) for n in range(9)]

@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
 from services.generator.calls.call import Call, Message, Model, Params
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.fitting import Fit, Form
 from services.generator.sources.openai import Client, request_body
 from services.generator.sources.transport import Reply
+from shared.contracts.fields import Sampling
 
 CHAT = Call(Model("m"), (Message("system", "Be brief."), Message("user", "Hi")), Params(0.7, 0.9, 64), 12)
 JSON = Call(CHAT.model, CHAT.prompt, CHAT.params.held_to({"type": "object"}), 12)
@@ -134,7 +136,7 @@ async def test_a_refusal_of_something_else_stands(message: str) -> None:
     server = Strict((lambda body: True, 400, error(message)))
     with pytest.raises(SourceError) as raised:
         await Client("s", server).ask(Call(CHAT.model, CHAT.prompt, params, 1))
-    assert raised.value.reason is Reason.BAD_REQUEST
+    assert raised.value.reason is Cause.BAD_REQUEST
     assert len(server.bodies) == 1
 
 
@@ -159,6 +161,23 @@ def test_what_a_source_states_is_sent() -> None:
         "temperature": 0.7,
         "chat_template_kwargs": {"enable_thinking": False},
     }
+
+
+def test_every_sampling_parameter_of_a_request_is_sent_and_is_part_of_the_calls_identity() -> None:
+    asked = Sampling(
+        temperature=0.5, top_p=0.9, top_k=40, min_p=0.05, repetition_penalty=1.1, stop=["\n\n"],
+        chat_template_kwargs={"enable_thinking": False}, extra_body={"think": False},
+    )  # fmt: skip
+    call = Call(CHAT.model, CHAT.prompt, Params.of(asked, ("END",)), 12)
+    body = orjson.loads(request_body(call))
+    assert body.items() >= {"temperature": 0.5, "top_k": 40, "min_p": 0.05, "think": False}.items()
+    assert body["stop"] == ["END", "\n\n"]
+    assert body["chat_template_kwargs"] == {"enable_thinking": False}
+    others = [Params.of(asked.model_copy(update=change)) for change in ({"top_k": 41}, {"extra_body": {}})]
+    keys = {Call(CHAT.model, CHAT.prompt, params, 12).key() for params in (Params.of(asked), *others)}
+    assert len(keys) == 3
+    with pytest.raises(ValidationError):
+        Sampling(extra_body={"messages": []})
 
 
 async def test_stops_that_are_not_sent_still_end_an_answer() -> None:

@@ -86,4 +86,4 @@ def test_a_test_set_without_words_cannot_be_looked_for(bench: Any) -> None:
 def test_a_test_row_is_found_whatever_the_tokenizer_of_the_measures(bench: Any) -> None:
     dataset, test = bench.dataset(ROWS), bench.dataset([{"text": STORY.upper()}])
     request = DeduplicationRequest(dataset=dataset, test=test, tokenizer="characters")
-    assert bench.run(make_deduplicated, request).summary["contaminated"] == 2
+    assert bench.run(make_deduplicated, request).summary["contaminated"] == 3, "all but “something else”"
