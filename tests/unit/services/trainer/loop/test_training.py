@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from peft import PeftModel
@@ -26,7 +26,6 @@ from services.trainer.loop.arguments import SCHEDULES, use_one_device
 from services.trainer.models import loading
 from services.trainer.operations.progress import Surroundings, TrainingProgress
 from shared.contracts.training.settings import (
-    EarlyStopping,
     LoraSettings,
     RenderingSettings,
     TrainingSettings,
@@ -207,26 +206,45 @@ class Kept:
         for generators in (self.folder / f"{step:04d}").glob("rng_state*"):
             generators.unlink()  # of several processes only the first one's would be there
 
-    def around(self, step: int | None, name: str = "request") -> Surroundings:
+    def around(self, step: int | None, name: str = "request", *, saves: bool = True) -> Surroundings:
+        """Resumed at a step; where it `saves`, its checkpoints take the place of earlier ones."""
         found = None if step is None else self.folder / f"{step:04d}"
-        return Surroundings(save_checkpoint=self.save, latest_checkpoint=lambda: found, fingerprint=name)
+        save = self.save if saves else lambda checkpoint, step: None
+        return Surroundings(save_checkpoint=save, latest_checkpoint=lambda: found, fingerprint=name)
 
 
-@given(at=st.integers(1, 19), lora_dropout=st.sampled_from([0.0, 0.2]))
-@settings_of_hypothesis(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RESUMED = settings(checkpoint_seconds=0, early_stopping={"patience": 30, "every_steps": 3}, schedule="cosine")
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.2], ids=lambda dropout: f"dropout {dropout}")
+def whole_run(
+    request: pytest.FixtureRequest,
+    base: Path,
+    examples: Sequence[Example],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[float, Kept, PeftModel, training.Trained]:
+    """Undisturbed, with a checkpoint of every step: (dropout, checkpoints, model, result)."""
+    kept, model = Kept(tmp_path_factory.mktemp("checkpoints")), adapted(base, dropout=request.param)
+    trained = training.train(
+        model, examples, RESUMED, validation=examples[:4], surroundings=kept.around(None)
+    )
+    return request.param, kept, model, trained
+
+
+@given(at=st.integers(1, 19))
+@settings_of_hypothesis(max_examples=3, deadline=None)
 def test_resuming_anywhere_ends_the_same(
-    base: Path, examples: Sequence[Example], tmp_path: Path, at: int, lora_dropout: float
+    base: Path,
+    examples: Sequence[Example],
+    whole_run: tuple[float, Kept, PeftModel, training.Trained],
+    at: int,
 ) -> None:
     """Weights, curve, schedule, dropout and early stopping go on as if nothing had happened."""
-    stopping = EarlyStopping(patience=30, every_steps=3)
-    asked = settings(checkpoint_seconds=0, early_stopping=stopping.model_dump(), schedule="cosine")
-    kept = Kept(tmp_path)
-    whole = adapted(base, dropout=lora_dropout)
-    first = training.train(whole, examples, asked, validation=examples[:4], surroundings=kept.around(None))
+    lora_dropout, kept, whole, first = whole_run
     resumed = adapted(base, dropout=lora_dropout)
-    second = training.train(resumed, examples, asked, validation=examples[:4], surroundings=kept.around(at))
+    second = training.train(
+        resumed, examples, RESUMED, validation=examples[:4], surroundings=kept.around(at, saves=False)
+    )
     assert second.curve[:at] == first.curve[:at]
     assert [p.loss for p in second.curve] == pytest.approx([p.loss for p in first.curve], rel=1e-5)
     assert (second.best_step, second.tokens) == (first.best_step, first.tokens)
