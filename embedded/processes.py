@@ -116,6 +116,7 @@ def settings(
             }
         ),
         "GAMUT_WORKERS": json.dumps({"coordinate": 1, "generate": 4, "measure": 1, "train": 2}),
+        "GAMUT_ALLOWED_HOSTS": json.dumps(["127.0.0.1", "localhost", "[::1]"]),
         "GAMUT_LEASE_SECONDS": "6",
         "GAMUT_RECONCILE_SECONDS": "1",
         "GAMUT_LOG_LEVEL": os.environ.get("GAMUT_LOG_LEVEL", "INFO"),

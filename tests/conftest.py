@@ -14,6 +14,7 @@ from shared.store.local import LocalStore
 from tests.ports import free_port
 from tests.real_vllm import RealVllm, vllm_python
 from tests.sharing import mark_slow, share
+from tests.waiting import PATIENCE
 
 # Here and in what tests start: tests run side by side, and tiny models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,8 +30,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """The address of a real server of this session's own."""
-    with ValkeyServer(free_port()) as server:
+    server = ValkeyServer(free_port())
+    server.start(timeout=PATIENCE)
+    try:
         yield f"redis://127.0.0.1:{server.port}/0"
+    finally:
+        server.stop()
 
 
 @pytest.fixture

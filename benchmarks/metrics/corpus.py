@@ -13,6 +13,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from shared.text.words import tokens
+
 ROOT = Path(__file__).parents[2]
 WORDS_PER_TEXT = 50
 
@@ -58,4 +60,4 @@ def source() -> str:
 
 def words(text: str) -> list[str]:
     """What the default tokeniser gives: the peers' tokens too."""
-    return re.findall(r"\w+", text.lower())
+    return tokens(text)

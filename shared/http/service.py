@@ -18,6 +18,8 @@ from starlette.types import Lifespan
 from shared.contracts.problems import FieldError, Problem, pointer
 from shared.errors import GamutError
 from shared.http.counting import CountRequests
+from shared.http.docs import add_docs
+from shared.http.doors import HEADERS, Doors, DoorSettings
 from shared.http.limits import BodyLimit
 
 log = structlog.get_logger(__name__)
@@ -45,8 +47,10 @@ def make_api(
     max_body_bytes: int = 2**20,
     lifespan: Lifespan[FastAPI] | None = None,
     wider: Mapping[str, int] | None = None,
+    doors: DoorSettings | None = None,
 ) -> FastAPI:
-    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers.
+    """`checks` are asked by `/ready`, by name; `/health` only says that the process answers. `doors` are
+    those of the environment where none are given.
 
     `wider` names the paths that take bodies of up to another number of bytes.
     """
@@ -55,6 +59,8 @@ def make_api(
         description=description,
         version=version,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         responses=PROBLEM_RESPONSES,
         generate_unique_id_function=lambda route: route.name,
         telemetry={"exclude": _is_untraced, "metrics": False, "logs": False},
@@ -64,7 +70,9 @@ def make_api(
     api.add_exception_handler(RequestValidationError, _validation_error)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _unexpected_error)
+    api.add_middleware(Doors, settings=doors or DoorSettings())
     api.add_middleware(CountRequests)
+    add_docs(api)
 
     @api.get("/health", tags=["operations"])
     def get_health() -> dict[str, str]:
@@ -153,7 +161,7 @@ def _methods(api: FastAPI, path: str) -> list[str]:
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     log.error("http.unexpected_error", path=request.url.path, error=type(error).__name__, exc_info=error)
-    return problem_response(GamutError().problem())
+    return problem_response(GamutError().problem(), dict(HEADERS))  # answered outside every middleware
 
 
 def _is_untraced(scope: Any) -> bool:

@@ -12,7 +12,6 @@ _APOSTROPHES = "\u2018\u2019\u201b\u02bc\uff07"
 _QUOTATION_MARKS = "\u201c\u201d\u201e\u201f\uff02"
 CURLY = _APOSTROPHES + _QUOTATION_MARKS
 """Apostrophes and quotation marks that are compared as the straight ones of a keyboard."""
-_STRAIGHT = str.maketrans(CURLY, "'" * len(_APOSTROPHES) + '"' * len(_QUOTATION_MARKS))
 _INVISIBLE = re.compile(f"[{INVISIBLE}]+")
 
 
@@ -28,4 +27,7 @@ def comparable(text: str) -> str:
         return text.lower()
     # Lower-casing can part what NFC then joins: J and a caron have no one character, j and a caron have.
     lowered = normalize("NFC", normalize("NFC", _INVISIBLE.sub("", text)).lower())
-    return lowered.translate(_STRAIGHT)
+    for curly in CURLY:
+        if curly in lowered:
+            lowered = lowered.replace(curly, APOSTROPHE if curly in _APOSTROPHES else '"')
+    return lowered

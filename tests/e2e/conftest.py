@@ -22,6 +22,7 @@ from embedded.demo import DATA, RECIPE, TEST
 from embedded.processes import REPOSITORY, Additions
 from embedded.suite import Suite, running, start, stop
 from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 BASE = REPOSITORY / "standin" / "models" / "base"
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -58,7 +59,7 @@ def simulated_source() -> Iterator[str]:
     process = subprocess.Popen(command)
     address = f"http://127.0.0.1:{port}"
     try:
-        for attempt in Retrying(stop=stop_after_delay(30), wait=wait_fixed(0.1), reraise=True):
+        for attempt in Retrying(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.1), reraise=True):
             with attempt:
                 httpx.get(f"{address}/counts").raise_for_status()
         yield f"{address}/v1"

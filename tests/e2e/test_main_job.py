@@ -87,9 +87,9 @@ def test_each_side_is_trained_to_its_own_best_on_the_same_held_back_rows(
     models = [gateway.get(f"/v1/artifacts/{run['artifacts']['model']}") for run in report["runs"][:5]]
     [validation] = {model["inputs"]["validation"] for model in models}
 
-    def texts(dataset: str) -> set[str]:
-        rows = gateway.download(dataset, "rows.jsonl", tmp_path / "rows.jsonl").read_text()
-        return {json.loads(line)["completion"] for line in rows.splitlines()}
+    def texts(dataset: str) -> set[tuple[str, str]]:
+        lines = gateway.download(dataset, "rows.jsonl", tmp_path / "rows.jsonl").read_text().splitlines()
+        return {(row["context"], row["completion"]) for row in map(json.loads, lines)}
 
     held_back = texts(validation)
     assert held_back

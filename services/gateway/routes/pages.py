@@ -22,7 +22,6 @@ from services.gateway.views import RecipeView, RowPage
 from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import REQUIRED_COLUMNS
 from shared.contracts.experiment import ExperimentRequest
-from shared.contracts.report import ReportSummary
 from shared.datasets import CONTEXTS, REJECTS, ROWS, dataset_kind
 from shared.settings import CommonSettings
 
@@ -122,7 +121,8 @@ def _findings(gateway: Gateway, project: str, report: str | None) -> list[str]:
     """What the experiment's report says, where there is one."""
     if report is None:
         return []
-    return gateway.artifact(project, report).summary_as(ReportSummary).findings
+    found = gateway.artifact(project, report).summary.get("findings")
+    return [str(finding) for finding in found] if isinstance(found, list) else []
 
 
 def _side(gateway: Gateway, project: str, dataset: str, part: str, cursor: str | None) -> dict[str, object]:

@@ -192,6 +192,8 @@ async def _send(
             f"GAMUT_{service.upper()}_URL"
         )
     client: httpx.AsyncClient = request.app.state.relay
+    # Kept connections are closed by a service after a 500 of its own, and the next call would find out.
+    headers = headers | {"connection": "close"}
     try:
         found = await client.post(address.rstrip("/") + path, content=content, headers=headers)
     except httpx.TransportError as error:

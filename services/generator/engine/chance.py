@@ -20,7 +20,10 @@ _UNIT = 2.0**-53
 
 
 class Chance:
-    """Independent uniform draws; `call_seed` is a seed for the model's own sampling, and no draw."""
+    """Independent uniform draws, always the same ones for the same name.
+
+    `call_seed` is a number apart from them, for requests to a model: the seed of its own sampling.
+    """
 
     __slots__ = ("_block", "_left", "_name", "call_seed")
 

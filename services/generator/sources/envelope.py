@@ -15,7 +15,7 @@ import orjson
 
 from services.generator.calls.call import Answer
 from services.generator.sources.answer import finish_of, said
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 
 ROUNDING = 1e-3
 """How far above 0 a log-probability may lie: single precision has its errors."""
@@ -68,7 +68,7 @@ def from_stream(body: bytes, source: str, *, wants_logprobs: bool = False) -> An
         if not isinstance(event, dict):
             continue  # a heartbeat
         if event.get("error"):
-            raise SourceError(Reason.SERVER_ERROR, f"mid-stream: {event['error']}", source=source)
+            raise SourceError(Cause.SERVER_ERROR, f"mid-stream: {event['error']}", source=source)
         usage = event.get("usage") or usage
         for choice in event.get("choices") or ():
             if not choice or choice.get("index"):
@@ -80,7 +80,7 @@ def from_stream(body: bytes, source: str, *, wants_logprobs: bool = False) -> An
             finish = choice.get("finish_reason") or finish
             logprobs = logprobs or first_token(choice.get("logprobs"), strict=wants_logprobs)
     if finish is None:
-        raise SourceError(Reason.CUT, "the stream ended before its end mark", source=source)
+        raise SourceError(Cause.CUT, "the stream ended before its end mark", source=source)
     words = said("".join(thoughts), "".join(texts))
     return Answer(words, str(finish_of(finish)), *_usage(usage), source, logprobs)
 

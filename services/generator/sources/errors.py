@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class Cause(StrEnum):
     """What went wrong, in the terms that matter for what to do next."""
 
     RATE_LIMITED = "rate_limited"
@@ -35,18 +35,18 @@ class Action(StrEnum):
     FAIL_OVER = "fail_over"
 
 
-ACTION: dict[Reason, Action] = {
-    Reason.RATE_LIMITED: Action.RETRY,
-    Reason.SERVER_ERROR: Action.RETRY,
-    Reason.TIMEOUT: Action.RETRY,
-    Reason.CUT: Action.RETRY,
-    Reason.BAD_REQUEST: Action.GIVE_UP,
-    Reason.UNKNOWN_MODEL: Action.FAIL_OVER,
-    Reason.DENIED: Action.FAIL_OVER,
-    Reason.DEAD: Action.FAIL_OVER,
+ACTION: dict[Cause, Action] = {
+    Cause.RATE_LIMITED: Action.RETRY,
+    Cause.SERVER_ERROR: Action.RETRY,
+    Cause.TIMEOUT: Action.RETRY,
+    Cause.CUT: Action.RETRY,
+    Cause.BAD_REQUEST: Action.GIVE_UP,
+    Cause.UNKNOWN_MODEL: Action.FAIL_OVER,
+    Cause.DENIED: Action.FAIL_OVER,
+    Cause.DEAD: Action.FAIL_OVER,
 }
 
-PERMANENT = frozenset({Reason.UNKNOWN_MODEL, Reason.DENIED})
+PERMANENT = frozenset({Cause.UNKNOWN_MODEL, Cause.DENIED})
 """Reasons that another try at the same source will not cure without a person."""
 
 
@@ -54,7 +54,7 @@ class SourceError(Exception):
     """A call failed at a source. `retry_after` is the server's own wish in seconds, when it stated one."""
 
     def __init__(
-        self, reason: Reason, detail: str, *, source: str = "", retry_after: float | None = None
+        self, reason: Cause, detail: str, *, source: str = "", retry_after: float | None = None
     ) -> None:
         super().__init__(f"{source or 'source'}: {reason}: {detail}")
         self.reason = reason
@@ -109,16 +109,16 @@ def with_advice(said: str, code: str) -> str:
     return f"{said.rstrip('. ')}. {FIT_THE_CONTEXT}" if TOO_LONG.search(f"{said} {code}") else said
 
 
-def reason_of_status(status: int, *, retry_after: bool) -> Reason:
+def reason_of_status(status: int, *, retry_after: bool) -> Cause:
     """The reason behind an HTTP status that is not 200."""
     if status == 429 or (status == 503 and retry_after):
-        return Reason.RATE_LIMITED
+        return Cause.RATE_LIMITED
     if status == 408 or status == 504:
-        return Reason.TIMEOUT
+        return Cause.TIMEOUT
     if status >= 500:
-        return Reason.SERVER_ERROR
+        return Cause.SERVER_ERROR
     if status in (401, 402, 403):
-        return Reason.DENIED
+        return Cause.DENIED
     if status == 404:
-        return Reason.UNKNOWN_MODEL
-    return Reason.BAD_REQUEST
+        return Cause.UNKNOWN_MODEL
+    return Cause.BAD_REQUEST

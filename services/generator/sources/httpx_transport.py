@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.transport import LONGEST_ANSWER, MAX_ANSWER_BYTES, Reply
 
 
@@ -40,11 +40,11 @@ class HttpxTransport:
             ):
                 return await _whole(response)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise SourceError(Reason.DEAD, f"cannot connect: {error}") from error
+            raise SourceError(Cause.DEAD, f"cannot connect: {error}") from error
         except (httpx.TimeoutException, TimeoutError) as error:
-            raise SourceError(Reason.TIMEOUT, f"no answer in time: {error}") from error
+            raise SourceError(Cause.TIMEOUT, f"no answer in time: {error}") from error
         except httpx.HTTPError as error:
-            raise SourceError(Reason.CUT, f"the connection broke: {error}") from error
+            raise SourceError(Cause.CUT, f"the connection broke: {error}") from error
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -58,7 +58,7 @@ async def _whole(response: httpx.Response) -> Reply:
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_ANSWER_BYTES:
-            raise SourceError(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            raise SourceError(Cause.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     headers = {name.lower(): value for name, value in response.headers.items()}
     headers.pop("content-encoding", None)  # httpx has unpacked it
     return Reply(response.status_code, headers, b"".join(chunks))

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from services.generator.calls.call import Model
-from services.generator.sources.errors import PERMANENT, Reason, SourceError
+from services.generator.sources.errors import PERMANENT, Cause, SourceError
 from services.generator.sources.limit import Limit
 from services.generator.sources.openai import Client
 
@@ -73,17 +73,17 @@ class Lane:
     def failed(self, error: SourceError, now: float) -> None:
         """Learn from a failure; afterwards `out` says whether the source has to be probed."""
         reason = error.reason
-        if reason is Reason.RATE_LIMITED:
+        if reason is Cause.RATE_LIMITED:
             self._failures = 0
             self.limit.refused(now)
             if error.retry_after:
                 self.not_before = max(self.not_before, now + min(error.retry_after, LONGEST_RETRY_AFTER))
-        elif reason is Reason.DEAD or reason in PERMANENT:
+        elif reason is Cause.DEAD or reason in PERMANENT:
             self.out = error.detail
             self._refused = reason in PERMANENT
-        elif reason is not Reason.BAD_REQUEST:
+        elif reason is not Cause.BAD_REQUEST:
             self._failures += 1
-            if reason is Reason.TIMEOUT:
+            if reason is Cause.TIMEOUT:
                 self.limit.refused(now)
             if self._failures >= FAILURES_TO_OUT:
                 self.out = f"{self._failures} failures in a row, the last one: {error.detail}"

@@ -17,7 +17,13 @@ from opentelemetry.trace import SpanKind
 
 from services.generator.calls.call import Answer, Call, Message, Params
 from services.generator.sources.envelope import MALFORMED, ErrorInside, from_body, from_stream
-from services.generator.sources.errors import TOO_LONG, Reason, SourceError, reason_of_status, with_advice
+from services.generator.sources.errors import (
+    TOO_LONG,
+    Cause,
+    SourceError,
+    reason_of_status,
+    with_advice,
+)
 from services.generator.sources.fitting import Fit, Form, learnt
 from services.generator.sources.gauges import SourceQueue, read_queue
 from services.generator.sources.packed import unpacked
@@ -107,7 +113,7 @@ class Client:
             raise self._told(error, reply) from error
         except MALFORMED as error:
             detail = f"the answer is not what the protocol says ({error!r}): {reply.body[:200]!r}"
-            raise SourceError(Reason.SERVER_ERROR, detail, source=self.name) from error
+            raise SourceError(Cause.SERVER_ERROR, detail, source=self.name) from error
         if "stop" in fit.omit:
             for stop in call.params.stop:
                 answer.text = answer.text.partition(stop)[0]
@@ -117,7 +123,7 @@ class Client:
         code = error.error.get("code")
         if isinstance(code, int) and 400 <= code < 600:
             return _refused(Reply(code, reply.headers, reply.body), self.name)
-        return SourceError(Reason.SERVER_ERROR, f"an error in the answer: {error}"[:500], source=self.name)
+        return SourceError(Cause.SERVER_ERROR, f"an error in the answer: {error}"[:500], source=self.name)
 
     def _learns(self, call: Call, fit: Fit, reply: Reply) -> bool:
         """Whether the call is worth another try with what this refusal, or another meanwhile, has taught."""
@@ -155,7 +161,7 @@ class Client:
         try:
             return [str(model["id"]) for model in orjson.loads(reply.body)["data"]]
         except (KeyError, TypeError, orjson.JSONDecodeError) as error:
-            raise SourceError(Reason.SERVER_ERROR, f"GET /models: {error!r}", source=self.name) from error
+            raise SourceError(Cause.SERVER_ERROR, f"GET /models: {error!r}", source=self.name) from error
 
     def _heard(self, reply: Reply) -> Reply:
         if self._key and self._key in reply.body:
@@ -229,10 +235,10 @@ def _refused(reply: Reply, source: str) -> SourceError:
     wish = asked_wait(reply.headers, words) if reply.status in LIMITED_STATUSES else None
     reason = reason_of_status(reply.status, retry_after=wish is not None)
     if reply.status in (400, 403) and LIMITED.search(f"{message} {code}"):
-        reason, wish = Reason.RATE_LIMITED, asked_wait(reply.headers, words)
-    if reason is Reason.RATE_LIMITED and code in NO_MONEY:
-        reason, wish = Reason.DENIED, None
-    if reason is Reason.BAD_REQUEST:
+        reason, wish = Cause.RATE_LIMITED, asked_wait(reply.headers, words)
+    if reason is Cause.RATE_LIMITED and code in NO_MONEY:
+        reason, wish = Cause.DENIED, None
+    if reason is Cause.BAD_REQUEST:
         message = with_advice(message, code)
     return SourceError(reason, f"HTTP {reply.status}: {message}", source=source, retry_after=wish)
 

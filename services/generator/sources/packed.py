@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.transport import MAX_ANSWER_BYTES, Reply
 
 _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -18,16 +18,14 @@ def unpacked(reply: Reply) -> Reply:
         return reply
     window = _WINDOWS.get(coding.strip().lower())
     if window is None:
-        raise SourceError(Reason.SERVER_ERROR, f"the answer is packed ({coding}), which was not asked for")
+        raise SourceError(Cause.SERVER_ERROR, f"the answer is packed ({coding}), which was not asked for")
     unpacking = zlib.decompressobj(window)
     try:
         body = unpacking.decompress(reply.body, MAX_ANSWER_BYTES)
     except zlib.error as error:
-        raise SourceError(
-            Reason.SERVER_ERROR, f"the answer cannot be unpacked ({coding}): {error}"
-        ) from error
+        raise SourceError(Cause.SERVER_ERROR, f"the answer cannot be unpacked ({coding}): {error}") from error
     if unpacking.unconsumed_tail:
-        raise SourceError(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+        raise SourceError(Cause.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     if not unpacking.eof:
-        raise SourceError(Reason.CUT, "the packed answer ended too early")
+        raise SourceError(Cause.CUT, "the packed answer ended too early")
     return Reply(reply.status, reply.headers, body)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.transport import LONGEST_ANSWER, MAX_ANSWER_BYTES, Reply
 
 CONNECT_SECONDS = 10.0
@@ -70,12 +70,12 @@ class _Connection(asyncio.Protocol):
         self.deadline = min(self._loop.time() + self.patience, self.end)
         self._size += len(data)
         if self._size > MAX_ANSWER_BYTES:
-            self.fail(Reason.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+            self.fail(Cause.SERVER_ERROR, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self.fail(Reason.SERVER_ERROR, f"not an HTTP answer: {error}")
+            self.fail(Cause.SERVER_ERROR, f"not an HTTP answer: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -84,7 +84,7 @@ class _Connection(asyncio.Protocol):
         if self._ends_with_connection():
             self._resolve()
         else:
-            self.fail(Reason.CUT, "the connection closed before the answer was whole")
+            self.fail(Cause.CUT, "the connection closed before the answer was whole")
 
     def _ends_with_connection(self) -> bool:
         """An HTTP/1.0 style answer: neither length nor chunks, whole when the server closes."""
@@ -98,7 +98,7 @@ class _Connection(asyncio.Protocol):
         if not self._keep:
             self.close()
 
-    def fail(self, reason: Reason, detail: str) -> None:
+    def fail(self, reason: Cause, detail: str) -> None:
         answer, self._answer = self._answer, None
         self.close()
         if answer is not None and not answer.done():
@@ -191,7 +191,7 @@ class Pool:
                 )
         except (OSError, TimeoutError) as error:
             detail = f"cannot connect to {self._host}:{self._port}: {error or 'no answer'}"
-            raise SourceError(Reason.DEAD, detail) from error
+            raise SourceError(Cause.DEAD, detail) from error
         return connection
 
     async def _sweep(self) -> None:
@@ -204,7 +204,7 @@ class Pool:
                 late = connection.end < now
                 taken = LONGEST_ANSWER * self._timeout if late else self._timeout
                 why = f"not whole after {taken:g} s" if late else f"not a byte for {taken:g} s"
-                connection.fail(Reason.TIMEOUT, why)
+                connection.fail(Cause.TIMEOUT, why)
 
     async def close(self) -> None:
         if self._sweeper is not None:

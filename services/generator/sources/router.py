@@ -14,20 +14,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
-
 from services.generator.calls.call import Answer, Call, Model
 from services.generator.calls.ledger import Ledger
-from services.generator.sources.errors import Action, NoSource, Reason, SourceError
+from services.generator.sources.errors import Action, Cause, NoSource, SourceError
 from services.generator.sources.lane import Lane, Turns
 from services.generator.sources.limited import RateLimited
 from services.generator.sources.peers import Peers
+from services.generator.sources.retrying import retried, until_it_succeeds
 
-MAX_FAILURES = 10
-"""Tries of one call that may end in 5xx, a timeout or a cut; rate limits and dead sources are not counted."""
 PATIENCE_SECONDS = 900.0
 GAUGE_SECONDS = 1.0
-UNCOUNTED = frozenset({Reason.RATE_LIMITED, Reason.DEAD, Reason.UNKNOWN_MODEL, Reason.DENIED})
 
 
 class Router:
@@ -102,25 +98,9 @@ class Router:
             peers.trial.refused(call, error)
 
     async def _again(self, call: Call, first: SourceError) -> Answer:
-        """The slow path: the same call until it is answered, refused, or has failed `MAX_FAILURES` times."""
-        earlier = [first]
-        failures = 0
-
-        async def attempt() -> Answer:
-            if earlier:
-                raise earlier.pop()
-            return await self._once(call)
-
-        def worth_another(state: RetryCallState) -> bool:
-            nonlocal failures
-            error = state.outcome.exception() if state.outcome else None
-            if not isinstance(error, SourceError) or error.action is Action.GIVE_UP:
-                return False
-            failures += error.reason not in UNCOUNTED
-            return failures < MAX_FAILURES
-
+        """The slow path: the same call until it is answered, refused, or has failed too often."""
         try:
-            return await AsyncRetrying(retry=worth_another, wait=_pause, reraise=True)(attempt)
+            return await retried(lambda: self._once(call), first)
         except SourceError as last:
             self._judge(call, last)
             raise
@@ -184,7 +164,7 @@ class Router:
             if not lane.waiters and not lane.leaders and lane.has_room(self._loop.time()):
                 lane.in_flight += 1
             elif await self._wait(peers, lane.leaders) is None:
-                raise SourceError(Reason.DEAD, lane.out or "it is gone", source=lane.name)
+                raise SourceError(Cause.DEAD, lane.out or "it is gone", source=lane.name)
             answer = await self._send(call, lane, peers, refill=False)
             warm = True
             return answer
@@ -222,7 +202,7 @@ class Router:
         except SourceError as error:
             account.failed[error.reason.value] += 1
             lane.failed(error, self._loop.time())
-            if error.reason is Reason.RATE_LIMITED:
+            if error.reason is Cause.RATE_LIMITED:
                 self._limited(peers, error)
             if lane.out:
                 self._lost(lane, peers)
@@ -323,11 +303,10 @@ class Router:
         async def alive() -> None:
             served = await lane.client.models()
             if served and lane.model.name not in served:
-                raise SourceError(Reason.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
+                raise SourceError(Cause.UNKNOWN_MODEL, f"it serves {served}", source=lane.name)
 
-        wait = wait_random_exponential(multiplier=0.5, max=15.0)
         await asyncio.sleep(lane.probe_delay())
-        await AsyncRetrying(retry=lambda state: isinstance(_error(state), SourceError), wait=wait)(alive)
+        await until_it_succeeds(alive)
         lane.revive()
         if peers.deadline is not None:
             peers.deadline.cancel()
@@ -370,22 +349,3 @@ def _look_again(turns: Turns) -> None:
         turn = turns.popleft()
         if not turn.done():
             turn.set_result(None)
-
-
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
-_STORM = wait_random_exponential(multiplier=0.25, max=20.0)
-_BROKEN = wait_random_exponential(multiplier=0.1, max=5.0)
-
-
-def _pause(state: RetryCallState) -> float:
-    """Seconds before the next try. A stated Retry-After holds the whole lane; here only its jitter is
-    needed."""
-    error = _error(state)
-    if isinstance(error, SourceError) and error.action is Action.FAIL_OVER:
-        return 0.0
-    if isinstance(error, SourceError) and error.reason is Reason.RATE_LIMITED:
-        return _BROKEN(state) if error.retry_after else _STORM(state)
-    return _BROKEN(state)

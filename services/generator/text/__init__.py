@@ -1,1 +1,1 @@
-"""How texts are counted: tokens, words, and scripts without spaces."""
+"""How long a text is: in tokens of a tokenizer, of a server, or in words."""

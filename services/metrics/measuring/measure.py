@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.metrics.lexical import BrokenText, LexicalError, MissingText, UnknownTokeniser
+from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring import lexical, quality, semantic, shift
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import undefined
@@ -47,6 +48,8 @@ MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
 BROKEN = frozenset({"nan_embeddings", "zero_embeddings", "bad_embeddings"})
 """Refusals that mean the embedding failed, not that the texts lack the measure."""
 
+IN_LETTERS = "scripts that put no spaces between words are counted in letters"
+
 Step = Callable[[int, int, str], None]
 
 
@@ -77,7 +80,7 @@ def measure(subject: Subject, step: Step = lambda done, total, name: None) -> Me
 
 def _values(metric: Metric, subject: Subject) -> list[MeasuredValue]:
     try:
-        return list(MEASURES[metric](subject))
+        return [_with_unit(value, subject) for value in MEASURES[metric](subject)]
     except UnknownTokeniser as error:
         raise Unmeasurable("unknown_tokenizer", str(error), field="tokenizer") from error
     except (BrokenText, MissingText):
@@ -88,3 +91,10 @@ def _values(metric: Metric, subject: Subject) -> list[MeasuredValue]:
         if error.field is not None or error.code in BROKEN:
             raise
         return [undefined(metric, error.detail)]
+
+
+def _with_unit(value: MeasuredValue, subject: Subject) -> MeasuredValue:
+    """The value, with a note where the default tokenizer takes letters of the dataset for words."""
+    if value.estimator.get("tokenizer") != DEFAULT_TOKENISER or not subject.dataset.has_letters_for_words:
+        return value
+    return value.model_copy(update={"note": "; ".join(part for part in (value.note, IN_LETTERS) if part)})

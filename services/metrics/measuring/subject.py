@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from services.metrics.lexical import Tokens
@@ -22,6 +23,7 @@ from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
 from shared.contracts.measurement import MeasureOptions, Metric
+from shared.text.unspaced import UNSPACED
 
 SHARD_BYTES = 32 * 2**20
 """Text that is tokenised at a time: what bounds the memory of a large dataset."""
@@ -54,6 +56,12 @@ class TextSet:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @cached_property
+    def has_letters_for_words(self) -> bool:
+        """Whether texts are, or hold, writing without spaces between words (`shared/text/unspaced.py`)."""
+        others = self.texts.filter(pc.invert(pc.string_is_ascii(self.texts)))
+        return bool(pc.any(pc.match_substring_regex(others, f"[{UNSPACED}]")).as_py())
 
     def text(self, row: int) -> str:
         """One text as a string."""

@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 
+from services.metrics.spreadsheets import shown
+
 INK = "#222222"
 FAINT = "#8a8a8a"
 GRID = "#e4e4e4"
@@ -45,7 +47,7 @@ class Picture:
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.data)
+        writer.writerows({name: shown(value) for name, value in row.items()} for row in self.data)
         return text.getvalue()
 
 

@@ -11,6 +11,7 @@ from services.metrics.intervals.interval import Interval
 from services.metrics.intervals.losses import difference_interval, loss_interval
 from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.runs import Run
+from services.metrics.spreadsheets import shown
 from shared.contracts.measurement import ABOUT
 
 USUAL = (
@@ -71,7 +72,7 @@ class Table:
             cells = [(row[c], c in ranged) for c in self.columns]
             writer.writerow(
                 [
-                    value
+                    shown(value)
                     for cell, wide in cells
                     for value in ((cell.value, cell.low, cell.high) if wide else (cell.value,))
                 ]

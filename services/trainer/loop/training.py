@@ -167,8 +167,7 @@ class StepTrainer(Trainer):
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Gradients of one whole step; returns its loss (token-weighted mean, nats)."""
-        if not model.training:  # it would walk through every module
-            model.train()
+        model.train()  # whatever the wrapper says of itself: the base inside may still be as it was evaluated
         seed_step(self.args.seed, self.state.global_step, self.args.process_index)
         step = self.ahead.take(inputs)
         losses = []

@@ -41,6 +41,9 @@ TRAINED_BYTES = 12
 SECONDS_PER_OPERATION = 15e-6
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 MOST_LAYERS = 1000
+ATTENTION_FIELDS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
+ATTENTIONS = ("eager", "sdpa", "flex_attention")
+CODE_FIELDS = ("auto_map", "custom_pipelines", "trust_remote_code")
 PROCESS_BYTES = 500 * 2**20
 """Python with torch, transformers and peft loaded."""
 
@@ -126,13 +129,30 @@ def read_config(folder: Path, architecture: Mapping[str, Any] | None = None) -> 
 
 
 def _require_sane(architecture: Mapping[str, Any]) -> None:
-    """Configs are built before they are checked: a list of a billion layers must not be."""
+    """Configs are built before they are checked: a list of a billion layers must not be. Nor may one name
+    what is loaded from elsewhere: an attention of a hub's kernels, code of its own."""
+    for name, value in _fields(architecture):
+        if name in ATTENTION_FIELDS and value not in ATTENTIONS:
+            raise UnsuitableModel(f"The architecture's {name} must be one of {', '.join(ATTENTIONS)}.")
+        if name in CODE_FIELDS:
+            raise UnsuitableModel(f"The architecture's {name} names code of its own: leave it out.")
     for name in LAYERS:
         layers = architecture.get(name, 1)
         if not isinstance(layers, int) or not 1 <= layers <= MOST_LAYERS:
             raise UnsuitableModel(
                 f"The architecture's {name} must be a whole number from 1 to {MOST_LAYERS}."
             )
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every field of a config, however deep."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name), inner
+            yield from _fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(inner)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def gateway(given: Given) -> FastAPI:
 
 def generator(given: Given) -> FastAPI:
     settings = GeneratorSettings(**given)
-    return create_generator(settings, connect(settings).store)
+    return create_generator(settings, connect(settings))
 
 
 def metrics(given: Given) -> FastAPI:

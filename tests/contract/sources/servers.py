@@ -15,6 +15,7 @@ import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 MODEL = ROOT / "standin" / "models" / "generator"
@@ -34,7 +35,7 @@ class Source:
 def running_standin(*options: str) -> Iterator[Source]:
     """The stand-in server, with `options` beside the usual ones."""
     command = [sys.executable, "-m", "standin.server", "--model", str(MODEL), *options]
-    with _running("standin", command, {"OMP_NUM_THREADS": "1"}, patience=60) as source:
+    with _running("standin", command, {"OMP_NUM_THREADS": "1"}, patience=PATIENCE) as source:
         yield source
 
 

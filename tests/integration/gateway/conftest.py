@@ -18,6 +18,7 @@ from shared.store.local import LocalStore
 from tests.ports import free_port
 from tests.unit.services.gateway.small_operations import REAL, TEST
 from tests.unit.services.gateway.small_suite import give_artifact
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[3]
 CELERY = (
@@ -80,7 +81,9 @@ class Processes:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 
-    @retry(stop=stop_after_delay(60), wait=wait_fixed(0.1), retry=retry_if_exception_type(httpx.HTTPError))
+    @retry(
+        stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.1), retry=retry_if_exception_type(httpx.HTTPError)
+    )
     def wait_until_ready(self) -> None:
         httpx.get(f"{self.url}/ready").raise_for_status()
 

@@ -41,7 +41,7 @@ def work(request: JobRequest, workspace: Workspace) -> AnySummary:
 def _coordinator() -> Celery:
     settings = GatewaySettings()
     platform = connect(settings)
-    handler = Coordinator.on(platform, Catalogue(OPERATIONS)).advance
+    handler = Coordinator.on(platform, Catalogue(OPERATIONS), settings).advance
     return make_worker(settings, {ExperimentRequest: handler}, platform=platform)
 
 

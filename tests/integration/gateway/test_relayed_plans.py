@@ -75,7 +75,7 @@ def suite(redis_url: str, tmp_path: Path) -> Iterator[Suite]:
         dataset = upload(store, DatasetKind.COMPLETION, ROWS)
         theirs = upload(store, DatasetKind.COMPLETION, ROWS[:3], project="theirs")
         with (
-            served(create_generator(generator, open_store(generator))) as generator_url,
+            served(create_generator(generator, connect(generator))) as generator_url,
             served(create_trainer(trainer, connect(trainer))) as trainer_url,
         ):
             settings = GatewaySettings(

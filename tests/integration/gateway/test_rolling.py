@@ -9,6 +9,7 @@ import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from tests.integration.gateway.conftest import Processes
+from tests.waiting import PATIENCE
 
 ORDER = ("gateway", "coordinator", "worker", "reconciler", "gateway", "worker")
 
@@ -53,7 +54,7 @@ def test_a_rolling_restart_loses_nothing_that_was_accepted(processes: Processes,
         assert _ended(http, job) == "succeeded"
 
 
-@retry(stop=stop_after_delay(60), wait=wait_fixed(0.05), retry=retry_if_exception_type(AssertionError))
+@retry(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.05), retry=retry_if_exception_type(AssertionError))
 def _more(accepted: list[str], before: int) -> None:
     """Requests are accepted again."""
     assert len(accepted) > before + 2

@@ -16,7 +16,7 @@ from services.generator.calls.ledger import Ledger
 from services.generator.inputs.lengths import length_counter
 from services.generator.sources.adapters import serve_adapters
 from services.generator.sources.connecting import open_transport
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.gauges import SourceQueue
 from services.generator.sources.openai import Client
 from services.generator.sources.registry import Registry, SourceSpec
@@ -104,11 +104,11 @@ async def test_structured_output_keeps_to_the_schema(client: Client) -> None:
 async def test_what_it_refuses_is_told_apart(client: Client) -> None:
     with pytest.raises(SourceError) as too_long:
         await client.ask(replace(ASK, prompt="word " * CONTEXT))
-    assert too_long.value.reason is Reason.BAD_REQUEST
+    assert too_long.value.reason is Cause.BAD_REQUEST
     assert str(CONTEXT) in too_long.value.detail
     with pytest.raises(SourceError) as unknown:
         await client.ask(replace(ASK, model=Model("no-such-model")))
-    assert unknown.value.reason is Reason.UNKNOWN_MODEL
+    assert unknown.value.reason is Cause.UNKNOWN_MODEL
     assert await client.models() == [NAME]
 
 

@@ -12,7 +12,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from services.trainer.api import create_api
 from services.trainer.planning.machine import Machine, announce
 from shared.assembly import Platform
+from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.estimates import Coming, EstimateRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
@@ -52,6 +54,46 @@ def test_a_plan_says_what_the_training_then_takes(client: TestClient, trainer: T
         assert plan[name] == model.summary[name]
     assert plan["fits"]
     assert 0 < plan["memory_bytes"]["low"] < plan["memory_bytes"]["expected"] < plan["memory_bytes"]["high"]
+
+
+def estimate(
+    client: TestClient, request: JobRequest, coming: dict[str, Coming] | None = None
+) -> tuple[int, Any]:
+    asked = EstimateRequest(
+        project="p", operation=request.operation, request=request.canonical(), coming=coming or {}
+    )
+    answer = client.post("/v1/estimate", content=asked.model_dump_json())
+    return answer.status_code, answer.json()
+
+
+def test_an_estimate_says_what_the_training_then_takes_and_makes(
+    client: TestClient, trainer: Trainer
+) -> None:
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
+    request = TrainingRequest(dataset=dataset, base="tiny-llama")
+    status, before = estimate(client, request)
+    model = trainer.artifact(trainer.run(request))
+    assert status == 200
+    assert (before["details"]["steps"], before["makes"]["base"]) == (model.summary["steps"], "tiny-llama")
+    assert 0 < before["seconds"]["low"] < before["seconds"]["high"]
+    assert before["calls"]["high"] == 0
+    going_on = TrainingRequest(dataset=dataset, base_model=model.id)
+    assert estimate(client, going_on)[1]["makes"]["base"] == "tiny-llama"
+
+
+def test_what_is_still_to_be_made_is_like_what_exists(client: TestClient, trainer: Trainer) -> None:
+    """Twice the rows, twice the time, and a range twice as wide both ways; a model to come costs its base."""
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
+    rows, model = "dataset-" + "1" * 32, "model-" + "2" * 32
+    _, there = estimate(client, TrainingRequest(dataset=dataset, base="tiny-llama"))
+    like = {rows: Coming(rows=40, like=dataset)}
+    _, twice = estimate(client, TrainingRequest(dataset=rows, base="tiny-llama"), like)
+    assert twice["seconds"]["low"] == pytest.approx(there["seconds"]["low"])
+    assert twice["seconds"]["high"] == pytest.approx(4 * there["seconds"]["high"])
+    scored = EvaluationRequest(dataset=dataset, model=model)
+    assert estimate(client, scored, {model: Coming(base="tiny-llama")})[0] == 200
+    assert estimate(client, scored)[1]["code"] == "input_missing"
+    assert estimate(client, TrainingRequest(dataset=rows, base="tiny-llama"))[1]["code"] == "input_missing"
 
 
 def test_it_plans_for_the_machine_that_trains(client: TestClient, trainer: Trainer) -> None:

@@ -61,7 +61,10 @@ def see(records, row, owner):  # type: ignore[no-untyped-def]
 def record_keys_from(  # type: ignore[no-untyped-def]
     keys, owners, entry, table, slots, records, record_keys, rows, rows_of
 ):
-    """Record entries from `entry` on, until the table is more than half full; how far, and rows."""
+    """Record entries from `entry` on, until all are or the table is more than half full.
+
+    Returns the number of the first entry that is not recorded, and how many rows of `records` are in use.
+    """
     mask = slots - ONE
     limit = slots >> ONE
     count = np.uint64(len(keys))

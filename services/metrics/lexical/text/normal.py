@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from services.metrics.lexical.text import scanners
 from services.metrics.lexical.text.characters import words
-from services.metrics.lexical.text.texts import TextBuffer, buffer_of, text_buffer
+from services.metrics.lexical.text.texts import TextBuffer, buffer_from, text_buffer
 from shared.text.normal import normal
 
 
@@ -20,9 +20,13 @@ def settled(buffer: TextBuffer, form: Callable[[str], str]) -> TextBuffer:
     found = np.zeros(len(buffer), np.bool_)
     if not scanners.find_unsettled(buffer.data, buffer.offsets, words(), found):
         return buffer
-    return buffer_of(
-        [form(buffer.text(i)).encode() if found[i] else buffer.bytes_of(i) for i in range(len(buffer))]
-    )
+    lengths, pieces, copied = np.diff(buffer.offsets), [], 0
+    for text in np.flatnonzero(found).tolist():
+        piece = form(buffer.text(text)).encode()
+        pieces += [buffer.data[buffer.offsets[copied] : buffer.offsets[text]].tobytes(), piece]
+        lengths[text], copied = len(piece), text + 1
+    pieces.append(buffer.data[buffer.offsets[copied] :].tobytes())
+    return buffer_from(b"".join(pieces), lengths)
 
 
 def normal_texts(buffer: TextBuffer) -> TextBuffer:

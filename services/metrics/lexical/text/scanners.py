@@ -177,11 +177,18 @@ def scan_unicode(data, begin, end, table, seed, hashes, quarters, count):  # typ
         code, width = decode(data, i)
         i += width
         entry = table[code]
-        if entry & INVISIBLE:
-            continue
         folded = entry & POINT
-        alone = part_of_word(entry)
-        goes_on = length > 0 and folded != 0 and (entry & MARK or (alone == 0 and part == 0))
+        alone = np.uint8(0)
+        goes_on = folded != 0 and length > 0 and part == 0
+        if entry > POINT:  # neither a plain letter nor what only parts tokens
+            if entry & INVISIBLE:
+                continue
+            alone = part_of_word(entry)
+            if entry & MARK:
+                goes_on = length > 0
+                folded = folded if goes_on else np.uint32(0)
+            elif alone:
+                goes_on = False
         if length > 0 and not goes_on:
             hashes[count] = finish(state, word, length)
             if part:
@@ -189,7 +196,8 @@ def scan_unicode(data, begin, end, table, seed, hashes, quarters, count):  # typ
             count += 1
             state = start(seed)
             word = filled = length = nothing
-        if folded != 0 and (goes_on or not entry & MARK):
+            part = np.uint8(0)
+        if folded != 0:
             piece, size = encode(folded)
             state, word, filled = append(state, word, filled, piece, size)
             length += size
@@ -208,13 +216,13 @@ def is_unsettled(data, begin, end, table):  # type: ignore[no-untyped-def]
     """Whether a character stands in the text that is not compared by itself alone."""
     i = begin
     while i < end:
-        if data[i] < np.uint8(0x80):
-            i += 1
-            continue
-        code, width = decode(data, i)
-        if table[code] & UNSETTLED:
-            return True
-        i += width
+        while i + 8 <= end and eight_bytes(data, np.uint64(i)) & HIGH_BITS == NOTHING:
+            i += 8
+        if i < end:
+            code, width = decode(data, i)
+            if table[code] & UNSETTLED:
+                return True
+            i += width
     return False
 
 

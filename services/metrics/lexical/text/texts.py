@@ -97,9 +97,14 @@ def _frozen(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> TextBuffer:
 
 def buffer_of(texts: Sequence[bytes]) -> TextBuffer:
     """A buffer of already encoded texts."""
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in texts], out=offsets[1:])
-    return _frozen(np.frombuffer(b"".join(texts), np.uint8), offsets)
+    return buffer_from(b"".join(texts), np.array([len(text) for text in texts], np.int64))
+
+
+def buffer_from(data: bytes, lengths: NDArray[np.int64]) -> TextBuffer:
+    """A buffer of encoded texts that stand one behind another, each of so many bytes."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return _frozen(np.frombuffer(data, np.uint8), offsets)
 
 
 def iter_texts(texts: Texts) -> Iterator[str]:

@@ -43,7 +43,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 
-from services.metrics.handlers import handlers
+from services.metrics.operations.handlers import handlers
 from services.metrics.measuring.document import document
 from services.metrics.reporting.table import TITLES
 from services.metrics.settings import MetricsSettings

@@ -28,8 +28,6 @@ OPEN = {
     "/metrics",
     "/openapi.json",
     "/docs",
-    "/docs/oauth2-redirect",
-    "/redoc",
 }
 """Say nothing of any project."""
 

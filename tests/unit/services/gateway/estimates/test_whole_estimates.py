@@ -16,10 +16,12 @@ from services.gateway.experiments.expansion import expand
 from services.gateway.settings import GatewaySettings
 from shared.contracts.base import Queue
 from shared.contracts.experiment import ExperimentRequest, RecipeCall
+from shared.contracts.measurement import MeasurementRequest
 from shared.contracts.operations import OPERATIONS
+from shared.identity import artifact_id
 from tests.unit.services.gateway.estimates.test_walking import STARTING, TAKES, url
 from tests.unit.services.gateway.small_operations import REAL, TEST
-from tests.unit.services.gateway.small_suite import SmallSuite
+from tests.unit.services.gateway.small_suite import SmallSuite, give_artifact
 
 __all__ = ["url"]
 STORIES = Path(__file__).parents[5] / "examples" / "data" / "stories.train.jsonl"
@@ -62,7 +64,7 @@ def test_wall_time_is_of_every_job_on_the_workers_there_are(http: TestClient, su
     asleep = {key: SECONDS[0] for key, node in plan.nodes.items() if node.request.queue is not Queue.MEASURE}
     without = makespan(plan, asleep, WORKERS)
     assert estimate["wall_seconds"]["low"] > without * 0.5
-    assert estimate["wall_seconds"]["high"] > estimate["measuring_seconds"]["high"]  # one worker measures
+    assert estimate["wall_seconds"]["high"] >= estimate["measuring_seconds"]["high"]  # one worker measures
 
 
 def test_what_is_made_already_takes_no_time(http: TestClient, suite: SmallSuite) -> None:
@@ -70,11 +72,7 @@ def test_what_is_made_already_takes_no_time(http: TestClient, suite: SmallSuite)
     first = http.post("/v1/measurements/estimate", json=body).json()
     assert first["measuring_seconds"]["low"] >= 0
     assert first["measuring_seconds"]["high"] >= STARTING
-    job = http.post("/v1/measurements", json=body).json()
-    suite.operations = OPERATIONS
-    suite.restart()
-    suite.drain()
-    assert http.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded"
+    give_artifact(suite.corner, artifact_id(MeasurementRequest.model_validate(body)))
     again = http.post("/v1/measurements/estimate", json=body).json()
     assert (again["reused"], again["measuring_seconds"]) == (1, {"low": 0, "high": 0})
 

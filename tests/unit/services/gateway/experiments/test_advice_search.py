@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -73,7 +74,8 @@ def give_rows(store: LocalStore, artifact: str, count: int) -> None:
     corner = project_store(store, PROJECT)
     rows = "".join(json.dumps({"id": f"{artifact[-1]}{n}", "text": f"row {n}"}) + "\n" for n in range(count))
     part = {
-        "name": "rows.jsonl", "key": "rows.jsonl", "bytes": len(rows), "sha256": "0" * 64,
+        "name": "rows.jsonl", "key": "rows.jsonl", "bytes": len(rows),
+        "sha256": hashlib.sha256(rows.encode()).hexdigest(),
         "media_type": "application/jsonl", "rows": count,
     }  # fmt: skip
     manifest = {

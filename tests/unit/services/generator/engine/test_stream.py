@@ -19,7 +19,7 @@ from services.generator.engine.filters.near_duplicate import NearDuplicateFilter
 from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage
 from services.generator.engine.stream import Stream
-from services.generator.sources.errors import NoSource, Reason, SourceError
+from services.generator.sources.errors import Cause, NoSource, SourceError
 from tests.simulation.clock import run_simulated
 
 
@@ -131,7 +131,7 @@ async def test_too_few_rows_are_said_to_be_too_few() -> None:
 
 async def test_a_refused_prompt_is_a_reject_and_not_the_end() -> None:
     parts = MemoryParts()
-    model = Talker(fail={3: SourceError(Reason.BAD_REQUEST, "too long", source="s")})
+    model = Talker(fail={3: SourceError(Cause.BAD_REQUEST, "too long", source="s")})
     short, rows = await run(Numbers(10), model, parts)
     assert short == ""
     assert [row["n"] for row in rows] == [0, 1, 2, 4, 5, 6, 7, 8, 9, 10]
@@ -141,7 +141,7 @@ async def test_a_refused_prompt_is_a_reject_and_not_the_end() -> None:
 
 
 async def test_too_few_rows_for_refused_prompts_are_said_in_the_servers_words() -> None:
-    refused = {n: SourceError(Reason.BAD_REQUEST, "HTTP 400: too long", source="s") for n in range(3)}
+    refused = {n: SourceError(Cause.BAD_REQUEST, "HTTP 400: too long", source="s") for n in range(3)}
     short, _ = await run(Numbers(10, max_candidates=10), Talker(fail=refused))
     assert "3 source_refused" in short
     assert short.endswith("s: bad_request: HTTP 400: too long")

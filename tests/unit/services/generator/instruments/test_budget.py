@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.calls.call import Answer, Call, Model, Params
-from services.generator.calls.ledger import Ledger, Price
+from services.generator.calls.ledger import Ledger, LedgerSnapshot, Price
 from services.generator.calls.parts import MemoryParts
 from services.generator.engine.asking import Ask, Pay
 from services.generator.engine.stage import Draft, Reject, Sample
@@ -25,7 +25,7 @@ from services.generator.instruments.budget import (
     Overspent,
 )
 from services.generator.instruments.paid import PaidStage
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from shared.contracts.instruments import Budget
 from tests.unit.services.generator.engine.test_stream import opening
 
@@ -155,7 +155,7 @@ async def test_a_budget_that_suffices_stops_nothing() -> None:
 async def test_what_earlier_attempts_spent_is_spent() -> None:
     source = Source(1)
     account = {"issued": 90, "answered": 80, "reused": 0, "tokens_in": 1, "tokens_out": 1, "failed": {}}
-    source.ledger.carry([{"accounts": {"s": account}, "in_flight": 10}])
+    source.ledger.carry([LedgerSnapshot.model_validate({"accounts": {"s": account}, "in_flight": 10})])
     rows, _ = await run(source, 16, calls=100)
     assert rows == 5, "80 are answered, and 10 may have been"
 
@@ -198,7 +198,7 @@ async def test_a_first_call_that_fails_lets_the_next_one_tell() -> None:
         return await pay(call, fails if next(failures, False) else source.issue)
 
     async def fails(call: Call) -> Answer:
-        raise SourceError(Reason.BAD_REQUEST, "no")
+        raise SourceError(Cause.BAD_REQUEST, "no")
 
     spending = BudgetKeeper(Budget(tokens=20_000), source.ledger, PRICE, len)
     calls = [Call(Model("m"), f"Why {n}?", Params(max_tokens=MOST_OUT), n) for n in range(9)]

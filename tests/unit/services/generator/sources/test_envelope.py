@@ -12,7 +12,7 @@ import pytest
 from services.generator.calls.call import Answer
 from services.generator.sources.answer import read
 from services.generator.sources.envelope import MALFORMED, from_body, from_stream
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.packed import unpacked
 from services.generator.sources.transport import Reply
 
@@ -115,12 +115,13 @@ def test_a_packed_answer_is_unpacked(coding: str) -> None:
 @pytest.mark.parametrize(
     ("coding", "packed", "reason"),
     [
-        ("br", b"words", Reason.SERVER_ERROR),
-        ("gzip", b"words", Reason.SERVER_ERROR),
-        ("gzip", gzip.compress(b"words" * 99)[:-12], Reason.CUT),
+        ("br", b"words", Cause.SERVER_ERROR),
+        ("gzip", b"words", Cause.SERVER_ERROR),
+        ("gzip", gzip.compress(b"words" * 99)[:-12], Cause.CUT),
     ],
+    ids=["unknown", "not packed", "cut short"],
 )
-def test_a_packing_that_cannot_be_read_is_named(coding: str, packed: bytes, reason: Reason) -> None:
-    with pytest.raises(SourceError, match=coding if reason is not Reason.CUT else "early") as raised:
+def test_a_packing_that_cannot_be_read_is_named(coding: str, packed: bytes, reason: Cause) -> None:
+    with pytest.raises(SourceError, match=coding if reason is not Cause.CUT else "early") as raised:
         unpacked(Reply(200, {"content-encoding": coding}, packed))
     assert raised.value.reason is reason

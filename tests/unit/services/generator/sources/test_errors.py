@@ -9,7 +9,7 @@ import pytest
 from services.generator.sources.errors import (
     ACTION,
     Action,
-    Reason,
+    Cause,
     SourceError,
     reason_of_status,
     with_advice,
@@ -20,29 +20,29 @@ from services.generator.sources.waits import retry_after_seconds
 @pytest.mark.parametrize(
     ("status", "retry_after", "reason", "action"),
     [
-        (429, False, Reason.RATE_LIMITED, Action.RETRY),
-        (503, True, Reason.RATE_LIMITED, Action.RETRY),
-        (503, False, Reason.SERVER_ERROR, Action.RETRY),
-        (500, False, Reason.SERVER_ERROR, Action.RETRY),
-        (529, False, Reason.SERVER_ERROR, Action.RETRY),
-        (504, False, Reason.TIMEOUT, Action.RETRY),
-        (408, False, Reason.TIMEOUT, Action.RETRY),
-        (400, False, Reason.BAD_REQUEST, Action.GIVE_UP),
-        (413, False, Reason.BAD_REQUEST, Action.GIVE_UP),
-        (422, False, Reason.BAD_REQUEST, Action.GIVE_UP),
-        (301, False, Reason.BAD_REQUEST, Action.GIVE_UP),
-        (404, False, Reason.UNKNOWN_MODEL, Action.FAIL_OVER),
-        (401, False, Reason.DENIED, Action.FAIL_OVER),
-        (402, False, Reason.DENIED, Action.FAIL_OVER),
+        (429, False, Cause.RATE_LIMITED, Action.RETRY),
+        (503, True, Cause.RATE_LIMITED, Action.RETRY),
+        (503, False, Cause.SERVER_ERROR, Action.RETRY),
+        (500, False, Cause.SERVER_ERROR, Action.RETRY),
+        (529, False, Cause.SERVER_ERROR, Action.RETRY),
+        (504, False, Cause.TIMEOUT, Action.RETRY),
+        (408, False, Cause.TIMEOUT, Action.RETRY),
+        (400, False, Cause.BAD_REQUEST, Action.GIVE_UP),
+        (413, False, Cause.BAD_REQUEST, Action.GIVE_UP),
+        (422, False, Cause.BAD_REQUEST, Action.GIVE_UP),
+        (301, False, Cause.BAD_REQUEST, Action.GIVE_UP),
+        (404, False, Cause.UNKNOWN_MODEL, Action.FAIL_OVER),
+        (401, False, Cause.DENIED, Action.FAIL_OVER),
+        (402, False, Cause.DENIED, Action.FAIL_OVER),
     ],
 )
-def test_statuses(status: int, retry_after: bool, reason: Reason, action: Action) -> None:
+def test_statuses(status: int, retry_after: bool, reason: Cause, action: Action) -> None:
     assert reason_of_status(status, retry_after=retry_after) is reason
     assert SourceError(reason, "x").action is action
 
 
 def test_every_reason_has_an_action() -> None:
-    assert set(ACTION) == set(Reason)
+    assert set(ACTION) == set(Cause)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.generator.calls.call import Call, Message, Model, Params
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.fitting import Fit, Form
 from services.generator.sources.openai import Client, request_body
 from services.generator.sources.transport import Reply
@@ -136,7 +136,7 @@ async def test_a_refusal_of_something_else_stands(message: str) -> None:
     server = Strict((lambda body: True, 400, error(message)))
     with pytest.raises(SourceError) as raised:
         await Client("s", server).ask(Call(CHAT.model, CHAT.prompt, params, 1))
-    assert raised.value.reason is Reason.BAD_REQUEST
+    assert raised.value.reason is Cause.BAD_REQUEST
     assert len(server.bodies) == 1
 
 

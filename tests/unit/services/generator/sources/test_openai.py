@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from services.generator.calls.call import Answer, Call, Message, Model, Params
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.openai import Client, request_body
 from services.generator.sources.transport import Reply
 
@@ -40,7 +40,7 @@ async def ask(body: Any, call: Call = PLAIN, **fields: Any) -> Answer:
     return await Client("s", Canned(body, **fields)).ask(call)
 
 
-async def reason(body: Any, **fields: Any) -> Reason:
+async def reason(body: Any, **fields: Any) -> Cause:
     with pytest.raises(SourceError) as raised:
         await ask(body, **fields)
     assert raised.value.source == "s"
@@ -120,12 +120,12 @@ async def test_a_streamed_answer_is_joined() -> None:
     ids=["no finish reason", "empty"],
 )
 async def test_a_stream_without_its_end_is_a_cut(body: bytes) -> None:
-    assert await reason(body, **{"content-type": "text/event-stream"}) is Reason.CUT
+    assert await reason(body, **{"content-type": "text/event-stream"}) is Cause.CUT
 
 
 async def test_an_error_in_the_middle_of_a_stream() -> None:
     body = sse({"choices": [{"index": 0, "text": " a"}]}, {"error": {"message": "out of memory"}})
-    assert await reason(body, **{"content-type": "text/event-stream"}) is Reason.SERVER_ERROR
+    assert await reason(body, **{"content-type": "text/event-stream"}) is Cause.SERVER_ERROR
 
 
 async def test_first_token_alternatives_in_both_shapes() -> None:
@@ -144,7 +144,7 @@ async def test_first_token_alternatives_in_both_shapes() -> None:
     "body", [b"<html>", b"[]", {"choices": []}, {"id": 1}, {"choices": [{"finish_reason": "stop"}]}]
 )
 async def test_what_is_not_the_protocol_is_an_error_of_the_server(body: Any) -> None:
-    assert await reason(body) is Reason.SERVER_ERROR
+    assert await reason(body) is Cause.SERVER_ERROR
 
 
 def choice(**fields: Any) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def choice(**fields: Any) -> dict[str, Any]:
     ],
 )
 async def test_a_hostile_answer_is_an_error_of_the_server(body: Any) -> None:
-    assert await reason(body) is Reason.SERVER_ERROR
+    assert await reason(body) is Cause.SERVER_ERROR
 
 
 LOGPROBS = Call(Model("m"), "A or B?", Params(logprobs=5), 1)
@@ -181,7 +181,7 @@ async def test_log_probabilities_must_be_some_where_they_were_asked_for(body: An
     assert (await ask(body)).text == "a"
     with pytest.raises(SourceError) as raised:
         await ask(body, call=LOGPROBS)
-    assert raised.value.reason is Reason.SERVER_ERROR
+    assert raised.value.reason is Cause.SERVER_ERROR
 
 
 async def test_a_tool_call_in_place_of_words_is_no_text() -> None:
@@ -199,14 +199,14 @@ async def test_of_more_choices_than_were_asked_for_the_first_counts() -> None:
 
 async def test_a_429_that_waiting_does_not_cure_is_no_storm() -> None:
     body = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
-    assert await reason(body, status=429, **{"retry-after": "3"}) is Reason.DENIED
+    assert await reason(body, status=429, **{"retry-after": "3"}) is Cause.DENIED
 
 
 async def test_refusals_carry_the_servers_words_and_wishes() -> None:
     with pytest.raises(SourceError) as raised:
         await ask({"error": {"message": "slow down"}}, status=429, **{"retry-after": "3"})
-    assert raised.value.reason is Reason.RATE_LIMITED
+    assert raised.value.reason is Cause.RATE_LIMITED
     assert raised.value.retry_after == 3.0
     assert "slow down" in str(raised.value)
-    assert await reason({"error": "max_tokens too large"}, status=400) is Reason.BAD_REQUEST
-    assert await reason(b"\xff\xfe", status=502) is Reason.SERVER_ERROR
+    assert await reason({"error": "max_tokens too large"}, status=400) is Cause.BAD_REQUEST
+    assert await reason(b"\xff\xfe", status=502) is Cause.SERVER_ERROR

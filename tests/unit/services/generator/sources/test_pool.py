@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from services.generator.sources.connecting import open_transport
-from services.generator.sources.errors import Reason, SourceError
+from services.generator.sources.errors import Cause, SourceError
 from services.generator.sources.httpx_transport import HttpxTransport
 from services.generator.sources.pool import Pool
 from services.generator.sources.transport import Transport
@@ -71,7 +71,7 @@ async def transport(request: pytest.FixtureRequest, server: Server) -> AsyncIter
     await made.close()
 
 
-async def refused(transport: Transport) -> Reason:
+async def refused(transport: Transport) -> Cause:
     with pytest.raises(SourceError) as raised:
         await transport.post("/v1/completions", b"{}")
     return raised.value.reason
@@ -111,13 +111,13 @@ async def test_requests_at_once_have_connections_of_their_own(transport: Transpo
 )
 async def test_a_cut_answer_is_a_cut(transport: Transport, server: Server, reply: bytes) -> None:
     server.replies = [reply]
-    assert await refused(transport) is Reason.CUT
+    assert await refused(transport) is Cause.CUT
     assert (await transport.post("/v1/completions", b"{}")).status == 200, "and the next one is not affected"
 
 
 async def test_a_silent_server_runs_out_of_time(transport: Transport, server: Server) -> None:
     server.replies = [None]
-    assert await refused(transport) is Reason.TIMEOUT
+    assert await refused(transport) is Cause.TIMEOUT
     assert (await transport.post("/v1/completions", b"{}")).status == 200
 
 
@@ -137,7 +137,7 @@ async def test_an_answer_may_end_with_the_connection(transport: Transport, serve
 async def test_what_is_not_http_is_an_error_of_the_server(server: Server) -> None:
     pool = Pool(server.url, {}, timeout=1)
     server.replies = [b"SSH-2.0-OpenSSH_9.2\r\n\r\nclose"]
-    assert await refused(pool) is Reason.SERVER_ERROR
+    assert await refused(pool) is Cause.SERVER_ERROR
     await pool.close()
 
 
@@ -145,7 +145,7 @@ async def test_what_is_not_http_is_an_error_of_the_server(server: Server) -> Non
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://no-such-host.invalid"])
 async def test_nobody_there_is_dead(kind: type[Pool] | type[HttpxTransport], url: str) -> None:
     made = kind(url, {}, timeout=5)
-    assert await refused(made) is Reason.DEAD
+    assert await refused(made) is Cause.DEAD
     await made.close()
 
 
@@ -202,9 +202,9 @@ async def test_an_answer_that_does_not_end_is_given_up(
 
     listening = await asyncio.start_server(endless, "127.0.0.1", 0)
     made = kind(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", {}, timeout=0.3)
-    assert await refused(made) is Reason.TIMEOUT
+    assert await refused(made) is Cause.TIMEOUT
     flood.set()
-    assert await refused(made) is Reason.SERVER_ERROR
+    assert await refused(made) is Cause.SERVER_ERROR
     await made.close()
     listening.close()
 
@@ -213,7 +213,7 @@ async def test_endless_headers_are_too_large(server: Server, monkeypatch: pytest
     monkeypatch.setattr("services.generator.sources.pool.MAX_ANSWER_BYTES", 10_000)
     pool = Pool(server.url, {}, timeout=5)
     server.replies = [b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n"]
-    assert await refused(pool) is Reason.SERVER_ERROR
+    assert await refused(pool) is Cause.SERVER_ERROR
     await pool.close()
 
 

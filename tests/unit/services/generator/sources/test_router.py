@@ -11,8 +11,9 @@ import pytest
 
 from services.generator.calls.call import Answer, Call, Message, Model, Params
 from services.generator.calls.ledger import Ledger
+from services.generator.sources import retrying
 from services.generator.sources import router as router_module
-from services.generator.sources.errors import NoSource, Reason, Refusing, SourceError
+from services.generator.sources.errors import Cause, NoSource, Refusing, SourceError
 from services.generator.sources.gauges import SourceQueue
 from services.generator.sources.lane import Lane
 from services.generator.sources.limit import Limit
@@ -43,7 +44,7 @@ class Source:
                 await self.hold.wait()
             error = self.behave(len(self.calls))
             if not self.alive:
-                error = SourceError(Reason.DEAD, "cannot connect", source=self.name)
+                error = SourceError(Cause.DEAD, "cannot connect", source=self.name)
             if error is not None:
                 raise error
             return Answer("text", "stop", 2, 3, self.name)
@@ -52,7 +53,7 @@ class Source:
 
     async def models(self) -> list[str]:
         if not self.alive:
-            raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
+            raise SourceError(Cause.DEAD, "cannot connect", source=self.name)
         return ["m"]
 
     async def queue(self) -> SourceQueue | None:
@@ -98,8 +99,8 @@ async def test_no_source_has_more_in_flight_than_its_limit() -> None:
 
 
 async def test_a_storm_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
-    storm = Source("a", lambda n: SourceError(Reason.RATE_LIMITED, "429") if n <= 60 else None)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
+    storm = Source("a", lambda n: SourceError(Cause.RATE_LIMITED, "429") if n <= 60 else None)
     async with routed(storm) as (router, _):
         answers = await asyncio.gather(*map(router.ask, calls(5)))
     assert len(answers) == 5
@@ -108,7 +109,7 @@ async def test_a_storm_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_retry_after_holds_the_whole_source() -> None:
-    wish = SourceError(Reason.RATE_LIMITED, "429", retry_after=0.15)
+    wish = SourceError(Cause.RATE_LIMITED, "429", retry_after=0.15)
     source = Source("a", lambda n: wish if n == 1 else None)
     async with routed(source, limit=1) as (router, _):
         loop = asyncio.get_running_loop()
@@ -119,24 +120,24 @@ async def test_retry_after_holds_the_whole_source() -> None:
 
 
 async def test_a_prompt_that_always_fails_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
-    source = Source("a", lambda n: SourceError(Reason.SERVER_ERROR, "500"))
+    source = Source("a", lambda n: SourceError(Cause.SERVER_ERROR, "500"))
     async with routed(source) as (router, _):
         with pytest.raises(SourceError):
             await router.ask(CALL)
-    assert len(source.calls) == router_module.MAX_FAILURES
+    assert len(source.calls) == retrying.MAX_FAILURES
 
 
 async def test_a_refused_prompt_is_not_tried_again() -> None:
-    source = Source("a", lambda n: SourceError(Reason.BAD_REQUEST, "too long"))
+    source = Source("a", lambda n: SourceError(Cause.BAD_REQUEST, "too long"))
     async with routed(source) as (router, _):
         with pytest.raises(SourceError):
             await router.ask(CALL)
     assert len(source.calls) == 1
 
 
-TOO_LONG = SourceError(Reason.BAD_REQUEST, "HTTP 400: the context length is 512 tokens.", source="a")
+TOO_LONG = SourceError(Cause.BAD_REQUEST, "HTTP 400: the context length is 512 tokens.", source="a")
 
 
 async def ask_all(router: Router, asked: list[Call]) -> list[Answer | BaseException]:
@@ -193,9 +194,9 @@ async def test_one_context_that_is_too_long_is_not_the_source() -> None:
 
 
 async def test_a_source_that_fails_on_every_call_ends_the_job_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
     monkeypatch.setattr("services.generator.sources.lane.FAILURES_TO_OUT", 1000)
-    source = Source("a", lambda n: SourceError(Reason.SERVER_ERROR, "HTTP 500: no such kernel", source="a"))
+    source = Source("a", lambda n: SourceError(Cause.SERVER_ERROR, "HTTP 500: no such kernel", source="a"))
     async with routed(source) as (router, _):
         ended = await ask_all(router, calls(20))
     assert isinstance(ended[-1], Refusing)
@@ -229,7 +230,7 @@ async def test_a_refused_key_ends_patience_though_the_server_is_there(
 ) -> None:
     """A server that lists its models to anybody came back from every probe, and the job never ended."""
     monkeypatch.setattr("services.generator.sources.lane.Lane.probe_delay", lambda lane: 0.01)
-    refused = SourceError(Reason.DENIED, "HTTP 401: no such key", source="a")
+    refused = SourceError(Cause.DENIED, "HTTP 401: no such key", source="a")
     source = Source("a", lambda n: refused)
     async with routed(source, patience=0.5) as (router, pauses), asyncio.timeout(20):
         with pytest.raises(NoSource, match="HTTP 401: no such key"):
@@ -247,7 +248,7 @@ async def test_patience_ends() -> None:
 
 
 async def test_a_source_that_only_fails_is_put_aside() -> None:
-    sick, well = Source("a", lambda n: SourceError(Reason.TIMEOUT, "silence")), Source("b")
+    sick, well = Source("a", lambda n: SourceError(Cause.TIMEOUT, "silence")), Source("b")
     sick.models = sick_models  # type: ignore[method-assign]
     async with routed(sick, well) as (router, _):
         await asyncio.gather(*map(router.ask, calls(200)))
@@ -255,7 +256,7 @@ async def test_a_source_that_only_fails_is_put_aside() -> None:
 
 
 async def sick_models() -> list[str]:
-    raise SourceError(Reason.TIMEOUT, "silence", source="a")
+    raise SourceError(Cause.TIMEOUT, "silence", source="a")
 
 
 async def test_an_unknown_model_is_no_ones() -> None:
@@ -288,8 +289,8 @@ async def test_a_prefix_stays_with_one_server_until_it_dies() -> None:
 
 
 async def test_a_failed_leader_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router_module, "_pause", lambda state: 0.0)
-    source = Source("a", lambda n: SourceError(Reason.BAD_REQUEST, "no") if n == 1 else None)
+    monkeypatch.setattr(retrying, "_pause", lambda state: 0.0)
+    source = Source("a", lambda n: SourceError(Cause.BAD_REQUEST, "no") if n == 1 else None)
     async with routed(source) as (router, _):
         results = await asyncio.gather(*map(router.ask, calls(5, prefix="c")), return_exceptions=True)
     assert [isinstance(result, SourceError) for result in results] == [True, False, False, False, False]
@@ -336,7 +337,7 @@ class Gauged(Source):
     async def queue(self) -> SourceQueue | None:
         self.looked += 1
         if self.looked == 1:
-            raise SourceError(Reason.DEAD, "cannot connect", source=self.name)
+            raise SourceError(Cause.DEAD, "cannot connect", source=self.name)
         return SourceQueue(2, 100) if self.looked < 4 else None
 
 

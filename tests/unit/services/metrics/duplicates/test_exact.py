@@ -1,4 +1,4 @@
-"""Exact duplicates are rows with equal text, and nothing else."""
+"""Exact duplicates are rows with equal text, whichever way Unicode spells it, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.metrics.duplicates import exact_duplicates
+from shared.text.normal import normal
 
 
 @given(
@@ -13,5 +14,6 @@ from services.metrics.duplicates import exact_duplicates
 )
 def test_the_first_equal_row(texts: list[str]) -> None:
     groups = exact_duplicates(texts)
-    assert groups.first.tolist() == [texts.index(text) for text in texts]
-    assert groups.duplicates == len(texts) - len(set(texts))
+    forms = [normal(text) for text in texts]
+    assert groups.first.tolist() == [forms.index(form) for form in forms]
+    assert groups.duplicates == len(forms) - len(set(forms))

@@ -13,6 +13,7 @@ import pytest
 from services.metrics.ingestion.texts import file_texts
 from shared.contracts.datasets import DatasetKind
 from shared.errors import InvalidData
+from tests.unit.services.metrics import phrases
 
 
 def jsonl(*rows: Any) -> io.BytesIO:
@@ -32,7 +33,7 @@ def test_the_first_row_says_the_kind(row: dict[str, Any], kind: DatasetKind, tex
 
 
 def test_a_row_of_another_kind_is_named() -> None:
-    with pytest.raises(InvalidData, match="line 2 of `texts`") as raised:
+    with pytest.raises(InvalidData, match=phrases.LINE_TWO) as raised:
         file_texts(jsonl({"text": "a"}, {"question": "a", "answer": "b"}), "rows.jsonl", "texts", 10)
     assert [error.pointer for error in raised.value.errors] == ["/texts/rows/1/text"]
 
@@ -47,5 +48,5 @@ def test_a_small_file_of_endless_text_is_stopped() -> None:
     pq.write_table(pa.table({"text": texts}), file, compression="zstd")
     assert file.tell() < 100_000
     file.seek(0)
-    with pytest.raises(InvalidData, match="64000000 characters"):
+    with pytest.raises(InvalidData, match=phrases.TOO_MANY_CHARACTERS):
         file_texts(file, "bomb.parquet", "reference", 20_000)

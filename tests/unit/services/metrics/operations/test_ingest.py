@@ -13,6 +13,7 @@ import pytest
 from services.metrics.operations.ingest import ingest
 from shared.contracts.datasets import DatasetKind, IngestRequest, UploadedFile
 from shared.errors import InputMissing, InvalidData, InvalidRequest
+from tests.unit.services.metrics import phrases
 
 
 def lines(*rows: object) -> bytes:
@@ -54,14 +55,14 @@ def test_every_fault_is_told_with_its_line_and_nothing_is_kept(bench: Any) -> No
 
 def test_only_the_first_hundred_faults_are_gathered(bench: Any) -> None:
     file = bench.upload(b"no\n" * 5000)
-    with pytest.raises(InvalidData, match="100 or more rows are wrong") as raised:
+    with pytest.raises(InvalidData, match=phrases.MANY_FAULTS) as raised:
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=file))
     assert len(raised.value.errors) == 100
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_an_empty_file_is_refused(bench: Any, content: bytes) -> None:
-    with pytest.raises(InvalidData, match="holds no rows"):
+    with pytest.raises(InvalidData, match=phrases.NO_ROWS):
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=bench.upload(content)))
 
 
@@ -70,7 +71,7 @@ def test_bytes_that_are_not_what_their_name_says_are_refused(bench: Any) -> None
     request = IngestRequest(
         kind=DatasetKind.TEXT, file=UploadedFile(sha256="0" * 64, bytes=9, format="jsonl")
     )
-    with pytest.raises(InvalidData, match="upload the file again"):
+    with pytest.raises(InvalidData, match=phrases.UPLOAD_AGAIN):
         bench.run(ingest, request)
 
 
@@ -85,7 +86,7 @@ def test_an_upload_that_never_came_is_missing(bench: Any) -> None:
 
 def test_contexts_belong_to_qa_only(bench: Any) -> None:
     file = bench.upload(lines({"text": "a"}))
-    with pytest.raises(InvalidRequest, match="only `qa`"):
+    with pytest.raises(InvalidRequest, match=phrases.ONLY_QA):
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=file, contexts=file))
 
 

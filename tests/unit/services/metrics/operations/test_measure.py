@@ -16,6 +16,7 @@ from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import EmbeddingRequest, MeasurementRequest, Metric
 from shared.errors import InvalidData, InvalidRequest
 from shared.identity import artifact_id
+from tests.unit.services.metrics import phrases
 
 WORDS = [
     "the",
@@ -159,7 +160,7 @@ def test_what_is_drawn_for_qa_is_contexts(bench: Any, measuring: Measuring) -> N
 def test_a_reference_of_another_kind_is_refused(bench: Any, measuring: Measuring) -> None:
     dataset = bench.dataset(texts(3, 1))
     reference = bench.dataset([{"context": "a", "completion": "b"}], DatasetKind.COMPLETION)
-    with pytest.raises(InvalidRequest, match="would mean nothing") as raised:
+    with pytest.raises(InvalidRequest, match=phrases.KINDS_DIFFER) as raised:
         bench.run(measuring.measure, MeasurementRequest(dataset=dataset, reference=reference))
     assert raised.value.errors[0].pointer == "/reference"
 
@@ -237,7 +238,7 @@ def test_embeddings_that_are_not_numbers_stop_the_job(bench: Any) -> None:
 
     measuring = Measuring(lambda name, precision: Broken())
     dataset = bench.dataset(texts(10, 1))
-    with pytest.raises(InvalidData, match="NaN"):
+    with pytest.raises(InvalidData, match=phrases.NAN_FOUND):
         bench.run(
             measuring.measure, MeasurementRequest(dataset=dataset, metrics=[Metric.VENDI], pictures=False)
         )
@@ -245,9 +246,9 @@ def test_embeddings_that_are_not_numbers_stop_the_job(bench: Any) -> None:
 
 def test_an_empty_dataset_is_refused(bench: Any, measuring: Measuring) -> None:
     dataset, full = bench.dataset([]), bench.dataset(texts(3, 1))
-    with pytest.raises(InvalidData, match="empty dataset is undefined"):
+    with pytest.raises(InvalidData, match=phrases.EMPTY):
         bench.run(measuring.measure, MeasurementRequest(dataset=dataset))
-    with pytest.raises(InvalidData, match="empty dataset is undefined"):
+    with pytest.raises(InvalidData, match=phrases.EMPTY):
         bench.run(measuring.measure, MeasurementRequest(dataset=full, reference=dataset))
 
 

@@ -11,6 +11,7 @@ from shared.contracts.advice import ProposalRequest, TriedMixture
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.errors import InvalidData
 from tests.summaries import AnySummary
+from tests.unit.services.metrics import phrases
 
 
 class Evaluated(JobRequest):
@@ -114,5 +115,5 @@ def test_every_trial_says_what_became_of_it(bench: Any, given: dict[str, Any]) -
 def test_a_rung_in_which_nothing_was_evaluated_is_refused(bench: Any, given: dict[str, Any]) -> None:
     made = bench.run(make_proposal, ProposalRequest(**given, slot=0))
     history = [TriedMixture(name="a", mixture=made.id)]
-    with pytest.raises(InvalidData, match="none of the 1 mixtures"):
+    with pytest.raises(InvalidData, match=phrases.NONE_EVALUATED):
         bench.run(make_proposal, ProposalRequest(**given, slot=0, keep=1, history=history))

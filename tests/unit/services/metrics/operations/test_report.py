@@ -22,6 +22,7 @@ from shared.contracts.report import ReportRequest, ReportRun
 from shared.contracts.training.requests import TrainingRequest
 from shared.contracts.training.settings import EarlyStopping, TrainingSettings
 from tests.summaries import AnySummary, summary_of
+from tests.unit.services.metrics import phrases
 
 TEST = [{"id": str(n), "text": f"Held-out row {n}."} for n in range(200)]
 
@@ -203,7 +204,7 @@ def test_a_search_is_told_with_its_mixture_and_every_trial(bench: Any, request_o
 
 
 def test_two_runs_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="two runs are named 'a'"):
+    with pytest.raises(ValueError, match=phrases.SAME_NAME):
         ReportRequest(runs=[ReportRun(name="a"), ReportRun(name="a")])
 
 

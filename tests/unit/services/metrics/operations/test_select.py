@@ -10,6 +10,7 @@ from services.metrics.operations.select import make_filtered, make_mixture, make
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.mixture import FilterRequest, MixtureRequest, RowCondition, SampleRequest, SplitRequest
 from shared.errors import InvalidData, InvalidRequest
+from tests.unit.services.metrics import phrases
 
 NOWHERE = "dataset-" + "0" * 32
 
@@ -31,7 +32,7 @@ def questions(*contexts: str) -> list[dict[str, Any]]:
 
 def test_two_rows_of_one_id_are_refused_and_not_made_one(bench: Any) -> None:
     twice = bench.dataset([*texts(3, "made"), {"id": "1", "text": "another"}])
-    with pytest.raises(InvalidData, match="two rows '1'"):
+    with pytest.raises(InvalidData, match=phrases.SAME_ID):
         bench.run(make_sample, SampleRequest(dataset=twice, size=2))
 
 
@@ -66,7 +67,7 @@ def test_mixtures_by_tokens_and_strata(bench: Any) -> None:
 
 def test_a_mixture_that_cannot_be_is_refused_with_its_field(bench: Any) -> None:
     real, generated = bench.dataset(texts(20, "real")), bench.dataset(texts(3, "made"))
-    with pytest.raises(InvalidRequest, match="make 17 more") as raised:
+    with pytest.raises(InvalidRequest, match=phrases.MAKE_17_MORE) as raised:
         bench.run(make_mixture, MixtureRequest(real=real, generated=generated, rho=1.0))
     assert raised.value.errors[0].pointer == "/size"
 
@@ -74,7 +75,7 @@ def test_a_mixture_that_cannot_be_is_refused_with_its_field(bench: Any) -> None:
 def test_kinds_do_not_mix(bench: Any) -> None:
     real = bench.dataset(texts(2, "real"))
     generated = bench.dataset([{"context": "c", "completion": "e"}], DatasetKind.COMPLETION)
-    with pytest.raises(InvalidRequest, match="cannot be mixed"):
+    with pytest.raises(InvalidRequest, match=phrases.NOT_MIXED):
         bench.run(make_mixture, MixtureRequest(real=real, generated=generated, rho=0.5, size=1))
 
 
@@ -90,7 +91,7 @@ def test_a_qa_mixture_holds_the_contexts_its_rows_name(bench: Any) -> None:
 def test_one_context_id_with_two_texts_is_refused(bench: Any) -> None:
     real = bench.dataset(questions("a"), DatasetKind.QA, {"a": "A"})
     generated = bench.dataset(questions("a"), DatasetKind.QA, {"a": "another"})
-    with pytest.raises(InvalidData, match="context 'a' has one text"):
+    with pytest.raises(InvalidData, match=phrases.TWO_TEXTS):
         bench.run(make_mixture, MixtureRequest(real=real, generated=generated, rho=0.5))
 
 
@@ -136,7 +137,7 @@ def test_what_a_filter_rejects_is_kept_beside_with_its_reason(bench: Any) -> Non
 def test_a_filter_that_keeps_nothing_is_refused(bench: Any) -> None:
     dataset = bench.dataset(texts(4, "word"))
     condition = RowCondition(field="tokens", comparison="at_least", value=99)
-    with pytest.raises(InvalidData, match="no row is kept"):
+    with pytest.raises(InvalidData, match=phrases.NONE_KEPT):
         bench.run(make_filtered, FilterRequest(dataset=dataset, conditions=[condition]))
 
 

@@ -16,6 +16,7 @@ from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.trace import TraceRequest
 from shared.errors import InvalidRequest
 from tests.summaries import AnySummary
+from tests.unit.services.metrics import phrases
 
 
 class Trained(JobRequest):
@@ -97,7 +98,7 @@ def test_rows_of_the_base_models_training_count_too(bench: Any) -> None:
 
 def test_a_model_that_was_not_trained_here_is_refused(bench: Any) -> None:
     evaluation = bench.run(evaluate, Evaluated(dataset=bench.dataset(TEST), losses=[1.0, 2.0, 3.0])).id
-    with pytest.raises(InvalidRequest, match="was not trained here"):
+    with pytest.raises(InvalidRequest, match=phrases.NOT_TRAINED_HERE):
         bench.run(Tracing(embedders({})).trace, TraceRequest(evaluation=evaluation))
 
 

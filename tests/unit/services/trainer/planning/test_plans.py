@@ -87,6 +87,20 @@ def test_layers_without_end_are_refused_before_any_is_built(layers: object) -> N
         plans.read_config(tiny.__file__, {**LLAMA_8B, "num_hidden_layers": layers})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attn_implementation": "kernels-community/flash-attn"},
+        {"_attn_implementation": "someone/kernels:attention"},
+        {"text_config": {"attn_implementation": "flash_attention_2"}},
+        {"auto_map": {"AutoModel": "someone/model--code.Model"}},
+    ],
+)
+def test_an_architecture_names_nothing_that_is_loaded_from_elsewhere(changes: dict[str, object]) -> None:
+    with pytest.raises(UnsuitableModel, match=r"architecture's (_?attn_implementation|auto_map)"):
+        plans.read_config(tiny.__file__, {**LLAMA_8B, **changes})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("changes", [{"hidden_size": 10**12}, {"model_type": "vit"}, {"hidden_act": "no"}])
 def test_an_architecture_that_cannot_be_planned_is_refused(changes: dict[str, object]) -> None:
     def planned() -> Plan:
