@@ -13,6 +13,8 @@ from services.generator.instruments.budget import BudgetKeeper, Overspent
 class PaidStage(Stage):
     """Ends at the first candidate that the budget does not pay for; those before it are decided first."""
 
+    must_fill = False
+
     def __init__(self, spending: BudgetKeeper) -> None:
         self._spending = spending
         self._unpaid: int | None = None

@@ -38,7 +38,7 @@ def json_as(model: type[M], text: str) -> M:
             error = error or found
     if error is not None:
         raise error
-    raise Unparsable("no JSON object in it")
+    raise Unparsable("not JSON: there is no object in it")
 
 
 def _values(text: str) -> list[Any]:
