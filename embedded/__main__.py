@@ -15,7 +15,7 @@ from rich.markup import escape
 from embedded import demo as main_job
 from embedded import display
 from embedded.bases import base_of
-from embedded.client import Gateway, Refused
+from embedded.client import GatewayClient, Refused
 from embedded.probing import probe
 from embedded.processes import Base, Source
 from embedded.rows import kind_of
@@ -100,9 +100,9 @@ def demo(
             data_dir.resolve(), _source(source, model), None, base_of(base) if base else None
         )
         try:
-            with display.following(console, Gateway(suite.url)) as told:
+            with display.following(console, GatewayClient(suite.url)) as told:
                 outcome = main_job.run(
-                    Gateway(suite.url),
+                    GatewayClient(suite.url),
                     data,
                     test or (main_job.TEST if data == main_job.DATA else None),
                     recipe,

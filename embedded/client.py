@@ -41,7 +41,7 @@ PATIENTLY = retry(
 """A gateway that is being restarted is back in seconds, and so is a store."""
 
 
-class Gateway:
+class GatewayClient:
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=httpx.Timeout(60, connect=5))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from embedded.client import ENDED, Gateway, Json, Refused
+from embedded.client import ENDED, GatewayClient, Json, Refused
 from embedded.processes import REPOSITORY, Base, Source
 from embedded.rows import kind_of
 
@@ -44,7 +44,7 @@ class Outcome:
 
 
 def run(
-    gateway: Gateway,
+    gateway: GatewayClient,
     data: Path,
     test: Path | None,
     recipe: Path,
@@ -120,7 +120,7 @@ def parameters_of(
     return found
 
 
-def _held_out(gateway: Gateway, rows: str) -> dict[str, str]:
+def _held_out(gateway: GatewayClient, rows: str) -> dict[str, str]:
     """The rows in two datasets that share none: four fifths to learn from, one to test on."""
     found = {}
     for name, take in (("real", "train"), ("test", "test")):
@@ -132,7 +132,7 @@ def _held_out(gateway: Gateway, rows: str) -> dict[str, str]:
     return found
 
 
-def _failures(gateway: Gateway, job: Json) -> dict[str, list[str]]:
+def _failures(gateway: GatewayClient, job: Json) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if job["state"] != "succeeded":
         for node in gateway.get(f"/v1/experiments/{job['id']}")["nodes"]:

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.demo import Outcome
 
 MARKS = {
@@ -52,7 +52,7 @@ LEFT_OUT_FIRST = (
 class Board:
     """The experiment's steps: how many are done, and how the running ones stand."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: GatewayClient) -> None:
         self._gateway = gateway
         self._nodes: dict[str, Json] = {}
         self._running: dict[str, Json] = {}
@@ -135,7 +135,7 @@ def _pace(progress: Json | None) -> str:
 
 
 @contextmanager
-def following(console: Console, gateway: Gateway) -> Iterator[Callable[[str, Json], None]]:
+def following(console: Console, gateway: GatewayClient) -> Iterator[Callable[[str, Json], None]]:
     """A live board while the block runs; what is yielded hears the events."""
     if not console.is_terminal:
         yield Lines(console).hear

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.demo import DATA, RECIPE, TEST
 from embedded.suite import Suite, start, status, stop
 from tests.e2e.conftest import shrunk
@@ -41,8 +41,8 @@ def pids(suite: Suite, names: tuple[str, ...]) -> list[int]:
     ]
 
 
-def posted(suite: Suite, seed: int) -> tuple[Gateway, Json]:
-    gateway = Gateway(suite.url)
+def posted(suite: Suite, seed: int) -> tuple[GatewayClient, Json]:
+    gateway = GatewayClient(suite.url)
     inputs = {"real": gateway.upload(DATA, "completion", {}), "test": gateway.upload(TEST, "completion", {})}
     return gateway, gateway.post("/v1/experiments", shrunk(RECIPE, seed) | {"inputs": inputs})
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from embedded.client import ENDED, Gateway, Json
+from embedded.client import ENDED, GatewayClient, Json
 from embedded.demo import DATA
 from embedded.suite import Suite, status, wait_until_ready
 from tests.chaos.test_kills import pids
@@ -108,7 +108,7 @@ def suite(fresh_suite: Callable[[str], Suite]) -> Suite:
 def clients(suite: Suite, tmp_path: Path) -> Iterator[dict[str, Client]]:
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(itertools.islice(DATA.open(), 16)))
-    real = Gateway(suite.url).upload(rows, "completion", {})
+    real = GatewayClient(suite.url).upload(rows, "completion", {})
     stop = threading.Event()
 
     def client(path: str) -> Client:
@@ -150,7 +150,7 @@ def test_no_accepted_request_is_lost_while_every_process_is_restarted(
         assert client.unexpected == []
         assert len(client.accepted) == len(set(client.accepted)) > len(restarted), path
         for job in client.accepted:
-            ended = Gateway(suite.url).wait(job)
+            ended = GatewayClient(suite.url).wait(job)
             assert ended["state"] == "succeeded", (path, ended)
 
 

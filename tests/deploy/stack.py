@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embedded.client import Gateway
+from embedded.client import GatewayClient
 from tests.deploy.compose import compose_command, example
 from tests.ports import free_port
 
@@ -37,7 +37,7 @@ def base_image() -> str:
     return LOCAL_BASE
 
 
-class KeyedGateway(Gateway):
+class KeyedGateway(GatewayClient):
     """The script's client, with an API key."""
 
     def __init__(self, url: str, key: str) -> None:

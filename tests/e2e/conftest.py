@@ -17,7 +17,7 @@ import yaml
 from tenacity import Retrying, stop_after_delay, wait_fixed
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.demo import DATA, RECIPE, TEST
 from embedded.processes import REPOSITORY, Additions
 from embedded.suite import Suite, running, start, stop
@@ -79,12 +79,12 @@ def untrained(kind: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gateway(suite: Suite) -> Gateway:
-    return Gateway(suite.url)
+def gateway(suite: Suite) -> GatewayClient:
+    return GatewayClient(suite.url)
 
 
 @pytest.fixture(scope="session")
-def inputs(gateway: Gateway) -> dict[str, str]:
+def inputs(gateway: GatewayClient) -> dict[str, str]:
     """The bundled rows, uploaded."""
     return {"real": gateway.upload(DATA, "completion", {}), "test": gateway.upload(TEST, "completion", {})}
 

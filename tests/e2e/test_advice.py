@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.demo import DATA, TEST
 from tests.e2e.test_studies import LORA, head
 
@@ -19,14 +19,14 @@ TRIALS, REDUCTION = 4, 2
 
 
 @pytest.fixture(scope="module")
-def stories(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def stories(gateway: GatewayClient, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("rows")
     files = {"real": head(DATA, 60, folder / "real.jsonl"), "test": head(TEST, 20, folder / "test.jsonl")}
     return {name: gateway.upload(path, "completion", {}) for name, path in files.items()}
 
 
 @pytest.fixture(scope="module")
-def pools(gateway: Gateway, stories: dict[str, str]) -> dict[str, str]:
+def pools(gateway: GatewayClient, stories: dict[str, str]) -> dict[str, str]:
     """Generated rows to choose among: stories of one topic, and of twenty."""
     plain = {"format": "plain", "temperature": 1.0, "max_tokens": 160}
     asked = {"source": {"name": "stories"}, "count": 20, "format": "plain", "max_tokens": 200, "seed": 9}
@@ -45,7 +45,7 @@ def pools(gateway: Gateway, stories: dict[str, str]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def made(gateway: Gateway, path: str, body: Json) -> str:
+def made(gateway: GatewayClient, path: str, body: Json) -> str:
     job = gateway.wait(gateway.post(path, body)["id"])
     assert (job["state"], job["error"]) == ("succeeded", None)
     return str(job["artifact"])
@@ -69,7 +69,7 @@ def request_body(stories: dict[str, str], pools: dict[str, str]) -> Json:
 
 
 @pytest.fixture(scope="module")
-def advice(gateway: Gateway, request_body: Json) -> Json:
+def advice(gateway: GatewayClient, request_body: Json) -> Json:
     """The search, first with next to no budget, then with enough of it."""
     paused = gateway.wait(gateway.post("/v1/advice", request_body)["id"])
     assert (paused["state"], paused["reason"]) == ("paused", "budget_exhausted")
@@ -81,25 +81,25 @@ def advice(gateway: Gateway, request_body: Json) -> Json:
     return gateway.wait(paused["id"])
 
 
-def nodes(gateway: Gateway, job: Json, operation: str) -> list[Json]:
+def nodes(gateway: GatewayClient, job: Json, operation: str) -> list[Json]:
     found = gateway.get(f"/v1/experiments/{job['id']}")["nodes"]
     return [node for node in found if node["operation"] == operation]
 
 
-def named(gateway: Gateway, job: Json, step: str) -> Json:
+def named(gateway: GatewayClient, job: Json, step: str) -> Json:
     [found] = [node for node in gateway.get(f"/v1/experiments/{job['id']}")["nodes"] if node["name"] == step]
     return dict(found)
 
 
 @pytest.fixture(scope="module")
-def report(gateway: Gateway, advice: Json, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def report(gateway: GatewayClient, advice: Json, tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert (advice["state"], advice["error"]) == ("succeeded", None)
     path = tmp_path_factory.mktemp("report") / "report.json"
     return json.loads(gateway.download(advice["artifact"], "report.json", path).read_text())
 
 
 def test_the_mixture_is_a_dataset_of_the_rows_that_it_promises(
-    gateway: Gateway, advice: Json, stories: dict[str, str], pools: dict[str, str]
+    gateway: GatewayClient, advice: Json, stories: dict[str, str], pools: dict[str, str]
 ) -> None:
     mixture = gateway.get(f"/v1/artifacts/{named(gateway, advice, 'recommended')['artifact']}")
     told = mixture["summary"]
@@ -136,7 +136,9 @@ def test_the_answer_has_an_expected_loss_with_its_interval(report: Any) -> None:
     assert report["findings"][1].startswith(f"The search's mixture is {SIZE} real rows and ")
 
 
-def test_every_trial_is_told_and_the_pruned_are_named(gateway: Gateway, advice: Json, report: Any) -> None:
+def test_every_trial_is_told_and_the_pruned_are_named(
+    gateway: GatewayClient, advice: Json, report: Any
+) -> None:
     rungs: dict[int, list[Json]] = {}
     for trial in report["trials"]:
         rungs.setdefault(trial["rung"], []).append(trial)
@@ -156,7 +158,9 @@ def test_every_trial_is_told_and_the_pruned_are_named(gateway: Gateway, advice: 
     assert (told["pool"], told["planned_rho"]) == (winner["pool"], winner["rho"])
 
 
-def test_the_search_never_saw_the_test_set(gateway: Gateway, advice: Json, stories: dict[str, str]) -> None:
+def test_the_search_never_saw_the_test_set(
+    gateway: GatewayClient, advice: Json, stories: dict[str, str]
+) -> None:
     """What the rungs were chosen by holds none of the test rows, and none that was trained on."""
     tested = {node["step"]: node for node in nodes(gateway, advice, "evaluate")}
     chosen_by = gateway.get(f"/v1/artifacts/{tested['tested0']['artifact']}")["request"]["dataset"]
@@ -168,14 +172,16 @@ def test_the_search_never_saw_the_test_set(gateway: Gateway, advice: Json, stori
     assert part.isdisjoint(row["id"].partition("/")[2] for row in rows if row["id"].startswith("real/"))
 
 
-def test_posting_it_again_runs_nothing(gateway: Gateway, advice: Json, request_body: Json) -> None:
+def test_posting_it_again_runs_nothing(gateway: GatewayClient, advice: Json, request_body: Json) -> None:
     before = {job["id"]: job["sequence"] for job in gateway.get("/v1/jobs?limit=200")["items"]}
     again = gateway.post("/v1/advice", request_body)
     assert (again["id"], again["state"], again["artifact"]) == (advice["id"], "succeeded", advice["artifact"])
     assert {job["id"]: job["sequence"] for job in gateway.get("/v1/jobs?limit=200")["items"]} == before
 
 
-def test_the_report_shows_the_trials(gateway: Gateway, advice: Json, report: Any, tmp_path: Path) -> None:
+def test_the_report_shows_the_trials(
+    gateway: GatewayClient, advice: Json, report: Any, tmp_path: Path
+) -> None:
     page = gateway.download(advice["artifact"], "report.html", tmp_path / "report.html").read_text()
     assert "Trials behind it" in page
     assert page.count("<td>pruned</td>") == sum(trial["outcome"] == "pruned" for trial in report["trials"])

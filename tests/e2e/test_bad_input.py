@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from embedded.client import Gateway, Json, Refused
+from embedded.client import GatewayClient, Json, Refused
 from embedded.suite import Suite
 
 GOOD = b'{"context": "Once there was a fox.", "completion": "It slept."}\n'
@@ -40,7 +40,7 @@ def artifacts(suite: Suite) -> list[str]:
     ids=["malformed", "wrong column", "invalid UTF-8", "not an object", "not text"],
 )
 def test_a_faulty_row_is_named_with_its_line(
-    suite: Suite, gateway: Gateway, tmp_path: Path, content: bytes, line: int, said: str
+    suite: Suite, gateway: GatewayClient, tmp_path: Path, content: bytes, line: int, said: str
 ) -> None:
     before = artifacts(suite)
     path = tmp_path / "rows.jsonl"
@@ -53,7 +53,7 @@ def test_a_faulty_row_is_named_with_its_line(
     assert artifacts(suite) == before
 
 
-def test_an_empty_file_is_refused(gateway: Gateway, tmp_path: Path) -> None:
+def test_an_empty_file_is_refused(gateway: GatewayClient, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_bytes(b"")
     assert refused(lambda: gateway.upload(empty, "completion", {}))["errors"][0]["pointer"] == "/file/bytes"
@@ -63,7 +63,7 @@ def test_an_empty_file_is_refused(gateway: Gateway, tmp_path: Path) -> None:
 
 
 def test_a_row_of_two_gigabytes_is_refused_in_bounded_memory(
-    suite: Suite, gateway: Gateway, tmp_path: Path
+    suite: Suite, gateway: GatewayClient, tmp_path: Path
 ) -> None:
     before = artifacts(suite)
     path = tmp_path / "large.jsonl"
@@ -76,7 +76,7 @@ def test_a_row_of_two_gigabytes_is_refused_in_bounded_memory(
     assert artifacts(suite) == before
 
 
-def test_a_wrong_digest_is_refused_and_can_be_mended(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_wrong_digest_is_refused_and_can_be_mended(gateway: GatewayClient, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(GOOD * 3 + b"\n" * 7)
     honest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -90,7 +90,7 @@ def test_a_wrong_digest_is_refused_and_can_be_mended(gateway: Gateway, tmp_path:
     assert gateway.upload(path, "completion", {}).startswith("dataset-")
 
 
-def test_an_unknown_model_is_refused_by_name(gateway: Gateway, inputs: dict[str, str]) -> None:
+def test_an_unknown_model_is_refused_by_name(gateway: GatewayClient, inputs: dict[str, str]) -> None:
     body = {"dataset": inputs["real"], "base": "nobody/has-this"}
     problem = refused(lambda: gateway.post("/v1/trainings", body))
     assert problem["errors"][0]["pointer"] == "/base"
@@ -106,18 +106,18 @@ def test_an_unknown_model_is_refused_by_name(gateway: Gateway, inputs: dict[str,
     ],
     ids=["negative count", "unknown field", "a path for a name"],
 )
-def test_a_wrong_field_is_pointed_at(gateway: Gateway, path: str, change: Json, pointer: str) -> None:
+def test_a_wrong_field_is_pointed_at(gateway: GatewayClient, path: str, change: Json, pointer: str) -> None:
     body = {"source": {"name": "stories"}, "count": 5} | change
     assert pointer in [error["pointer"] for error in refused(lambda: gateway.post(path, body))["errors"]]
 
 
-def test_an_artifact_that_does_not_exist_is_pointed_at(gateway: Gateway) -> None:
+def test_an_artifact_that_does_not_exist_is_pointed_at(gateway: GatewayClient) -> None:
     problem = refused(lambda: gateway.post("/v1/measurements", {"dataset": "dataset-" + "0" * 32}))
     assert problem["code"] == "input_missing"
     assert problem["errors"][0]["pointer"] == "/dataset"
 
 
-def test_a_recipe_with_a_cycle_names_it(gateway: Gateway, small_recipe: Callable[[int], Json]) -> None:
+def test_a_recipe_with_a_cycle_names_it(gateway: GatewayClient, small_recipe: Callable[[int], Json]) -> None:
     recipe = small_recipe(2)
     recipe["steps"]["pool"]["request"]["task"] = {"step": "answer"}
     problem = refused(lambda: gateway.post("/v1/experiments", recipe))

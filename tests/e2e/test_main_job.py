@@ -14,20 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.suite import Suite
 
 FINISHED = {"succeeded"}
 
 
 @pytest.fixture(scope="session")
-def experiment(gateway: Gateway, small_recipe: Callable[[int], Json]) -> Json:
+def experiment(gateway: GatewayClient, small_recipe: Callable[[int], Json]) -> Json:
     """The small main job, run once."""
     job = gateway.post("/v1/experiments", small_recipe(1))
     return gateway.wait(job["id"])
 
 
-def test_it_ends_with_a_report(gateway: Gateway, experiment: Json, tmp_path: Path) -> None:
+def test_it_ends_with_a_report(gateway: GatewayClient, experiment: Json, tmp_path: Path) -> None:
     assert (experiment["state"], experiment["error"]) == ("succeeded", None)
     manifest = gateway.get(f"/v1/artifacts/{experiment['artifact']}")
     parts = {part["name"] for part in manifest["parts"]}
@@ -42,7 +42,7 @@ def test_it_ends_with_a_report(gateway: Gateway, experiment: Json, tmp_path: Pat
     assert all(float(row["loss"]) > 0 for row in rows)
 
 
-def test_more_topics_give_more_diverse_text(gateway: Gateway, experiment: Json, tmp_path: Path) -> None:
+def test_more_topics_give_more_diverse_text(gateway: GatewayClient, experiment: Json, tmp_path: Path) -> None:
     report = json.loads(
         gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
     )
@@ -60,7 +60,7 @@ def test_more_topics_give_more_diverse_text(gateway: Gateway, experiment: Json, 
 
 
 def test_the_answer_is_to_add_what_lowers_the_loss(
-    gateway: Gateway, experiment: Json, tmp_path: Path
+    gateway: GatewayClient, experiment: Json, tmp_path: Path
 ) -> None:
     """The bundled stories, added to few real ones, lower the loss; in place of them they are judged apart."""
     report = json.loads(
@@ -75,7 +75,7 @@ def test_the_answer_is_to_add_what_lowers_the_loss(
 
 
 def test_each_side_is_trained_to_its_own_best_on_the_same_held_back_rows(
-    gateway: Gateway, experiment: Json, tmp_path: Path
+    gateway: GatewayClient, experiment: Json, tmp_path: Path
 ) -> None:
     report = json.loads(
         gateway.download(experiment["artifact"], "report.json", tmp_path / "r.json").read_text()
@@ -98,7 +98,7 @@ def test_each_side_is_trained_to_its_own_best_on_the_same_held_back_rows(
 
 
 def test_posted_again_it_answers_at_once_and_runs_nothing(
-    gateway: Gateway, experiment: Json, small_recipe: Callable[[int], Json]
+    gateway: GatewayClient, experiment: Json, small_recipe: Callable[[int], Json]
 ) -> None:
     before = {job["id"]: job["sequence"] for job in gateway.get("/v1/jobs?limit=200")["items"]}
     started = time.monotonic()
@@ -112,7 +112,7 @@ def test_posted_again_it_answers_at_once_and_runs_nothing(
 
 
 def test_lineage_leads_from_the_report_to_the_uploaded_rows(
-    gateway: Gateway, experiment: Json, inputs: dict[str, str]
+    gateway: GatewayClient, experiment: Json, inputs: dict[str, str]
 ) -> None:
     lineage = gateway.get(f"/v1/artifacts/{experiment['artifact']}/lineage")
     nodes = {node["id"] for node in lineage["nodes"]}
@@ -121,7 +121,7 @@ def test_lineage_leads_from_the_report_to_the_uploaded_rows(
     assert kinds == {"dataset", "topics", "measurement", "model", "evaluation", "report"}
 
 
-def test_every_generated_row_says_where_it_is_from(gateway: Gateway, experiment: Json) -> None:
+def test_every_generated_row_says_where_it_is_from(gateway: GatewayClient, experiment: Json) -> None:
     lineage = gateway.get(f"/v1/artifacts/{experiment['artifact']}/lineage")
     generated = [node["id"] for node in lineage["nodes"] if node["operation"] == "generate"]
     assert len(generated) == 2

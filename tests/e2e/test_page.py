@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.suite import Suite
 from tests.e2e.browser import Browser, browser, needs_chromium
 
@@ -29,7 +29,7 @@ async def page(tmp_path: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def experiment(gateway: Gateway, small_recipe: Callable[[int], Json]) -> Json:
+def experiment(gateway: GatewayClient, small_recipe: Callable[[int], Json]) -> Json:
     """The main job in small; the same one as elsewhere in this session, so it runs once."""
     return gateway.wait(gateway.post("/v1/experiments", small_recipe(1))["id"])
 
@@ -49,7 +49,7 @@ def is_well(page: Browser, suite: Suite) -> None:
 
 
 async def test_an_experiment_can_be_watched_to_its_answer(
-    suite: Suite, gateway: Gateway, page: Browser, small_recipe: Callable[[int], Json], tmp_path: Path
+    suite: Suite, gateway: GatewayClient, page: Browser, small_recipe: Callable[[int], Json], tmp_path: Path
 ) -> None:
     recipe = small_recipe(3)
     job = gateway.post("/v1/experiments", recipe)
@@ -97,7 +97,12 @@ async def test_it_can_be_walked_by_keyboard(suite: Suite, page: Browser, experim
 
 
 async def test_rows_stand_side_by_side(
-    suite: Suite, gateway: Gateway, page: Browser, experiment: Json, inputs: dict[str, str], tmp_path: Path
+    suite: Suite,
+    gateway: GatewayClient,
+    page: Browser,
+    experiment: Json,
+    inputs: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     lineage = gateway.get(f"/v1/artifacts/{experiment['artifact']}/lineage")
     generated = next(node["id"] for node in lineage["nodes"] if node["operation"] == "generate")
@@ -112,7 +117,7 @@ async def test_rows_stand_side_by_side(
 
 
 async def test_the_worst_rows_lead_to_the_rows_that_were_learned(
-    suite: Suite, gateway: Gateway, page: Browser, experiment: Json, tmp_path: Path
+    suite: Suite, gateway: GatewayClient, page: Browser, experiment: Json, tmp_path: Path
 ) -> None:
     nodes = gateway.get(f"/v1/experiments/{experiment['id']}")["nodes"]
     tested = next(node["artifact"] for node in nodes if node["step"] == "tested")
@@ -130,7 +135,7 @@ async def test_the_worst_rows_lead_to_the_rows_that_were_learned(
 
 
 async def test_the_report_stands_alone(
-    gateway: Gateway, page: Browser, experiment: Json, tmp_path: Path
+    gateway: GatewayClient, page: Browser, experiment: Json, tmp_path: Path
 ) -> None:
     path = gateway.download(experiment["artifact"], "report.html", tmp_path / "report.html")
     await page.call(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from scipy.stats import ttest_1samp
 
-from embedded.client import Gateway, Json
+from embedded.client import GatewayClient, Json
 from embedded.demo import DATA, TEST
 
 LORA = {"learning_rate": 0.005, "lora": {"target_modules": "all-linear"}, "max_steps": 10}
@@ -110,7 +110,7 @@ def head(path: Path, rows: int, target: Path, text: bool = False) -> Path:
     return target
 
 
-def pairs(gateway: Gateway, path: Path, contexts: int, target: Path) -> str:
+def pairs(gateway: GatewayClient, path: Path, contexts: int, target: Path) -> str:
     """Two questions about each of the first stories, as a dataset of pairs with contexts."""
     stories = [json.loads(line) for line in path.read_text().splitlines()[:contexts]]
     beside = target.with_suffix(".contexts.jsonl")
@@ -130,7 +130,9 @@ def pairs(gateway: Gateway, path: Path, contexts: int, target: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def small_inputs(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def small_inputs(
+    gateway: GatewayClient, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, str]]:
     """A few of the bundled rows, as each kind of dataset."""
     folder = tmp_path_factory.mktemp("rows")
     found: dict[str, dict[str, str]] = {}
@@ -154,7 +156,7 @@ def small_inputs(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.skipif(not FAIRY_TALES.exists(), reason="the fairy tales are not beside the project")
-def test_a_study_on_real_text(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_study_on_real_text(gateway: GatewayClient, tmp_path: Path) -> None:
     """FairytaleQA's stories, five sentences each. The bundled source tells others, and the report sees it."""
     inputs = {}
     for name, part, count in (("real", "train", 120), ("test", "test", 40)):
@@ -177,14 +179,14 @@ def test_a_study_on_real_text(gateway: Gateway, tmp_path: Path) -> None:
     assert any("was not trained on: js_unigram is" in sentence for sentence in report["findings"])
 
 
-def run(gateway: Gateway, name: str, inputs: dict[str, str], call: Json) -> Json:
+def run(gateway: GatewayClient, name: str, inputs: dict[str, str], call: Json) -> Json:
     document = gateway.get(f"/v1/recipes/{name}")
     given = {input_name: inputs[input_name] for input_name in document["inputs"]}
     job = gateway.post("/v1/experiments", {"recipe": name, "inputs": given, **call})
     return gateway.wait(job["id"])
 
 
-def report_of(gateway: Gateway, job: Json, folder: Path) -> Any:
+def report_of(gateway: GatewayClient, job: Json, folder: Path) -> Any:
     assert (job["state"], job["error"]) == ("succeeded", None)
     return json.loads(gateway.download(job["artifact"], "report.json", folder / "report.json").read_text())
 
@@ -204,7 +206,7 @@ def expected(answer: Json) -> str:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_study_ends_with_an_answer(
-    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str
+    gateway: GatewayClient, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str
 ) -> None:
     inputs = small_inputs[KINDS.get(name, "completion")] | small_inputs["unsafe"]
     report = report_of(gateway, run(gateway, name, inputs, CALLS[name]), tmp_path)
@@ -225,7 +227,11 @@ def test_a_study_ends_with_an_answer(
     ],
 )
 def test_pairs_are_taken_of_every_context_alike(
-    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str, rows: dict[str, int]
+    gateway: GatewayClient,
+    small_inputs: dict[str, dict[str, str]],
+    tmp_path: Path,
+    name: str,
+    rows: dict[str, int],
 ) -> None:
     report = report_of(gateway, run(gateway, name, small_inputs["qa"], CALLS[name]), tmp_path)
     [answer] = report["answers"]
@@ -236,14 +242,14 @@ def test_pairs_are_taken_of_every_context_alike(
         assert set(contexts.values()) == {rows[dose["name"]] // 6}, dose["name"]
 
 
-def test_the_gateway_lists_every_study(gateway: Gateway) -> None:
+def test_the_gateway_lists_every_study(gateway: GatewayClient) -> None:
     listed = {recipe["name"]: recipe for recipe in gateway.get("/v1/recipes")["items"]}
     assert set(listed) == {*CALLS, "diversity-ladder"}
     assert all(recipe["description"] and recipe["inputs"] for recipe in listed.values())
 
 
 def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
-    gateway: Gateway, small_inputs: dict[str, dict[str, str]], tmp_path: Path
+    gateway: GatewayClient, small_inputs: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
     """More topics, more distinct text; and what is recommended is what tests best. No figure is fixed."""
     call = {

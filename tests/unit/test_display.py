@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from embedded.client import Gateway
+from embedded.client import GatewayClient
 from embedded.demo import Outcome
 from embedded.display import SHOWN, following, show
 
@@ -43,7 +43,7 @@ def test_the_table_fits_the_terminal_and_keeps_the_answer(width: int) -> None:
 def test_a_log_has_a_line_for_each_step_as_it_ends() -> None:
     """Where no board can be drawn, nothing was told until the end."""
     console = Console(file=io.StringIO(), width=80)
-    with following(console, Gateway("http://127.0.0.1:1")) as hear:
+    with following(console, GatewayClient("http://127.0.0.1:1")) as hear:
         hear("upload", {"path": "rows.jsonl"})
         for states in (("running", "waiting"), ("succeeded", "running"), ("succeeded", "failed")):
             nodes = dict(

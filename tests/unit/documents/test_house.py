@@ -15,14 +15,6 @@ ROOT = Path(__file__).resolve().parents[3]
 CODE = ("services", "shared", "embedded", "standin")
 SHIPPED = ("services", "shared", "embedded")
 MEDIAN_LINES, MOST_LINES, MOST_FILES = 100, 400, 15
-SAME_NAME = {
-    # One meaning at each of two services' edges, which cannot import each other.
-    "Action", "Answer", "Clustering", "Contamination", "Estimate", "Gateway", "NearDuplicates", "Plan",
-    "Processes", "Progress", "Question", "Queue", "Range", "Reason", "Record", "Reject", "Rows", "Side",
-    "Spending", "Trial",
-    # Still to be told apart.
-    "Condition", "Counts", "Divergence", "Dose", "Metric", "Step", "Stopped", "Unreadable",
-}  # fmt: skip
 """Classes that share a name with another one. The list may only become shorter."""
 
 
@@ -59,8 +51,7 @@ def test_a_class_has_a_name_of_its_own() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name].add(str(path.relative_to(ROOT)))
-    twice = {name: sorted(paths) for name, paths in found.items() if len(paths) > 1}
-    assert {name: paths for name, paths in twice.items() if name not in SAME_NAME} == {}
+    assert {name: sorted(paths) for name, paths in found.items() if len(paths) > 1} == {}
 
 
 @pytest.mark.parametrize(

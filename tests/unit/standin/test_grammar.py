@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from standin.check import distinct_3, is_well_formed
 from standin.grammar import (
-    ALL_PLOTS,
     PLOTS_PER_CATEGORY,
     Text,
     category_of_noun,
@@ -22,8 +21,7 @@ from standin.grammar import (
     story,
     story_topic,
 )
-from standin.grammar_other import OTHER_PLOTS
-from standin.grammar_topics_more import ALL_CATEGORIES
+from standin.vocabulary import OTHER, STORIES, STORY_PLOTS
 
 Writer = Callable[[random.Random], Text]
 WRITERS = pytest.mark.parametrize("write", [story, other_text])
@@ -49,7 +47,7 @@ def test_a_seed_names_a_text(write: Writer, seed: int) -> None:
     assert write(random.Random(seed)) == write(random.Random(seed))
 
 
-@pytest.mark.parametrize("plots", [ALL_PLOTS, OTHER_PLOTS], ids=["stories", "other"])
+@pytest.mark.parametrize("plots", [STORY_PLOTS, OTHER.plots], ids=["stories", "other"])
 def test_every_plot_is_five_sentences_in_several_wordings(
     plots: dict[str, tuple[tuple[str, ...], ...]],
 ) -> None:
@@ -59,20 +57,20 @@ def test_every_plot_is_five_sentences_in_several_wordings(
 
 
 def test_the_families_share_no_sentence_pattern() -> None:
-    stories = {wording for plot in ALL_PLOTS.values() for wordings in plot for wording in wordings}
-    other = {wording for plot in OTHER_PLOTS.values() for wordings in plot for wording in wordings}
+    stories = {wording for plot in STORY_PLOTS.values() for wordings in plot for wording in wordings}
+    other = {wording for plot in OTHER.plots.values() for wordings in plot for wording in wordings}
     assert not stories & other
 
 
 def test_a_noun_belongs_to_one_category() -> None:
-    assert len(category_of_noun()) == sum(len(category.topics) for category in ALL_CATEGORIES)
+    assert len(category_of_noun()) == sum(len(category.topics) for category in STORIES.categories)
     assert len(category_of_noun()) >= 400
 
 
 def test_a_category_tells_a_fixed_few_tales() -> None:
-    told = [plots_of(category.name) for category in ALL_CATEGORIES]
+    told = [plots_of(category.name) for category in STORIES.categories]
     assert all(len(set(plots)) == PLOTS_PER_CATEGORY for plots in told)
-    assert {plot for plots in told for plot in plots} == set(ALL_PLOTS), "a plot that no category tells"
+    assert {plot for plots in told for plot in plots} == set(STORY_PLOTS), "a plot that no category tells"
 
 
 def test_two_topics_in_five_are_rare_or_invented() -> None:
