@@ -22,6 +22,9 @@ from shared.store.base import ObjectStore
 PASSING = ("remote/",)
 """Of scratch, what every attempt writes anew: orders to other machines and their answers."""
 
+ANSWERED = ("tokens", "money")
+"""Of an account, what only an answered call adds to."""
+
 
 @dataclass(frozen=True)
 class Moving:
@@ -68,7 +71,9 @@ def _later(modified: datetime | None, began: datetime) -> bool:
 
 
 def _spent_more(corner: ObjectStore, artifact: str, token: int) -> bool:
-    """Whether the attempt's account is above those of all before it in anything but time."""
+    """Whether the attempt's account is above those of all before it in tokens or money. Calls are counted
+    when they are made: a source that is away takes ever more of them and answers none.
+    """
     earlier: dict[str, float] = {}
     own: dict[str, float] = {}
     for number, amounts in accounts(corner, artifact):
@@ -76,6 +81,4 @@ def _spent_more(corner: ObjectStore, artifact: str, token: int) -> bool:
             earlier = larger(earlier, amounts)
         elif number == token:
             own = dict(amounts)
-    return any(
-        amount > earlier.get(name, 0.0) for name, amount in own.items() if not name.endswith("seconds")
-    )
+    return any(own.get(name, 0.0) > earlier.get(name, 0.0) for name in ANSWERED)

@@ -98,6 +98,7 @@ class Reconciler:
     _looked_at: dict[str, float] = field(default_factory=dict)
     _orphans: dict[str, float] = field(default_factory=dict)
     _queued: set[str] | None = None
+    _active: set[str] = field(default_factory=set)
 
     def run(self, stop: threading.Event, every_seconds: float) -> None:
         while not stop.is_set():
@@ -113,6 +114,11 @@ class Reconciler:
             self.live.index_all(self.records.all())
         active = list(self.records.active())
         self._queued = None
+        for record in self.records.readable(sorted(self._active - set(active))):
+            self.live.index(
+                record
+            )  # its end may have been told to nobody: Redis was away, or an older worker
+        self._active = set(active)
         for job_id in active:
             try:
                 record = self.records.find(job_id)

@@ -12,6 +12,7 @@ finds what is missing, and nothing is charged twice.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ class Meter:
         self._place = store, records, record
         self._tokens = tokens
         self._settled = 0
+        self._settling = threading.Lock()
         self._at = time.monotonic()
 
     def beat(self) -> None:
@@ -50,9 +52,11 @@ class Meter:
             self.settle()
 
     def settle(self) -> None:
-        if self._tokens() > self._settled:
-            self._settled = self._tokens()
-            settle(*self._place, self._settled)
+        with self._settling:  # the heartbeat's thread and the handler's
+            tokens = self._tokens()
+            if tokens > self._settled:
+                settle(*self._place, tokens)
+                self._settled = tokens
 
 
 @contextmanager

@@ -44,9 +44,11 @@ class LocalStore:
         self._secret = secret.encode()
         with suppress(OSError):  # a sick disk is told of when it is used
             root.mkdir(parents=True, exist_ok=True)
-            root.chmod(0o700)
             (root / _STAGING).mkdir(exist_ok=True)
             self._collect_staging()
+        with suppress(OSError):  # a file system without modes
+            if root.stat().st_uid == os.getuid():
+                root.chmod(0o700)
 
     def get(self, key: str) -> bytes:
         with _translated():

@@ -212,11 +212,14 @@ def _addresses(workload: Workload, manifests: Manifests) -> Iterator[tuple[str, 
 
 
 def _connects(workload: Workload, name: str) -> bool:
-    """All reach the platform; the gateway's API the services; the generator its sources and the metrics."""
+    """All reach the platform; the gateway's API the services, and its worker the generator; the generator its
+    sources and the metrics."""
     if name in {"redis", "object-store"}:
         return True
     if workload.service == "generator":
         return name in {"source", "metrics-api"}
+    if workload.name == "gateway-worker":
+        return name == "generator-api"
     return workload.name == "gateway-api" and name != "source"
 
 

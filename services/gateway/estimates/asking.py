@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import httpx
 from pydantic import JsonValue, ValidationError
@@ -83,12 +84,25 @@ class Estimates:
                 timeout=min(left, QUESTION_SECONDS),
             )
             if answer.is_client_error:
-                return Unknown(_detail(answer), refused=True)
+                return Unknown(_detail(answer), refused=_refuses_the_job(answer))
             return JobEstimate.model_validate_json(answer.raise_for_status().content)
         except (httpx.HTTPError, ValidationError) as error:
             return Unknown(
                 f"the {service} service does not answer ({type(error).__name__}): try again in a moment"
             )
+
+
+def _refuses_the_job(answer: httpx.Response) -> bool:
+    """Whether it is the job that is refused, and not the question: a service of another release may not know
+    its fields."""
+    try:
+        faults = Problem.model_validate_json(answer.content).errors
+    except ValidationError:
+        return False
+    asked = {f"/{name}" for name in EstimateRequest.model_fields}
+    return answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY and all(
+        fault.pointer not in asked for fault in faults
+    )
 
 
 def _detail(answer: httpx.Response) -> str:

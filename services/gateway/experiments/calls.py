@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ from shared.identity import job_id
 FewestCalls = Callable[[str, JobRequest], int | None]
 """(project, request whose inputs exist) → calls that it makes at least; None while nobody says."""
 REMEMBERED = 10_000
+SILENT_SECONDS = 5.0
+"""So long nobody is asked again after no answer came: one look at an experiment asks about many jobs."""
 
 
 class AskedCalls:
@@ -24,14 +27,18 @@ class AskedCalls:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._known: OrderedDict[str, int] = OrderedDict()
+        self._silent_until = 0.0
 
     def __call__(self, project: str, request: JobRequest) -> int | None:
         if request.queue is not Queue.GENERATE:
             return 0
         job = job_id(project, request)
         if job not in self._known:
+            if time.monotonic() < self._silent_until:
+                return None
             fewest = self._ask(project, request)
             if fewest is None:
+                self._silent_until = time.monotonic() + SILENT_SECONDS
                 return None
             self._known[job] = fewest
             if len(self._known) > REMEMBERED:

@@ -85,6 +85,7 @@ class CoordinationPass:
             self._read()
             budget = allowance(self.workspace.scratch, self.budget) if self.budget else None
             while node := self.cache.state.next_startable(held):
+                self.workspace.check()
                 if self._is_stopped(node):
                     continue
                 request = self.cache.state.requests[node.key]
@@ -125,7 +126,13 @@ class CoordinationPass:
     def _costs_more(self, following: JobRequest) -> bool:
         """One that exists, or runs for others, costs nothing."""
         known = self.records.find(job_id(self.workspace.project, following))
-        return known is None or (known.state is not JobState.SUCCEEDED and known.state.ended)
+        return known is None or (known.state.ended and not self._stands(known))
+
+    def _stands(self, known: JobRecord) -> bool:
+        """Whether it succeeded, and what it made was not set aside since."""
+        return known.state is JobState.SUCCEEDED and (
+            known.artifact is None or find_manifest(self.workspace.store, known.artifact) is not None
+        )
 
     def _under_way(self) -> list[JobRequest]:
         return [self.cache.state.requests[key] for key in self.cache.under_way]
@@ -208,7 +215,7 @@ class CoordinationPass:
         artifact = artifact_id(request)
         if known is None and find_manifest(self.workspace.store, artifact) is not None:
             return
-        if known is not None and known.state is JobState.SUCCEEDED:
+        if known is not None and self._stands(known):
             return
         found = Charge(artifact, taken(self.workspace.store, artifact))
         charge(self.workspace.scratch, job, found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -55,8 +55,11 @@ class Collection:
         store = project_store(self.store, project)
         listed = {found.key: found for found in store.list("")}
         needs = self._needs(project)
+        manifests = dict(_manifests(store))
+        unread = set(_with_manifests(listed)) - manifests.keys()  # nobody knows what they name: all is kept
+        needs = Needs(needs.being_made | unread, needs.ingesting)
         collected = Collected()
-        for key in unneeded(listed.values(), dict(_manifests(store)), needs, self.ages, now):
+        for key in unneeded(listed.values(), manifests, needs, self.ages, now):
             if delete:
                 found = store.head(key)
                 if found is None or found.modified != listed[key].modified:
@@ -84,7 +87,14 @@ class Collection:
 
 
 def _manifests(store: ObjectStore) -> Iterator[tuple[str, Manifest]]:
-    for found in store.list("artifacts/"):
-        artifact, _, rest = found.key.removeprefix("artifacts/").partition("/")
-        if rest == "manifest.json" and (manifest := find_manifest(store, artifact)):
+    for artifact in _with_manifests(found.key for found in store.list("artifacts/")):
+        if manifest := find_manifest(store, artifact):
             yield artifact, manifest
+
+
+def _with_manifests(keys: Iterable[str]) -> Iterator[str]:
+    """The artifacts that have a manifest, whether it can be read or not."""
+    for key in keys:
+        artifact, _, rest = key.removeprefix("artifacts/").partition("/")
+        if key.startswith("artifacts/") and rest == "manifest.json":
+            yield artifact

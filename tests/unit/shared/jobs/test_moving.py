@@ -41,6 +41,12 @@ def spend_time(workspace: Workspace) -> None:
     workspace.spending.keep()
 
 
+def call_in_vain(workspace: Workspace) -> None:
+    """A source that is away: ever more calls, and no answer."""
+    workspace.spending.note({"calls": 8.0 * workspace.token, "tokens": 0.0, "money": 0.0})
+    workspace.spending.keep()
+
+
 def repeat(workspace: Workspace) -> None:
     """The same calls paid again and again: nothing of them was kept."""
     workspace.spending.note({"tokens": 10.0})
@@ -78,7 +84,7 @@ def test_a_job_that_moves_survives_any_number_of_kills(tmp_path: Path, redis_url
     assert (ended.state, ended.sequence, ended.attempts) == (JobState.SUCCEEDED, KILLS + 2, 1)
 
 
-@pytest.mark.parametrize("step", [order, spend_time, repeat])
+@pytest.mark.parametrize("step", [order, spend_time, call_in_vain, repeat])
 def test_one_that_does_not_is_given_up_after_as_many_attempts_as_are_allowed(
     tmp_path: Path, redis_url: str, step: Step
 ) -> None:

@@ -107,6 +107,17 @@ def test_what_a_failed_job_left_is_collected_when_it_is_old(used: SmallSuite) ->
     assert whole(store) == before
 
 
+def test_what_a_manifest_names_that_cannot_be_read_is_left_alone(used: SmallSuite) -> None:
+    """A newer version's, or one that was written by half: its parts may be wanted again."""
+    corner = project_store(used.store, PROJECT)
+    manifest = next(found.key for found in corner.list("artifacts/") if found.key.endswith("/manifest.json"))
+    content = corner.get(manifest)
+    corner.put(manifest, b"")
+    assert collection(used).run(delete=True, now=LATER).objects == 3  # as without
+    corner.put(manifest, content)
+    assert whole(used.store)
+
+
 def test_what_a_job_is_making_is_left_alone(used: SmallSuite) -> None:
     used.behaviour["topics"] = write
     used.post(Pool(seed=2))  # taken up again: its checkpoint is of use
