@@ -27,7 +27,7 @@ class TraceRequest(JobRequest):
     the prompt, topic, source and seed that those are from."""
 
     operation: ClassVar[str] = "trace"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[TraceSummary]] = TraceSummary

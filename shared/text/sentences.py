@@ -29,7 +29,7 @@ _OPENING = re.compile(r"[^\w\s]{0,8}(.?)", re.DOTALL)
 """Quotation marks, brackets and dashes that may stand before a sentence, and its first letter."""
 _ABBREVIATION = re.compile(
     "Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Fr|Sr|Jr|St|Mt|Ft|Hon|Capt|Col|Gen|Lt|Maj|Sgt|Cpl|Adm|Gov|Sen|Rep|Pres|Mme|Mlle"
-    r"|No|Nos|Fig|Figs|Vol|Eq|Sec|pp|vs|etc|cf|viz|e\.g|i\.e|[A-HJ-Z]|(?:[A-Z]\.)+[A-Z]"
+    r"|Fig|Figs|Vol|Eq|Sec|pp|vs|etc|cf|viz|e\.g|i\.e|[A-HJ-Z]|(?:[A-Z]\.)+[A-Z]"
 )
 """Titles, and initials; “I” alone is none: "It was I." ends."""
 _LONGEST_ABBREVIATION = 24
@@ -79,6 +79,8 @@ def _begins_sentence(text: str, stop: int, begin: int, *, small: bool) -> bool:
         return True
     before = text[max(0, stop - _LONGEST_ABBREVIATION) : stop - 1].split()
     last = before[-1].lstrip("(\"'“‘") if before else ""
+    if last in ("No", "Nos"):  # of numbers; else it is an answer
+        return not first.isdigit()
     return _ABBREVIATION.fullmatch(last) is None
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.generator.engine.hopeless import CONFIDENCE, FEWEST, is_hopeless, needed_rate, told, upper_rate
+from services.generator.engine.hopeless import CONFIDENCE, FEWEST, is_hopeless, told, upper_rate
 from services.generator.engine.record import StageRecord
 from services.generator.engine.stage import Draft, Refusal, Reject, Stage
 
@@ -112,7 +112,7 @@ class Line:
                 progress.history = [*progress.history[-(self.stage.lookback - 1) :], progress.accepted]
         self.finished = finished
 
-    def _judge(self, outcome: Draft | Reject, number: int, part: int) -> None:
+    def _judge(self, outcome: Draft | Reject, number: int, part: int, *, ended: bool = False) -> None:
         if isinstance(outcome, Reject):
             self._examples.setdefault(str(outcome.reason), outcome)
             if outcome.reason is Refusal.SOURCE_REFUSED:
@@ -120,8 +120,13 @@ class Line:
             self.record.reject(outcome, number)
             return
         refused = self.stage.judge(outcome)
-        if refused is None and self._complete():
-            refused = Reject(Refusal.SURPLUS, "enough rows were there already", outcome.text, outcome.origin)
+        if refused is None and (ended or self._complete()):
+            refused = Reject(
+                Refusal.SURPLUS,
+                "the rows were there already, or it was given up",
+                outcome.text,
+                outcome.origin,
+            )
         if refused is not None:
             self._examples.setdefault(str(refused.reason), refused)
             self.record.reject(refused, number)
@@ -130,10 +135,10 @@ class Line:
         self.record.accept(outcome, number, part)
 
     def keep_surplus(self) -> None:
-        """Candidates that were under way when the last row came: paid for, so kept, as rejects."""
+        """Candidates that were under way when the line ended: paid for, so kept, as rejects."""
         for number in sorted(self.ready):
             for part, outcome in enumerate(self.ready.pop(number)):
-                self._judge(outcome, number, part)
+                self._judge(outcome, number, part, ended=True)
 
     def result(self) -> Result:
         progress, stage = self.record.progress, self.stage
@@ -160,7 +165,7 @@ class Line:
             return " It was stopped: not one of them could be used."
         most = upper_rate(round(progress.accepted / stage.rows_each), progress.decided)
         missing = (stage.wanted - progress.accepted) / stage.rows_each
-        needed = needed_rate(missing, stage.max_candidates - progress.decided)
+        needed = missing / (stage.max_candidates - progress.decided)
         if needed > 1:
             return " More are missing than could still come: ask for fewer rows, or loosen what refuses most."
         return (

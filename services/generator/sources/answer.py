@@ -115,10 +115,12 @@ def read(answer: Answer) -> Answer:
             taken.append(Taken.THOUGHT)
         if not ended:
             finish = Finish.LENGTH
-        text, ended_by_token = _up_to_control(text)
-        if ended_by_token:
+        whole = text
+        text, ended_by_token = _up_to_control(whole)
+        if text != whole:
             taken.append(Taken.CONTROL)
-            finish = Finish.STOP if ended and finish in (Finish.LENGTH, Finish.UNKNOWN) else finish
+        if ended_by_token and ended and finish in (Finish.LENGTH, Finish.UNKNOWN):
+            finish = Finish.STOP
         if (inner := _in_fence(text)) is not None:
             taken.append(Taken.FENCE)
             text = inner
@@ -188,7 +190,8 @@ def _without_thoughts(text: str) -> tuple[str, str, bool]:
 
 
 def _up_to_control(text: str) -> tuple[str, bool]:
-    """What stands before the first control token (those that only open the answer are no end of it)."""
+    """What stands before the first control token (those that only open the answer are no end of it), and
+    whether there is one."""
     start = 0
     while (opening := _OPENING.match(text[start:])) is not None and opening.end():
         start += opening.end()
@@ -197,7 +200,7 @@ def _up_to_control(text: str) -> tuple[str, bool]:
         if token.group() == "</s>" and _STRUCK.search(body, 0, token.start()):
             continue  # <s>struck out</s>, in HTML
         return body[: token.start()].rstrip(), True
-    return (body, True) if start else (text, False)
+    return body, False
 
 
 def _in_fence(text: str) -> str | None:

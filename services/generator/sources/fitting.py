@@ -68,6 +68,8 @@ _SYSTEM = re.compile(
     r"|roles must alternate|developer instruction",
     re.IGNORECASE,
 )
+_TURNS = re.compile(r"must (?:alternate|be|start)|invalid|only (?:user|the)", re.IGNORECASE)
+"""What servers say of turns that they do not take."""
 _JSON = re.compile(
     r"response_format|json_schema|json_object|json mode|guided|structured[ _]output|grammar", re.IGNORECASE
 )
@@ -80,7 +82,7 @@ def learnt(
 ) -> Fit | None:
     """The fit to try after a refusal (400, 422) with these `words` about the `parameter`, where the server
     names one; `sent` are the fields of the body, `system` whether a system turn was among them."""
-    if system and not fit.fold and _SYSTEM.search(words) and _UNFIT.search(words + " not supported"):
+    if system and not fit.fold and _SYSTEM.search(words) and (_UNFIT.search(words) or _TURNS.search(words)):
         return replace(fit, fold=True)
     if not _UNFIT.search(words):
         return None
@@ -92,6 +94,10 @@ def learnt(
     instead = _INSTEAD.search(words)
     if instead and instead[1] != name and instead[1] not in sent:
         return replace(fit, rename=(*fit.rename, (name, instead[1])))
+    if (
+        _ours(fit, name) == "max_tokens"
+    ):  # what an answer may cost is held by it: without it nothing is bounded
+        return None
     return replace(fit, omit=fit.omit | {_ours(fit, name)})
 
 

@@ -22,15 +22,18 @@ LONGEST = 300
 """Characters of an opening or a closing line."""
 _YES = r"(?:sure(?:\ thing)?|certainly|of\ course|absolutely|okay|ok|great|got\ it|no\ problem|gladly)"
 _DO = r"(?:write|create|provide|give|share|help|try|come|made|written|prepared)"
-_I = rf"i(?:['’](?:d|ll|ve)|\ would|\ can|\ will|\ have)\b.{{0,20}}\b{_DO}"
-_HERE = rf"(?:here(?:['’]s|\ is|\ are|\ goes|\ you)|{_I})"
+_I = (
+    rf"i(?:['’](?:d|ll|ve)|\ can|\ will|\ have)\b.{{0,20}}\b{_DO}\b[^\n]{{0,200}}"
+    rf"(?:[:：][\ \t*_]*\n|[.!][\ \t*_]*\n[\ \t]*\n)"
+)
+_HERE = rf"(?:here(?:['’]s|\ is|\ are|\ goes|\ you)\b|{_I})"
 _LINE = r"[^\n]{0,200}[:：][\ \t*_]*\n"
 _SIGNS = {
     "an opening line with a colon": re.compile(
         rf"\s*(?![*_#\s]*{LABELS}[\s*_]*[:：])[^\n]{{1,300}}[:：][ \t*_]*\n[ \t]*\n", re.IGNORECASE
     ),
     "an opening to whoever asked": re.compile(
-        rf"""\s*(?:{_YES}\b[\ !,.:—–-]*{_HERE}\b
+        rf"""\s*(?:{_YES}\b[\ !,.:—–-]*{_HERE}
         |(?:below\ (?:is|are)|here(?:['’]s|\ is|\ are)\ (?:an?|the|your|my|some|one|another)\b){_LINE}
         |as\ (?:you\ )?requested\b|thank\ you\ for\ (?:your|the)\ (?:request|question)
         |(?:claro|por\ supuesto|bien\ sûr|voici|natürlich|gerne|klar)[!,.:\ ]{_LINE}
@@ -40,7 +43,8 @@ _SIGNS = {
 }
 _CLOSING = re.compile(
     r"""[\s(*_"“-]*(?:(?:please\ )?let\ me\ know\b|feel\ free\ to\b|would\ you\ like\ (?:me|another|to)\b
-    |do\ you\ want\ me\ to\b|i\ hope\ (?:you|this|that|it|these)\b|hope\ (?:this|that|you)\b
+    |do\ you\ want\ me\ to\b|i\ hope\ you\ (?:liked?|enjoy(?:ed)?|find)\b
+    |(?:i\ )?hope\ (?:this|these|that|it)\ (?:helps?|is\ what|meets|works|story|text)\b
     |if\ you(?:['’]d|\ would)?\ (?:like|want|need)\b[^\n]{0,120}\b(?:me|let|ask|another|more|changes?)\b
     |(?:please\ )?note(?:\ that)?\b[:\ ].{0,120}\b(?:story|text|word|sentence|fiction|request|example)
     |\(?word\ count\b|i(?:['’]m|\ am)\ happy\ to\b|espero\ que|n['’]hésitez\ pas|j['’]espère

@@ -7,7 +7,6 @@ the curve that the training left says whether its end came too early (`still_fal
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +56,7 @@ def length_of(summary: TrainingSummary, settings: TrainingSettings, curve: Seque
     return Length(
         steps=steps,
         planned=summary.planned_steps,
-        epochs=steps / max(1, math.ceil(summary.rendering.rows / settings.rows_per_step)),
+        epochs=summary.tokens / max(1, summary.rendering.tokens) * steps / max(1, summary.steps),
         chosen=chosen,
         falling=False if summary.stopped_early else still_falling(curve),
     )

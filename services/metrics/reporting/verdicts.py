@@ -83,7 +83,9 @@ def decide(doses: Sequence[Dose], baseline: Dose | None, untuned: IntervalEstima
     if not declared or baseline is None:
         alone = doses[0] is baseline and bool(generated)
         return Decision("keep_baseline" if alone else "train", doses[0], tested)
-    better = next((dose for dose in declared if dose.lowers), None)
+    better = next(
+        (dose for dose in declared if dose.lowers and dose.outcome.value < baseline.outcome.value), None
+    )
     if better is not None:
         return Decision("add" if better.design == "in_addition_to" else "replace", better, tested)
     return Decision("add_nothing" if "in_addition_to" in tested else "keep_real", baseline, tested)

@@ -22,6 +22,7 @@ from tests.unit.shared.text.scripts import texts
         "“Who is there?” asked Ann. | “It is I. Open.”",
         'A 5" pipe broke. | He fixed it. | All was well.',
         "It cost 3.50 and was gone.",
+        "Did he come? | No. | He stayed at home, at No. 5.",
         "One… | Two?! | Three.",
         "Он пришёл. | Она ушла. | Élan? | Él vino. | ¿Y?",
         "小狐狸很饿。|它看见了一只鹅！|鹅是一个人吗？",

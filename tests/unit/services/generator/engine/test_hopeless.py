@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def stops_at(rows: int, most: int) -> int:
 def test_nothing_accepted_ends_after_tens() -> None:
     assert FEWEST <= stops_at(300, 1_300) < 50
     assert stops_at(10_000, 40_100) < 50
-    assert stops_at(8, 132) < 80
+    assert stops_at(8, 132) < 110
 
 
 def test_a_run_that_asks_for_little_is_given_longer() -> None:
@@ -30,6 +32,27 @@ def test_a_run_that_asks_for_little_is_given_longer() -> None:
 def test_a_run_that_keeps_its_rate_is_never_given_up(tried: int, rate: float) -> None:
     accepted = round(rate * tried)
     assert not is_hopeless(accepted, tried, 10_000 - accepted, 40_100 - tried)
+
+
+@given(st.integers(1, 5_000), st.data())
+def test_a_run_whose_every_candidate_passed_is_never_given_up(rows: int, data: st.DataObject) -> None:
+    """As many candidates as rows: answers to given prompts, pairs of given contexts."""
+    tried = data.draw(st.integers(0, rows))
+    assert not is_hopeless(tried, tried, rows - tried, rows - tried)
+
+
+def test_few_that_could_be_filled_are_given_up() -> None:
+    """At the rate that is just needed, looked at after every candidate."""
+    rng, filled, stopped = random.Random(1), 0, 0
+    for _ in range(400):
+        accepted, given_up = 0, False
+        for tried in range(1, 501):
+            accepted += rng.random() < 0.22
+            given_up = given_up or is_hopeless(accepted, tried, 100 - accepted, 500 - tried)
+        filled += accepted >= 100
+        stopped += given_up and accepted >= 100
+    assert filled > 200
+    assert stopped <= 1
 
 
 @given(st.integers(1, 2_000), st.integers(0, 2_000))

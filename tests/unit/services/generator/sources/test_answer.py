@@ -83,6 +83,9 @@ def test_a_control_token_ends_an_answer(tail: str, finish: Any) -> None:
 )
 def test_what_a_template_puts_first_is_no_end(head: str) -> None:
     assert heard(head + STORY).text == STORY
+    assert (
+        heard(head + STORY, "length").finish_reason == Finish.LENGTH
+    )  # what opens an answer does not end it
 
 
 @pytest.mark.parametrize("fence", ["```", "```text", "~~~", "````markdown"])

@@ -35,6 +35,10 @@ def test_it_is_known(text: str) -> None:
     "text",
     [
         STORY,
+        f"Of course I would come, she thought. {STORY}",
+        f"Okay, I would give anything to see it, he said. {STORY}",
+        f"Sure, I'll help you, Tom said.\n{STORY}",
+        f"{STORY}\nI hope that winter never comes again, she wrote.",
         f"“Sure! Here’s your kite,” said Anna.\n\n{STORY}",
         "He said: it is late.\n\nThen he left.",
         "Question: Who won?\nAnswer: Kate.",

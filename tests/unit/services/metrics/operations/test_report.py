@@ -223,7 +223,13 @@ def trained(request: TrainingRequest, workspace: Any) -> ArtifactSummary:
     workspace.output.put_json("loss_curve.json", points)
     counts = {"rows": 80, "tokens": 800, "predicted_tokens": 800, "longest": 10}
     return summary_of(
-        request, steps=30, planned_steps=30, best_step=best, stopped_early=False, rendering=counts
+        request,
+        steps=30,
+        planned_steps=30,
+        tokens=2400,
+        best_step=best,
+        stopped_early=False,
+        rendering=counts,
     )
 
 

@@ -28,7 +28,8 @@ def summary(steps: int, planned: int, *, best: int | None = None, stopped: bool 
         planned_steps=planned,
         best_step=best,
         stopped_early=stopped,
-        rendering=TokenCounts.model_construct(rows=80),
+        tokens=80 * steps,
+        rendering=TokenCounts.model_construct(rows=80, tokens=800),
     )
 
 

@@ -126,6 +126,19 @@ def test_fewer_real_rows_are_a_curve_and_no_candidate() -> None:
     assert {dose.name for dose in found.doses} == {"real", "real + D4"}
 
 
+def test_rows_that_beat_a_smaller_baseline_only_are_not_recommended() -> None:
+    """Two sizes, each with real rows of its own: the most real rows are still the best there is."""
+    sized = [
+        run(f"{label} ({rows})", loss, rows=rows, axes={"size": rows}, design=design, label=label)
+        for label, design, losses in (("real", "alone", (3.0, 3.9)), ("D4", "in_place_of", (3.2, 3.5)))
+        for rows, loss in zip((1000, 100), losses, strict=True)
+    ]
+    found = answer(sized)
+    assert found.verdict == "keep_real"
+    assert found.best is not None
+    assert found.best.outcome.value == 3.0
+
+
 def test_correlations_are_over_conditions_of_one_design() -> None:
     measures = [{"distinct_5": value} for value in (0.6, 0.64, 0.68, 0.7)]
     runs = [*REAL]
