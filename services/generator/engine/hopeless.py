@@ -2,8 +2,8 @@
 
 The rule: a stage is hopeless when the candidates it has left would not do even if as many of them passed as
 the upper bound of the acceptance rate lets expect (Wilson's interval, one-sided at 99.9 %, from all
-candidates decided so far), and so many more as luck adds at the same level (the normal bound of a binomial).
-It is looked at after every candidate; in simulation at most 0.05 % of the runs that would have been filled are
+candidates decided so far), and so many more as luck adds at the same level (a binomial's normal bound). It
+is looked at after every candidate; in simulation at most 0.05 % of the runs that would have been filled are
 stopped. With none accepted and four candidates for each row that is after about forty; a run that asks for
 little of many candidates (a large `max_candidates`) is given longer.
 """
