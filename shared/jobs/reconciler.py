@@ -114,10 +114,9 @@ class Reconciler:
             self.live.index_all(self.records.all())
         active = list(self.records.active())
         self._queued = None
-        for record in self.records.readable(sorted(self._active - set(active))):
-            self.live.index(
-                record
-            )  # its end may have been told to nobody: Redis was away, or an older worker
+        # The end of a job may have been told to nobody: Redis was away, or its worker was an older one.
+        for ended in self.records.readable(sorted(self._active - set(active))):
+            self.live.index(ended)
         self._active = set(active)
         for job_id in active:
             try:
