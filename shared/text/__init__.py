@@ -8,5 +8,5 @@ shingles        the runs of so many words that a text is compared by
 contamination   when a row holds a row of a test set
 
 Every service uses these. Where a compiled kernel does the same work faster, it names the definition that it
-is held to, and a property test holds it. Why they are as they are: `docs/adr/0031-text-has-one-home.md`.
+is held to, and a property test holds it. Why they are as they are: `docs/adr/0033-text-has-one-home.md`.
 """
