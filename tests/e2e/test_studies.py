@@ -94,6 +94,9 @@ CALLS: dict[str, Json] = {
     },
     "collapse": {"parameters": {**STORIES, "pool": 20}, "sweep": {"seed": [1]}},
 }  # fmt: skip
+NOTHING_MEASURED = {"generation-factors": {"clustered"}, "sources": {"preferred"}}
+"""Steps that ask more of a model than those of this machine can answer: a measurement of nothing fails, and
+the study answers without it."""
 FAIRY_TALES = (
     Path(os.environ.get("GAMUT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "fairytale_completion"
 )
@@ -188,6 +191,10 @@ def run(gateway: GatewayClient, name: str, inputs: dict[str, str], call: Json) -
 
 def report_of(gateway: GatewayClient, job: Json, folder: Path) -> Any:
     assert (job["state"], job["error"]) == ("succeeded", None)
+    return downloaded(gateway, job, folder)
+
+
+def downloaded(gateway: GatewayClient, job: Json, folder: Path) -> Any:
     return json.loads(gateway.download(job["artifact"], "report.json", folder / "report.json").read_text())
 
 
@@ -209,7 +216,14 @@ def test_a_study_ends_with_an_answer(
     gateway: GatewayClient, small_inputs: dict[str, dict[str, str]], tmp_path: Path, name: str
 ) -> None:
     inputs = small_inputs[KINDS.get(name, "completion")] | small_inputs["unsafe"]
-    report = report_of(gateway, run(gateway, name, inputs, CALLS[name]), tmp_path)
+    job = run(gateway, name, inputs, CALLS[name])
+    if name in NOTHING_MEASURED:
+        nodes = gateway.get(f"/v1/experiments/{job['id']}")["nodes"]
+        failed = {node["step"] for node in nodes if node["state"] != "succeeded"}
+        assert (job["state"], failed) == ("partially_succeeded", NOTHING_MEASURED[name])
+        report = downloaded(gateway, job, tmp_path)
+    else:
+        report = report_of(gateway, job, tmp_path)
     assert report["findings"]
     for answer in report["answers"]:
         losses = {dose["name"]: dose["outcome"]["value"] for dose in answer["doses"]}
