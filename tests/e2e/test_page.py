@@ -58,7 +58,7 @@ async def test_an_experiment_can_be_watched_to_its_answer(
     await page.until("document.querySelector('h1 .state').textContent === 'succeeded'")  # it reloads itself
     await page.until("document.querySelector('.answer p') !== null")
     said = await page.value("document.querySelector('.answer').innerText")
-    assert "Train on" in said
+    assert "test loss" in said
     assert await page.screenshot(pictures(tmp_path) / "experiment-light.png") > 20_000
     is_well(page, suite)
 
