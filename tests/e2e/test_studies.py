@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy.stats import ttest_1samp
 
 from embedded.client import GatewayClient, Json
 from embedded.demo import DATA, TEST
@@ -289,9 +288,10 @@ def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
     by_seed = {  # of an addition the generated rows are measured, so both designs agree
         (row["level"]["value"], row["seed"]["value"]): row["distinct_5"]["value"] for row in report["table"]
     }
-    for fewer, more in ((1, 10), (3, 60)):  # two rungs apart, at every seed and over the seeds
+    # Two rungs apart, at every seed: six differences of one sign are one chance in 64 without an effect.
+    for fewer, more in ((1, 10), (3, 60)):
         apart = [by_seed[more, seed] - by_seed[fewer, seed] for seed in (1, 2, 3)]
-        assert ttest_1samp(apart, 0).confidence_interval().low > 0, apart
+        assert min(apart) > 0, apart
     assert answer["recommended"]["name"] == expected(answer)
     [distinct_5] = [found for found in answer["correlations"] if found["measure"] == "distinct_5"]
     assert distinct_5["conditions"] == 4
