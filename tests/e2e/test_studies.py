@@ -93,7 +93,7 @@ CALLS: dict[str, Json] = {
     },
     "collapse": {"parameters": {**STORIES, "pool": 20}, "sweep": {"seed": [1]}},
 }  # fmt: skip
-NOTHING_MEASURED = {"generation-factors": {"clustered"}, "sources": {"preferred"}}
+NOTHING_MEASURED = {"sources": {"preferred"}}
 """Steps that ask more of a model than those of this machine can answer: a measurement of nothing fails, and
 the study answers without it."""
 FAIRY_TALES = (

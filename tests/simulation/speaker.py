@@ -159,7 +159,7 @@ class Speaker:
 def instance(schema: dict[str, Any], speaker: Speaker, root: dict[str, Any] | None = None) -> Any:
     """Some value that a JSON schema allows (the subset that our own schemas use)."""
     root = root or schema
-    if schema.get("title") == "Clustering":
+    if schema.get("title") == "ClusteringAnswer":
         return _partition(schema["properties"]["clusters"]["maxItems"], speaker)
     if schema.get("title") == "Verdicts":
         asked = [int(number) for number in _GROUP.findall(speaker.prompt)]

@@ -88,7 +88,8 @@ class Service(Bench):
     """The generator's worker, with the settings as they are when a job is run."""
 
     def __init__(self, store: LocalStore, redis_url: str, sources: dict[str, Any]) -> None:
-        super().__init__(Path(), redis_url, store=store, lease_seconds=10, max_attempts=1)
+        once = {"max_attempts": 1, "max_attempts_in_all": 1}  # also where an attempt has come some way
+        super().__init__(Path(), redis_url, store=store, lease_seconds=10, **once)
         self.sources = sources
         self._api: TestClient | None = None
         self.patience = 30.0

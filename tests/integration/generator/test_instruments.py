@@ -263,15 +263,14 @@ def test_ratings_and_the_danger_zone(worker: Service, texts: str) -> None:
     assert artifact.summary["quality_parse_failures"] == 0
 
 
-def test_unreadable_ratings_are_counted_and_not_guessed(worker: Service, texts: str) -> None:
+def test_ratings_of_which_none_can_be_read_are_no_measurement(worker: Service, texts: str) -> None:
     request = JudgeRequest(
         dataset=texts, source=SOURCE, structured=False, rows=10, tries=2, aspects=[Aspect.QUALITY]
     )
-    artifact = measured(worker, request)
-    assert [row["quality"] for row in artifact.rows("ratings.jsonl")] == [None] * 10
-    assert artifact.summary["quality_mean"] is None
-    assert artifact.summary["quality_parse_failures"] == 10
-    assert len(list(artifact.rows("failures.jsonl"))) == 20
+    ended = worker.run(request)
+    assert (ended.state, ended.reason) == (JobState.FAILED, "candidates_exhausted")
+    assert ended.error is not None
+    assert "20 answers" in ended.error.detail
 
 
 def test_self_preference_is_read_from_logprobs_in_both_orders(worker: Service) -> None:

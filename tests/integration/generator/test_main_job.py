@@ -114,8 +114,8 @@ def test_too_few_rows_are_an_error_that_says_what_refused_them(
     ended = worker.run(request)
     assert (ended.state, ended.reason) == (JobState.FAILED, "candidates_exhausted")
     assert ended.error is not None
-    assert "220 length" in ended.error.detail
-    assert "max_candidates" in ended.error.detail
+    assert "(the limit is 220)" in ended.error.detail
+    assert "larger max_tokens" in ended.error.detail
 
 
 def test_a_source_that_refuses_every_call_ends_the_job_at_once(
