@@ -62,7 +62,7 @@ def estimate(
     asked = EstimateRequest(
         project="p", operation=request.operation, request=request.canonical(), coming=coming or {}
     )
-    answer = client.post("/v1/estimate", content=asked.model_dump_json())
+    answer = client.post("/v1/estimate", json=asked.model_dump(mode="json"))
     return answer.status_code, answer.json()
 
 
@@ -73,7 +73,7 @@ def test_an_estimate_says_what_the_training_then_takes_and_makes(
     request = TrainingRequest(dataset=dataset, base="tiny-llama")
     status, before = estimate(client, request)
     model = trainer.artifact(trainer.run(request))
-    assert status == 200
+    assert status == 200, before
     assert (before["details"]["steps"], before["makes"]["base"]) == (model.summary["steps"], "tiny-llama")
     assert 0 < before["seconds"]["low"] < before["seconds"]["high"]
     assert before["calls"]["high"] == 0
