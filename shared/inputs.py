@@ -1,4 +1,4 @@
-"""Whether the artifacts that a request reads are there: asked before it is a job, a preview or an estimate."""
+"""Whether the artifacts that a request reads are there: asked before a job, a preview or an estimate."""
 
 from __future__ import annotations
 

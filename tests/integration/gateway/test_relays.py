@@ -102,7 +102,7 @@ def test_a_key_is_asked_for_and_not_passed_on(redis_url: str, tmp_path: Path, me
 
 @pytest.fixture
 def faulty() -> Iterator[tuple[str, list[int]]]:
-    """A service whose every other answer is an error that nobody expected; and the ports it was asked from."""
+    """A service whose every other answer is an error that nobody expected; the ports it was asked from."""
     asked: list[int] = []
     service = make_api("faulty", "", "1", {})
 
