@@ -1,4 +1,4 @@
-"""The bundled study in small, posted for a project of its own, and all that comes of it."""
+"""A study, posted for a project of its own, and all that comes of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 from unittest import mock
 
 import httpx
-from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 from embedded.client import ENDED, Json, Refused
-from embedded.demo import DATA, RECIPE, TEST
+from embedded.demo import DATA, TEST
 from embedded.processes import STAND_IN, Additions
 from embedded.suite import Suite, start, stop
 from services.gateway.keeping.checking import Checked, check_store
@@ -28,7 +28,6 @@ from shared.store.opening import open_store
 from tests.chaos.payments import Payments
 from tests.chaos.weather import pids
 from tests.deploy.stack import KeyedGateway
-from tests.e2e.conftest import shrunk
 from tests.ports import free_port
 from tests.simulation.serving import serving
 
@@ -50,14 +49,14 @@ class Watched:
     def gateway(self, project: str) -> KeyedGateway:
         return KeyedGateway(self.suite.url, self.keys[project])
 
-    def posted(self, project: str, recipe: Json | None = None) -> Json:
+    def posted(self, project: str, recipe: Json) -> Json:
         gateway = self.gateway(project)
         inputs = {
             "real": gateway.upload(DATA, "completion", {}),
             "test": gateway.upload(TEST, "completion", {}),
         }
         self.payments.answers.clear()
-        return gateway.post("/v1/experiments", (recipe or shrunk(RECIPE, SEED)) | {"inputs": inputs})
+        return gateway.post("/v1/experiments", recipe | {"inputs": inputs})
 
     def ended(self, project: str, job: Json) -> Json:
         """The job once it has ended; whatever happens to the gateway meanwhile, it is asked again."""
@@ -65,6 +64,7 @@ class Watched:
         patiently = Retrying(
             retry=retry_if_exception_type((httpx.HTTPError, Refused, ValueError))
             | retry_if_result(lambda found: found["state"] not in ENDED),
+            wait=wait_fixed(0.5),
             stop=stop_after_delay(LONGEST_SECONDS),
             reraise=True,
         )

@@ -9,26 +9,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.judging import compared
-from tests.chaos.study import watched
+from embedded.client import Json
+from embedded.demo import RECIPE
+from tests.chaos.judging import PEACE, STORM, compared
+from tests.chaos.study import SEED, watched
 from tests.chaos.weather import flush_redis, kill_any, stop_beyond_the_lease, weather
+from tests.e2e.conftest import shrunk
 
 IN_FLIGHT = 8
 """Calls that a generator's worker or a source takes with it when it is killed."""
 
 
+def small() -> Json:
+    """One level of the ladder: real rows alone, generated ones beside them, and in their place."""
+    return shrunk(RECIPE, SEED) | {"sweep": {"level": [20], "seed": [SEED]}}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_study_is_the_same_under_kills_stops_and_flushes(tmp_path: Path) -> None:
-    with watched(tmp_path, ("peace", "storm")) as suite:
-        peaceful = suite.posted("peace")
-        assert suite.ended("peace", peaceful)["state"] == "succeeded"
+    with watched(tmp_path, (PEACE, STORM)) as suite:
+        peaceful = suite.posted(PEACE, small())
+        assert suite.ended(PEACE, peaceful)["state"] == "succeeded"
         calls = suite.payments.paid
         harms = {kill_any: (3.0, 12.0), stop_beyond_the_lease: (5.0, 20.0), flush_redis: (5.0, 5.0)}
-        stormy = suite.posted("storm")
+        stormy = suite.posted(STORM, small())
         with weather(suite.suite, 1, harms, most=8) as happened:
-            ended = suite.ended("storm", stormy)
+            ended = suite.ended(STORM, stormy)
         found = compared(suite, calls)
+        print(f"{suite.cpu_seconds():.0f} CPU seconds, {happened.tally}")
     assert ended["state"] == "succeeded", ended
     assert sum(number for name, number in happened.tally.items() if name.startswith("kill")) >= 3
     assert (found.missing, found.different, found.failures, found.damage) == ([], [], [], [])
