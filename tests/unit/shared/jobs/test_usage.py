@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.contracts.base import Queue
@@ -90,6 +90,7 @@ def test_a_long_job_lists_each_of_its_days_once(store: Counting) -> None:
         assert store.listed <= OWN_DAYS + 1
 
 
+@settings(deadline=None, max_examples=30)
 @given(skews=st.lists(st.integers(-2, 2), min_size=1, max_size=20), forgets=st.integers(0, 20))
 def test_whoever_charges_by_a_clock_two_days_wrong_is_heard(
     tmp_path_factory: pytest.TempPathFactory, skews: list[int], forgets: int
