@@ -26,7 +26,6 @@ from shared.settings import CommonSettings
 from shared.store.base import ObjectStore
 from shared.store.opening import open_store
 from tests.chaos.payments import Payments
-from tests.chaos.weather import pids
 from tests.deploy.stack import KeyedGateway
 from tests.ports import free_port
 from tests.simulation.serving import serving
@@ -92,23 +91,9 @@ class Watched:
             if state.state == "failed" or (state is states[-1] and state.state != "succeeded")
         ]
 
-    def cpu_seconds(self) -> float:
-        """Of all the suite's processes so far, those that were killed too: supervisor has seen them end."""
-        supervisor = int((self.suite.data_dir / "supervisord.pid").read_text())
-        return sum(_seconds(supervisor, 4)) + sum(sum(_seconds(pid, 2)) for pid in pids(self.suite))
-
     def damage(self) -> list[str]:
         """What does not have the bytes that its manifest says."""
         return [str(found) for found in check_store(self.store, Checked(), aside=False)]
-
-
-def _seconds(pid: int, fields: int) -> list[float]:
-    """A process' user and system CPU seconds, and with four `fields` those of its children that ended."""
-    try:
-        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return []
-    return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in told[11 : 11 + fields]]
 
 
 @contextmanager

@@ -1,8 +1,13 @@
-"""What happens to a running suite: each kind of harm in a thread of its own, at moments drawn from a seed."""
+"""What happens to a running suite: each kind of harm in a thread of its own, at moments drawn from a seed.
+
+The moments are told in CPU seconds of the suite: on a machine that does much else, as on one that does
+nothing, the processes get as far between two harms, and one that was killed has started before the next one.
+"""
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import re
@@ -22,6 +27,8 @@ from embedded.suite import Suite, status
 
 LEASE_SECONDS = 6.0
 """Of an embedded suite (`embedded/processes.py`)."""
+FLUSH_SECONDS = 5.0
+"""From one time that Redis forgets everything to the next."""
 SICK_SECONDS = (4.0, 10.0)
 """How long a disk is full or read-only, and a server away."""
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -39,6 +46,21 @@ def pids(suite: Suite, names: tuple[str, ...] = ("",)) -> dict[int, str]:
     }
 
 
+def cpu_seconds(suite: Suite) -> float:
+    """Of all the suite's processes so far, those that were killed too: supervisor has seen them end."""
+    supervisor = int((suite.data_dir / "supervisord.pid").read_text())
+    return sum(_seconds(supervisor, 4)) + sum(sum(_seconds(pid, 2)) for pid in pids(suite))
+
+
+def _seconds(pid: int, fields: int) -> list[float]:
+    """A process' user and system CPU seconds, and with four `fields` those of its children that ended."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return []
+    return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in told[11 : 11 + fields]]
+
+
 @dataclass
 class Weather:
     """`tally` counts what was done. Nothing more happens once it is `over`."""
@@ -47,6 +69,16 @@ class Weather:
     seed: int
     over: threading.Event = field(default_factory=threading.Event)
     tally: Counter[str] = field(default_factory=Counter)
+
+    def wait(self, cpu: float) -> bool:
+        """Until the suite has taken so many CPU seconds more; whether it is over by then."""
+        if not cpu:
+            return self.over.is_set()
+        until = cpu_seconds(self.suite) + cpu
+        while not self.over.wait(1.0):
+            if cpu_seconds(self.suite) >= until:
+                return False
+        return True
 
 
 Harm = Callable[[Weather, random.Random], None]
@@ -78,6 +110,7 @@ def flush_redis(weather: Weather, chance: random.Random) -> None:
     with suppress(redis.RedisError):
         redis.Redis(port=weather.suite.ports.redis).flushall()
         weather.tally["redis flushed"] += 1
+    weather.over.wait(FLUSH_SECONDS)
 
 
 def fill_disk(weather: Weather, chance: random.Random) -> None:
@@ -167,14 +200,14 @@ def own_disk(folder: Path, megabytes: int) -> Iterator[None]:
 def weather(
     suite: Suite, seed: int, harms: Mapping[Harm, tuple[float, float]], most: int
 ) -> Iterator[Weather]:
-    """Each harm again and again, so many seconds (between two bounds) after it was done; any of them `most`
-    times at most."""
+    """Each harm again and again, so many of the suite's CPU seconds (between two bounds) after it was done.
+    Kills are `most` at most, so that what was lost can be made again."""
     now = Weather(suite, seed)
 
     def again(harm: Harm, name: str, pause: tuple[float, float]) -> None:
         chance = random.Random(f"{seed} {name}")
-        for _ in range(most):
-            if now.over.wait(chance.uniform(*pause)):
+        for _ in range(most) if harm is kill_any else itertools.count():
+            if now.wait(chance.uniform(*pause)):
                 return
             harm(now, chance)
 
