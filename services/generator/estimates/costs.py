@@ -26,8 +26,8 @@ READ_TOKENS_A_SECOND = (1_000.0, 50_000.0)
 """Prompt tokens that a server reads in a second, all requests together: on a CPU or with a large model, and
 a small model on a GPU."""
 READ_FOR_ONE_WRITTEN = 4.0
-"""Prompt tokens that a server whose speed is stated reads in the time of one that it writes: SmolLM2-135M on a
-CPU core writes 89 tokens a second for 32 texts at once, and reads 300 to 400."""
+"""Prompt tokens that a server whose speed is stated reads in the time of one that it writes: SmolLM2-135M on
+a CPU core writes 89 tokens a second for 32 texts at once, and reads 300 to 400."""
 ACCEPTED_LOW = 0.5
 """The acceptance rate behind the upper bound."""
 SAMPLES = 32
@@ -210,10 +210,10 @@ def _assumptions(*, exact: bool, seeds: bool, rounds: int, stated: bool) -> list
     turns = f", and each of {rounds} rounds of the dial makes all rows" if rounds > 1 else ""
     lengths = "as long as the examples" if seeds else "up to max_tokens, for want of examples"
     speed = (
-        f"seconds: the sources' stated speed, and {READ_FOR_ONE_WRITTEN:g} tokens of prompts read for one written"
+        f"seconds: the sources' stated speed, a token written for {READ_FOR_ONE_WRITTEN:g} of a prompt read"
         if stated
-        else f"seconds: {slow:g} to {fast:g} tokens a second for each request in flight, and {reading:,.0f} to "
-        f"{skimming:,.0f} tokens of prompts read a second by a source, as servers differ"
+        else f"seconds: {slow:g} to {fast:g} tokens a second for each request in flight, and {reading:,.0f} "
+        f"to {skimming:,.0f} tokens of prompts read a second by a source, as servers differ"
     )
     return [
         f"upper bounds: one candidate in {1 / ACCEPTED_LOW:g} is accepted, or every try is needed{turns}; "

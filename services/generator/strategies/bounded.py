@@ -1,9 +1,9 @@
 """JSON schemas as servers are given them, and as people and models read them.
 
-A weak model held to a schema fills what has no limit: a string until `max_tokens` cuts it, a list without end.
-So every string, list and number of a schema has its limit (`stated` gives a string its own; a limit binds the
-server, and what an unbound model writes beyond it is read all the same). Names and docstrings of classes stay
-here: a model that sees them writes them into its answer.
+A weak model held to a schema fills what has no limit: a string until `max_tokens` cuts it, a list without
+end. So every string, list and number of a schema has its limit (`stated` gives a string its own; a limit
+binds the server, and what an unbound model writes beyond it is read all the same). Names and docstrings of
+classes stay here: a model that sees them writes them into its answer.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def sent(schema: Mapping[str, Any]) -> JsonSchemaValue:
 
 
 def form_of(schema: Mapping[str, Any]) -> str:
-    """An object of this form, with what belongs into each place between <angle brackets>: what a model that is
-    not held to the schema is shown, since it would answer a schema with a schema."""
+    """An object of this form, with what belongs into each place between <angle brackets>: what a model that
+    is not held to the schema is shown, since it would answer a schema with a schema."""
     if "properties" in schema:
         fields = (f"{json.dumps(name)}: {form_of(field)}" for name, field in schema["properties"].items())
         return "{" + ", ".join(fields) + "}"

@@ -40,8 +40,14 @@ class Echo:
         said = Tokenised.of(text)
         if said.quarters is None and not self._may_repeat(said.tokens, joined):
             return ""
-        return next((shown for run in said.runs(self.words) if _block(said.tokens[slice(*run)]) in joined
-                     and (shown := said.shown(run))), "")
+        return next(
+            (
+                shown
+                for run in said.runs(self.words)
+                if _block(said.tokens[slice(*run)]) in joined and (shown := said.shown(run))
+            ),
+            "",
+        )
 
     def _may_repeat(self, said: list[str], joined: str) -> bool:
         """Every run of n words holds a whole block of the text's own blocks of ⌈n/2⌉: only those are looked

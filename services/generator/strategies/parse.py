@@ -32,8 +32,8 @@ def text_row(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sentences of `completion` rows: as many as are `usual`, from `fewest` to `most`, of which the `last` are
-    the completion."""
+    """Sentences of `completion` rows: as many as are `usual`, from `fewest` to `most`, of which the `last`
+    are the completion."""
 
     usual: int
     fewest: int
@@ -63,9 +63,9 @@ def completion_row(text: str, shape: Shape) -> dict[str, str]:
 
 
 def usual_shape(rows: Iterable[Mapping[str, str]], slack: float = 0.0) -> Shape:
-    """The shape of real `completion` rows, of those that have two sentences at least, as a row must: the count
-    and the division that most of them have (ties go to the shorter), and from the 1 % quantile of their counts
-    to the 99 % quantile, widened by `slack` as lengths are."""
+    """The shape of real `completion` rows, of those that have two sentences at least, as a row must: the
+    count and the division that most of them have (ties go to the shorter), and from the 1 % quantile of their
+    counts to the 99 % quantile, widened by `slack` as lengths are."""
     shapes = Counter(
         (len(sentences(row["context"])) + last, last)
         for row in rows

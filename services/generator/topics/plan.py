@@ -15,9 +15,9 @@ from services.generator.strategies.common import Example
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.topics.identity import TopicSet
 from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
+from shared.contracts.fields import MOST_FOLLOWING
 from shared.contracts.generation.limits import default_topic_calls
 from shared.contracts.generation.prompts import Format
-from shared.contracts.fields import MOST_FOLLOWING
 from shared.contracts.generation.topics import TopicsRequest
 
 TOKENS_A_WORD, TOKENS_A_LINE, TOKENS_BEFORE = 1.5, 2, 24

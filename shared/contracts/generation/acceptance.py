@@ -68,9 +68,9 @@ class Acceptance(Contract):
     )
     echo_words: NgramWords | None = Field(
         default=NGRAM_WORDS,
-        description="Refuse rows that repeat this many words in a row of their own prompt, its examples among "
-        "it; the topic, and the context of pairs, do not count. Null: none. Not for the strategies `answers` "
-        "and `styles`.",
+        description="Refuse rows that repeat this many words in a row of their own prompt, its examples "
+        "among it; the topic, and the context of pairs, do not count. Null: none. Not for the strategies "
+        "`answers` and `styles`.",
     )
     held_out: ArtifactId | None = Field(
         default=None, description="A dataset no row of which a row may hold, such as the test set."

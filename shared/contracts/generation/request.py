@@ -73,8 +73,9 @@ class GenerationRequest(JobRequest, Sampling):
     sentences: int | None = Field(
         default=5, ge=2, le=100,
         description="Kind `completion`: a candidate is a text of this many sentences (W's stories: five); "
-        "the last one is the completion, those before it the context. Null: about as many as the examples have "
-        "(their 1 % to 99 % quantiles, widened by `acceptance.length.slack`), divided where most of them are.",
+        "the last one is the completion, those before it the context. Null: about as many as the examples "
+        "have (their 1 % to 99 % quantiles, widened by `acceptance.length.slack`), divided where most of "
+        "them are.",
     )  # fmt: skip
     prompts: ArtifactId | None = Field(default=None, description="`answers`: the dataset of prompts.")
     paraphrase: ParaphraseRule = ParaphraseRule()

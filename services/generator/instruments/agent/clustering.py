@@ -1,5 +1,5 @@
-"""Clusterings as a model writes them: one label for each text, read as a partition, and reduced by the model's
-own verdicts.
+"""Clusterings as a model writes them: one label for each text, read as a partition, and reduced by the
+model's own verdicts.
 
 C has the model write clusters with lists of members. A weak model forgets texts, names them twice or goes on
 without end, also where its server holds it to a schema. A label for each text, by the text's number, is a
@@ -59,7 +59,7 @@ def _numbered(numbers: Sequence[int], each: JsonSchemaValue) -> JsonSchemaValue:
     names = [str(number) for number in numbers]
     return {
         "type": "object",
-        "properties": {name: each for name in names},
+        "properties": dict.fromkeys(names, each),
         "required": names,
         "additionalProperties": False,
     }

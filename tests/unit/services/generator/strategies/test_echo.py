@@ -11,7 +11,9 @@ from services.generator.strategies.echo import Echo
 from shared.text.words import tokens
 
 EXAMPLE = "A poor widow lived with her son in a small hut near the forest."
-PROMPT = f"Write a text about the day when the old miller of the valley lost his key.\n\n{EXAMPLE}\nNow write it."
+PROMPT = (
+    f"Write a text about the day when the old miller of the valley lost his key.\n\n{EXAMPLE}\nNow write it."
+)
 TOPIC = "the day when the old miller of the valley lost his key"
 
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import (
-    Unparsable,
     Shape,
+    Unparsable,
     completion_row,
     list_items,
     pair_row,
@@ -136,9 +136,7 @@ def row(context: int, completion: int) -> dict[str, str]:
     ],
     ids=["stories", "long answers", "a tie", "none", "no context"],
 )
-def test_rows_are_made_in_the_shape_of_the_real_ones(
-    rows: list[dict[str, str]], shape: Shape
-) -> None:
+def test_rows_are_made_in_the_shape_of_the_real_ones(rows: list[dict[str, str]], shape: Shape) -> None:
     assert usual_shape(rows) == shape
 
 
