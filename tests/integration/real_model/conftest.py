@@ -21,7 +21,7 @@ from shared.contracts.base import JobRequest
 from shared.store.local import LocalStore
 from shared.testing import Bench
 from tests.ports import free_port
-from tests.waiting import PATIENCE
+from tests.waiting import until
 
 NAME = "smollm2"
 
@@ -42,11 +42,18 @@ def served(real_model: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "standin.server", "--model", str(real_model)]
     process = subprocess.Popen([*command, "--served-model-name", NAME, "--port", str(port)])
     try:
-        PATIENCE.copy()(lambda: httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status())
+        until(lambda: _answers(f"http://127.0.0.1:{port}/health"), "the model's server")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
         process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 class Suite(Bench):
