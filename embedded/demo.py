@@ -38,7 +38,7 @@ WEAK: Json = {
     "pool_top_p": 0.9,
     "pool_tokens": 80,
     "rows": 48,
-    "training": {"learning_rate": 1e-3, "epochs": 2, "early_stopping": {"patience": 1}},
+    "training": {"learning_rate": 2e-3, "epochs": 2, "early_stopping": {"patience": 1}},
 }
 """For an instruct model of 135M parameters on a CPU: it copies the examples that it is shown, repeats itself
 in long lists of topics, and takes about 11 CPU seconds for 1,000 tokens of training."""
