@@ -26,7 +26,7 @@ INSTRUCTED: Json = {
 """What W does with a model that follows instructions; the bundled one only continues text."""
 REAL_DATA = REPOSITORY / "examples" / "data" / "fairytales.train.jsonl"
 REAL_TEST = REPOSITORY / "examples" / "data" / "fairytales.test.jsonl"
-REAL_TASK = "short fairy tales"
+REAL_TASK, REAL_ITEM = "short fairy tales", "a very short fairy tale"
 WEAK: Json = {
     "examples": 0,
     "top_p": 0.95,
@@ -144,9 +144,9 @@ def parameters_of(
     if rows is not None:
         found["rows"] = rows
     if task or own_rows:
-        found["task"] = task or "texts like these examples"
+        found |= {"task": task or "texts like these examples", "item": ""}
     elif weak:
-        found["task"] = REAL_TASK
+        found |= {"task": REAL_TASK, "item": REAL_ITEM}
     if base:
         found |= {"base": base.name, "training": training}
     return found

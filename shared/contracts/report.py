@@ -19,7 +19,14 @@ them."""
 AxisValue = str | int | float | bool | None
 Against = Literal["in_place_of", "in_addition_to", "training_longer"]
 Verdict = Literal[
-    "add", "add_nothing", "replace", "keep_real", "train", "keep_baseline", "do_not_train", "nothing_learnt",
+    "add",
+    "add_nothing",
+    "replace",
+    "keep_real",
+    "train",
+    "keep_baseline",
+    "do_not_train",
+    "nothing_learnt",
     "undecided",
 ]
 """Of all conditions:

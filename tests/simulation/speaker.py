@@ -89,8 +89,7 @@ _COMMON = [
 ]
 _TOPIC = re.compile(
     r"^(?:Topic: (?P<plain>.+)"
-    r"|Write a (?:very short )?text about (?P<text>.+?)"
-    r"(?:, in \w+ \d+ sentences\b|, of about \d+ \w+\.|\. It is for ).*"
+    r"|Write (?:an? |one of these: ).+? about (?P<text>.+?)(?:, in (?:exactly|about) \d+ \w+.*)?\."
     r"|Write one new question about the text above, on (?P<pair>.+), and its answer, .*)$",
     re.M,
 )

@@ -34,6 +34,7 @@ def topic_guided_stage(given: GenerationInputs, level: Level) -> Stage:
     settings = TopicGuidedSettings(
         seed=request.seed,
         task=request.task,
+        item=request.item,
         shape=given.shape,
         examples_per_prompt=request.examples_per_prompt,
         parse=row_parser(request, given.shape, given.seed_texts),

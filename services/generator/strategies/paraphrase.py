@@ -181,6 +181,7 @@ class Paraphrase(Stage):
         others = self._examples(chance, context_id, settings.examples_per_prompt)
         variables = {
             "task": settings.task,
+            "item": "",
             "topic": "",
             "context": context,
             "examples": others,

@@ -24,7 +24,7 @@ from services.generator.strategies.prompts import Prompts
 from services.generator.topics.turns import TopicTurns
 from shared.datasets import Row
 
-VARIABLES = frozenset({"task", "topic", "examples", "length", "length_unit", "sentences", "exactly"})
+VARIABLES = frozenset({"task", "item", "topic", "examples", "length", "length_unit", "sentences", "exactly"})
 QA_VARIABLES = VARIABLES | {"context", "schema", "form"}
 
 
@@ -35,6 +35,8 @@ class TopicGuidedSettings:
 
     seed: int
     task: str
+    item: str
+    """What one row is; "" where nobody said: one of `task`."""
     shape: Shape
     examples_per_prompt: int
     parse: Callable[[str, str], Row]
@@ -130,6 +132,7 @@ class TopicGuided(Stage):
         length = chance.choice(settings.lengths) if settings.lengths else 0
         variables = {
             "task": settings.task,
+            "item": settings.item,
             "examples": shown,
             "length": length,
             "length_unit": settings.length_unit,

@@ -55,6 +55,13 @@ class GenerationRequest(JobRequest, Sampling):
         max_length=2_000,
         description="What is generated, for the prompt.",
     )
+    item: str = Field(
+        default="",
+        max_length=500,
+        description="What one row is, with its article: “a short story”. Kinds `text` and `completion`. Weak "
+        "models write what is named so, and write about it when they are asked for one of `task`, which is "
+        "what the prompt says where this is empty.",
+    )
     topics: ArtifactId | None = None
     topic_count: int | None = Field(
         default=None, ge=1, le=1_000_000,

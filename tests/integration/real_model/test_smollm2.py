@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer
 
-from embedded.demo import INSTRUCTED, REAL_DATA, REAL_TASK, REAL_TEST, WEAK
+from embedded.demo import INSTRUCTED, REAL_DATA, REAL_ITEM, REAL_TASK, REAL_TEST, WEAK
 from embedded.probing import probe
 from services.generator.strategies.echo import Echo
 from shared.contracts.datasets import DatasetKind
@@ -87,6 +87,7 @@ def test_its_rows_are_stories_of_its_own(suite: Suite) -> None:
             kind=DatasetKind.COMPLETION,
             sources=[source],
             task=REAL_TASK,
+            item=REAL_ITEM,
             topics=pool.id,
             examples=real,
             examples_per_prompt=WEAK["examples"],
