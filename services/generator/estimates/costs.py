@@ -154,7 +154,7 @@ def _seconds(tokens_in: Range, tokens_out: Range, calls: float, specs: Mapping[s
     if len(speeds) == len(specs):
 
         def taken(bound: str) -> float:
-            worth = getattr(tokens_out, bound) + getattr(tokens_in, bound) / READ_FOR_ONE_WRITTEN
+            worth: float = getattr(tokens_out, bound) + getattr(tokens_in, bound) / READ_FOR_ONE_WRITTEN
             return round(max(floor, worth / sum(speeds)), 1)
 
         return Range(**{bound: taken(bound) for bound in Range.model_fields})

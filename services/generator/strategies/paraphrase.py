@@ -172,7 +172,7 @@ class Paraphrase(Stage):
             lambda text: settings.parse(text, context_id),
             settings.text_of,
             extra=settings.extra,
-            echo=settings.echo and settings.echo.of(call.prompt, (context,)),
+            echo=None if settings.echo is None else settings.echo.of(call.prompt, (context,)),
         )
 
     def _pair_call(self, context_id: str, context: str, number: int) -> Call:

@@ -100,7 +100,7 @@ class TopicGuided(Stage):
                 topic=topic,
                 extra=settings.extra,
                 titled=settings.titled,
-                echo=settings.echo and settings.echo.of(call.prompt, given),
+                echo=None if settings.echo is None else settings.echo.of(call.prompt, given),
             )
         ]
 
