@@ -58,7 +58,7 @@ def estimate(
         made = made.model_copy(update={"high": max(made.high * rounds * cut, made.low)})
         prompt = _prompt_tokens(sample.call, counters)
         sent = Range(
-            expected=prompt, low=prompt * (1.0 if exact else 0.85), high=prompt * (1.0 if exact else 1.15)
+            expected=prompt, low=prompt * (1.0 if exact else 0.8), high=prompt * (1.0 if exact else 1.15)
         )
         calls = plus(calls, made)
         tokens_in = plus(tokens_in, _times(made, sent))
