@@ -14,6 +14,7 @@ from services.generator.calls.call import Message
 from shared.text.shingles import Tokenised
 from shared.text.words import tokens
 
+LINE = "\n"
 Echoed = Callable[[str], str]
 """Text → the run that it repeats; "" for none."""
 
@@ -29,39 +30,33 @@ class Echo:
         asked = prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
         for text in filter(None, given):
             asked = asked.replace(text, "\n")
-        joined = "".join(map(_joined, asked.split("\n")))
+        joined = f" {' '.join(filter(None, map(_joined, asked.split(LINE))))} "
 
         def repeated(text: str) -> str:
-            return self._run(text, joined)
+            return "" if joined.count(" ") <= self.words else self._run(text, joined)
 
         return repeated
 
     def _run(self, text: str, joined: str) -> str:
+        """The first run of the text that is in the joined tokens."""
         said = Tokenised.of(text)
         if said.quarters is None and not self._may_repeat(said.tokens, joined):
             return ""
-        return next(
-            (
-                shown
-                for run in said.runs(self.words)
-                if _block(said.tokens[slice(*run)]) in joined and (shown := said.shown(run))
-            ),
-            "",
-        )
+        for start, end in said.runs(self.words):
+            if f" {' '.join(said.tokens[start:end])} " in joined:
+                return said.shown((start, end))
+        return ""
 
     def _may_repeat(self, said: list[str], joined: str) -> bool:
         """Every run of n words holds a whole block of the text's own blocks of ⌈n/2⌉: only those are looked
         for at first, since most answers repeat nothing."""
         size = (self.words + 1) // 2
-        return any(_block(said[at : at + size]) in joined for at in range(0, len(said) - size + 1, size))
+        return any(
+            f" {' '.join(said[at : at + size])} " in joined for at in range(0, len(said) - size + 1, size)
+        )
 
 
 @lru_cache(maxsize=4096)
 def _joined(line: str) -> str:
-    """A line's tokens, each between blanks; lines come again and again, as those of examples do."""
-    found = tokens(line)
-    return _block(found) if found else ""
-
-
-def _block(found: list[str]) -> str:
-    return f" {'  '.join(found)} "
+    """A line's tokens, between blanks; lines come again and again, as those of examples do."""
+    return " ".join(tokens(line))
