@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -170,8 +171,11 @@ def _cell(cell: Json) -> str:
     if value is None:
         return "–"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    margin = "" if cell["low"] is None else f" ± {(cell['high'] - cell['low']) / 2:.2g}"
-    return text + margin
+    margin = 0.0 if cell["low"] is None else (cell["high"] - cell["low"]) / 2
+    if margin <= 0:
+        return text
+    decimals = max(0, 1 - math.floor(math.log10(margin)))  # two digits of the margin, and as far of the value
+    return f"{value:.{decimals}f} ± {margin:.{decimals}f}"
 
 
 def _fitting(console: Console, report: Json) -> Table:
