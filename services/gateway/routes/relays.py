@@ -143,7 +143,7 @@ def _add_plans(router: APIRouter, settings: GatewaySettings) -> None:
         ask = partial(_ask, request, "generator", settings.generator_url, "/v1/preview", plan)
         if key is None:
             return await ask()
-        most = asked.samples * asked.request.max_tokens
+        most = asked.samples * asked.request.most_tokens
         async with in_threads(gateway.quotas.previewing(key, most)) as bill:
             answer = await ask()
             if answer.status_code == HTTPStatus.OK:
