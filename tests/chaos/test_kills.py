@@ -17,8 +17,8 @@ from tests.chaos.weather import cpu_seconds, flush_redis, kill_any, stop_beyond_
 from tests.e2e.conftest import shrunk
 
 IN_FLIGHT = 2 * 16
-"""Calls that a generator's worker takes with it when it is killed: those it makes at once, and as many that were
-answered while the journal's put before them was under way."""
+"""Calls that a generator's worker takes with it when it is killed: those it makes at once, and as many that
+were answered while the journal's put before them was under way."""
 
 
 def small() -> Json:
