@@ -17,7 +17,7 @@ from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord, JobState
 from shared.identity import artifact_id, job_id
-from shared.inputs import check_inputs
+from shared.jobs.inputs import check_inputs
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender

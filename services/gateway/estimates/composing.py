@@ -23,7 +23,7 @@ from shared.contracts.estimates import JobEstimate
 from shared.contracts.fields import Range
 from shared.contracts.json_types import JsonObject
 from shared.http.connections import UNKEPT
-from shared.inputs import check_inputs
+from shared.jobs.inputs import check_inputs
 
 LONGEST_SECONDS = 30.0
 """All questions of one estimate together."""

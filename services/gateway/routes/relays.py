@@ -28,7 +28,7 @@ from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsRespon
 from shared.contracts.training.plans import Plan, PlannedJob, PlanRequest
 from shared.errors import ServiceUnavailable
 from shared.http.connections import UNKEPT
-from shared.inputs import check_inputs
+from shared.jobs.inputs import check_inputs
 
 SECONDS = 300.0
 PASSED_ON = ("content-type", "accept")
