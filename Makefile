@@ -18,7 +18,7 @@ DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(
 	$(if $(MODEL),--model $(MODEL)) $(if $(BASE),--base $(BASE)) $(if $(TASK),--task "$(TASK)") \
 	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
-.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
+.PHONY: help setup demo up down status test test-fast chaos test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
 	bench-generator bench-trainer openapi measures clients backup restore collect check-store clean
 
 help: ## Show this list
@@ -58,6 +58,9 @@ test: check ## Check the code and run every test that needs no GPU, side by side
 
 test-fast: $(READY) ## Run the unit tests only
 	$(RUN) -m pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder tests/unit
+
+chaos: $(READY) ## Run the whole study under kills, stops, sick disks and wrong clocks (root mounts the disk; half an hour)
+	$(RUN) -m tests.chaos
 
 test-docker: $(READY) ## Build every image and run the composed suite for real (root or a Docker engine; ten minutes)
 	scripts/test-docker.sh

@@ -151,7 +151,7 @@ def _seconds(tokens_in: Range, tokens_out: Range, calls: float, specs: Mapping[s
     rates = [spec.requests_per_minute for spec in specs.values()]
     floor = calls / (sum(rate for rate in rates if rate) / 60) if rates and all(rates) else 0.0
     speeds = [spec.tokens_per_second for spec in specs.values() if spec.tokens_per_second is not None]
-    if len(speeds) == len(specs):
+    if speeds and len(speeds) == len(specs):
 
         def taken(bound: str) -> float:
             worth: float = getattr(tokens_out, bound) + getattr(tokens_in, bound) / READ_FOR_ONE_WRITTEN
