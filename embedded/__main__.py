@@ -86,7 +86,7 @@ def demo(
         str | None, typer.Option(help="What the rows are, for the prompts: `questions of customers` …")
     ] = None,
     rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset.")
+        int | None, typer.Option(min=1, help="Rows of each kind, real and generated; 120 if unset.")
     ] = None,
     source: SourceOption = None,
     model: ModelOption = None,

@@ -27,6 +27,8 @@ INSTRUCTED: Json = {
 W_TRAINING: Json = {"learning_rate": 1e-4, "lora": {"target_modules": "default"}, "epochs": 6}
 """For a base of the caller's own, W's but for the epochs, which are the most that a training may take; a base
 of a million parameters needs more."""
+REACH = 2
+"""Real rows of the learning curve to each real row of a training: as many as an addition makes of them."""
 HELD_BACK, MOST_HELD_BACK = 0.1, 100
 """Share of the real rows that says when a training is at its best, and the most rows it takes."""
 
@@ -103,6 +105,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
         share = held_back / max(real_rows, 2)
         own["held_back"] = {"train": 1 - share, "validation": share}
         own["rows"] = min(own["rows"], real_rows - held_back)
+        own["reach"] = REACH * own["rows"]
     return document
 
 

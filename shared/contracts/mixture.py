@@ -97,6 +97,9 @@ class SampleRequest(_RowOperation):
     dataset: ArtifactId
     size: int | None = Field(default=None, ge=1, le=10**10)
     fraction: float | None = Field(default=None, gt=0, le=1)
+    or_all: bool = Field(
+        default=False, description="Where there are fewer than `size`, all of them instead of a refusal."
+    )
     unit: Unit = "rows"
     stratify_by: RowField | None = None
     tokenizer: TokenizerName = "words"

@@ -52,6 +52,21 @@ class IntervalEstimate(Contract):
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
+class WorthEstimate(Contract):
+    """What each generated row is worth in real ones, at the number of real rows that it was tried beside.
+
+    `equal`: how many real rows alone would have the same loss. None of `rate` and `equal`: no number of them,
+    as far as their curve tells; None of a bound: no bound is known. `extrapolated`: so many were not tried.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    equal: float | None
+    extrapolated: bool
+    level: float | None
+
+
 class Recommendation(Contract):
     """The answer for one value of the `within` axes: what to train on, and what to leave."""
 
@@ -62,6 +77,9 @@ class Recommendation(Contract):
     dataset: str | None
     loss: IntervalEstimate | None
     change: IntervalEstimate | None
+    worth: WorthEstimate | None = Field(
+        default=None, description="Of the rows that are recommended, where the runs have a learning curve."
+    )
     avoid: list[str]
 
 
@@ -115,7 +133,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary

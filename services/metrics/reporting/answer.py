@@ -19,6 +19,7 @@ from services.metrics.reporting.correlations import Correlation, correlations
 from services.metrics.reporting.estimates import change, outcome
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.verdicts import Dose, decide
+from services.metrics.reporting.worth import RowsWorth, rows_worth
 from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 LEVEL = 0.95
@@ -72,6 +73,8 @@ class ReportAnswer:
     smallest: str | None
     doses: tuple[Dose, ...]
     curve: tuple[Dose, ...]
+    worth: RowsWorth | None
+    """What generated rows are worth in real ones; None where real rows alone were tried at too few sizes."""
     avoid: tuple[Avoid, ...]
     correlations: tuple[Correlation, ...]
     correlated: Design | None
@@ -114,6 +117,7 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     decision = decide(doses, baseline, alone)
     ties = _ties(decision.best, doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
     correlated = _correlated(generated)
+    curve = _curve(evaluated, question)
     treated = [c for c in tried if c.label != question.baseline and c.design == correlated]
     return ReportAnswer(
         within=within,
@@ -127,7 +131,8 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
         ties=tuple(dose.name for dose in ties),
         smallest=_smallest([decision.best, *ties]) if decision.best else None,
         doses=tuple(doses),
-        curve=_curve(evaluated, question),
+        curve=curve,
+        worth=rows_worth([*([baseline] if baseline else []), *curve], generated, y, LEVEL),
         avoid=tuple(_avoid(doses, found, untuned, question, level)),
         comparisons=_comparisons(tried, references, untuned, question),
         correlations=tuple(correlations(treated, y)),

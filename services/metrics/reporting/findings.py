@@ -13,6 +13,7 @@ from services.metrics.reporting.lengths import FALLING
 from services.metrics.reporting.recommending import NOTHING, listed, recommendation, rows_told, told, within
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import Dose
+from services.metrics.reporting.worth_told import worth_sentences
 from shared.contracts.advice import ProposalSummary
 
 STRONGEST = 3
@@ -25,21 +26,23 @@ class Told:
     recommendation: list[str]
     warnings: list[str]
     lengths: list[str]
+    worths: list[str]
     trends: list[str]
 
     @property
     def all(self) -> list[str]:
-        return [*self.recommendation, *self.lengths, *self.warnings, *self.trends]
+        return [*self.recommendation, *self.worths, *self.lengths, *self.warnings, *self.trends]
 
 
 def tell(answers: Sequence[ReportAnswer], question: Question) -> Told:
     if not any(answer.best for answer in answers):
         stopped = [sentence for answer in answers for sentence in warnings(answer, question)]
-        return Told([NOTHING], stopped, [], [])
+        return Told([NOTHING], stopped, [], [], [])
     return Told(
         [sentence for answer in answers for sentence in recommendation(answer, question)],
         [sentence for answer in answers for sentence in warnings(answer, question)],
         [sentence for answer in answers for sentence in lengths(answer)],
+        [sentence for answer in answers for sentence in worths(answer)],
         [sentence for answer in answers for sentence in trends(answer, question)],
     )
 
@@ -83,6 +86,11 @@ def _lengths(doses: Sequence[Dose]) -> Iterator[str]:
             f"Still falling where the training ended: {listed(falling)} (by more than {FALLING:.0%} over the "
             "last quarter of the steps). A longer training would lower their loss: allow more epochs."
         )
+
+
+def worths(answer: ReportAnswer) -> list[str]:
+    """What generated rows are worth in real ones, where the runs have a learning curve of those."""
+    return [within(answer) + sentence for sentence in worth_sentences(answer.worth)]
 
 
 def trends(answer: ReportAnswer, question: Question) -> list[str]:
