@@ -3,6 +3,7 @@ for."""
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -86,6 +87,12 @@ class MixtureRequest(_RowOperation):
         if self.mode == "additive" and self.rho == 1:
             raise ValueError("rho = 1 leaves no room for the real rows that an additive mixture keeps")
         return self
+
+
+def added_rows(real: int, rho: float) -> int:
+    """Generated rows that an additive mixture adds to so many real ones: ρ/(1 − ρ) times as many, rounded
+    half up (`services/metrics/rows/mixing.py` mixes so)."""
+    return floor(rho / (1 - rho) * real + 0.5)
 
 
 class SampleRequest(_RowOperation):

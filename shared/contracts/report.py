@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, Contract, JobRequest, Queue
 from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import RunName
+from shared.contracts.trials import TriedMixture
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -139,7 +140,9 @@ class ReportRequest(JobRequest):
     result: ClassVar[type[ReportSummary]] = ReportSummary
 
     title: str = Field(default="Experiment", min_length=1, max_length=200)
-    runs: list[ReportRun] = Field(min_length=1, max_length=500)
+    runs: list[ReportRun] = Field(
+        max_length=500, description="None only where a search is told of that came to no end."
+    )
     x: SummaryName = Field(
         default="distinct_5", description="Measure on the x axis of the dose–response picture."
     )
@@ -165,11 +168,24 @@ class ReportRequest(JobRequest):
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
     )
+    matters: float | None = Field(
+        default=None,
+        gt=0,
+        description="The smallest change in loss that matters to you: the report says whether the runs could "
+        "have shown it, what it would take, and, at every look together, whether it is better, worse, "
+        "equivalent within that, or undecided, and what would decide it.",
+    )
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
     )
     trials: ArtifactId | None = Field(
         default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
+    )
+    tried: list[TriedMixture] = Field(
+        default=[],
+        max_length=2000,
+        description="The mixtures that a search tried, as a recipe gathers them: told also where the search "
+        "came to no end. In place of `trials`.",
     )
     notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
     recipe: JsonObject | None = Field(default=None, description="Printed, so that a reader can run it again.")
@@ -193,7 +209,19 @@ class ReportRequest(JobRequest):
                 for name, artifact in run.instruments.items()
             }
             | ({"trials": self.trials} if self.trials else {})
+            | {
+                f"tried/{place}/{role}": artifact
+                for place, tried in enumerate(self.tried)
+                for role, artifact in (("mixture", tried.mixture), ("evaluation", tried.evaluation))
+                if artifact is not None
+            }
         )
+
+    @model_validator(mode="after")
+    def _has_something_to_tell(self) -> Self:
+        if not self.runs and not self.tried:
+            raise ValueError("give at least one run")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

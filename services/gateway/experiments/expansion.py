@@ -104,14 +104,14 @@ class _Expansion:
             return self._catalogue.request(self._graph.recipe.steps[step].operation, body)
         except (ValidationError, UnknownNames) as error:
             found = error.faults if isinstance(error, UnknownNames) else faults(error)
-            self.faults += [_fault(self._graph, step, labels, place, detail) for place, detail in found]
+            self.faults += [placed(self._graph, step, labels, place, detail) for place, detail in found]
         except ValueError as error:  # a number or a text that JSON cannot carry
             self.faults.append((("steps", step, "request"), str(error)))
         return None
 
 
-def _fault(graph: Graph, step: str, labels: Labels, place: Place, detail: str) -> Fault:
-    """Where in the recipe a request's fault comes from: an axis' value, a gather, or the step itself."""
+def placed(graph: Graph, step: str, labels: Labels, place: Place, detail: str) -> Fault:
+    """Where in the recipe a request's fault comes from: an axis' value, a gather, a parameter, the step."""
     found = at(graph.templates[step], place)
     if found is None:
         return ("steps", step, "request", *place), detail

@@ -112,16 +112,17 @@ def describe(labels: Labels) -> str:
 
 
 def fill_request(graph: Graph, step: str, labels: Labels, made: Made) -> Template | None:
-    """The step's request for some labels; None when a gather finds no run that is left."""
-    try:
-        body: Template = fill(graph.templates[step], lambda ref: _meaning(graph, ref, labels, made))
-    except _NothingLeft:
-        return None
-    return body
+    """The step's request for some labels; None when none of its gathers finds anything that is left."""
+    gathered: list[bool] = []
 
+    def meaning(reference: Reference) -> Any:
+        found = _meaning(graph, reference, labels, made)
+        if isinstance(reference, Gather):
+            gathered.append(bool(found))
+        return found
 
-class _NothingLeft(Exception):
-    pass
+    body: Template = fill(graph.templates[step], meaning)
+    return None if gathered and not any(gathered) else body
 
 
 class _Absent(Exception):
@@ -161,8 +162,6 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
         for at in assignments(graph, run_axes(graph, template), labels)
     ]
     found = [(run, at) for run, at in repeated if run is not None]
-    if not found:
-        raise _NothingLeft
     placed = [
         (run, at | {axis: str(value) for axis, value in run["axes"].items() if axis not in at})
         for run, at in found

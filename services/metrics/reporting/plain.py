@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 
 from services.metrics.reporting.answer import ReportAnswer
+from services.metrics.reporting.power import Certainty
 from services.metrics.reporting.verdicts import Dose
 from services.metrics.reporting.worth import RowsWorth
 from shared.contracts.report import IntervalEstimate, Recommendation, WorthEstimate
@@ -25,6 +27,7 @@ def answer_json(answer: ReportAnswer) -> dict[str, object]:
         "doses": [_dose(dose) for dose in answer.doses],
         "curve": [_dose(dose) for dose in answer.curve],
         "worth": _worth(answer.worth),
+        "certainty": _certainty(answer.certainty),
         "avoid": [
             {
                 "name": avoid.name,
@@ -99,6 +102,28 @@ def _worth(found: RowsWorth | None) -> dict[str, object] | None:
             }
             for worth in found.worths
         ],
+    }
+
+
+def _certainty(found: Certainty | None) -> dict[str, object] | None:
+    """Infinite bounds, of too few seeds to say anything, are null."""
+    if found is None:
+        return None
+    change = found.matters if found.matters is not None else found.pilot.smallest / 2
+    told = None
+    if found.look is not None:
+        told = asdict(found.look)
+        told |= {side: told[side] if isfinite(told[side]) else None for side in ("low", "high")}
+    return {
+        "name": found.name,
+        "against": found.against,
+        "pilot": asdict(found.pilot),
+        "smallest": found.pilot.smallest,
+        "matters": found.matters,
+        "of": change,
+        "takes_rows": found.pilot.rows_for(change),
+        "takes_seeds": found.pilot.seeds_for(change) if found.pilot.seeds > 1 else None,
+        "look": told,
     }
 
 
