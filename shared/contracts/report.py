@@ -90,6 +90,10 @@ class ReportSummary(ArtifactSummary):
     runs: int
     findings: list[str] = []
     recommended: list[Recommendation] = []
+    decided: int = Field(
+        default=0,
+        description="1 where what matters is decided in every answer, or no further seed could decide it.",
+    )
     pictures: list[str] = []
 
 

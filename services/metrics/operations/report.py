@@ -16,6 +16,7 @@ from services.metrics.reporting.findings import mixture_found, tell
 from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
+from services.metrics.reporting.power import is_settled
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
@@ -95,6 +96,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
         runs=len(runs),
         findings=said.all,
         recommended=[headline(answer) for answer in found],
+        decided=int(bool(found) and all(is_settled(answer.certainty) for answer in found)),
         pictures=[picture.name for picture in pictures],
     )
 
