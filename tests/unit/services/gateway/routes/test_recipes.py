@@ -63,7 +63,9 @@ def test_every_request_that_a_page_shows_can_be_run(page: Path) -> None:
     for asked in shown:
         document = called(RecipeCall.model_validate(asked), BUILT_IN)
         expand(ExperimentRequest.model_validate(document), Catalogue(OPERATIONS))
-    if page.stem == "diversity-ladder":
+    if page.stem in BUILT_IN:
+        assert page.stem in {asked["recipe"] for asked in shown}  # each page has the request of its study
+    if page.stem in ("diversity-ladder", "worth"):
         first = {name for name in shown[0] if name not in ("recipe", "inputs")}
         assert first == set()  # it runs with its inputs alone
     if page.stem in ("diversity-ladder", "paraphrase-ladder"):
