@@ -44,7 +44,7 @@ class TriedRows:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class FittedPoint:
     """The curve at a number of rows, with its interval. `high` and `low` are of the loss expected there."""
 
     rows: float
@@ -82,7 +82,7 @@ class Exchange:
     none, intervals are over test rows only."""
 
     family: Family
-    points: tuple[CurvePoint, ...]
+    points: tuple[FittedPoint, ...]
     rates: tuple[ExchangeRate, ...]
     smallest: float
     largest: float
@@ -190,9 +190,9 @@ def _rate(
     return ExchangeRate(_known(rate), low, high, _known(equal), not inside, level)
 
 
-def _point(rows: float, fitted: _Fitted, level: float | None) -> CurvePoint:
+def _point(rows: float, fitted: _Fitted, level: float | None) -> FittedPoint:
     low, high = _bounds(fitted.draws.losses(rows), level)
-    return CurvePoint(float(rows), float(fitted.best.losses(rows)[0]), low, high)
+    return FittedPoint(float(rows), float(fitted.best.losses(rows)[0]), low, high)
 
 
 def _bounds(values: Floats, level: float | None) -> tuple[float | None, float | None]:
