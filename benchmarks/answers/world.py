@@ -20,6 +20,7 @@ TEST_ROWS = 200
 SPREAD = 0.02
 ROW_SPREAD = 0.15
 UNEVEN = 0.2
+EVERY = slice(None)
 Floats = NDArray[np.float64]
 
 
@@ -49,11 +50,11 @@ class World:
     def trained(self, rows: float, test: NDArray[np.int64], random: np.random.Generator) -> RowLosses:
         """The test rows' losses of one model trained on what is as good as so many real rows."""
         chance = random.normal(0, SPREAD) + random.normal(0, ROW_SPREAD, len(test))
-        losses = (self._losses(rows)[test] + chance) * self.tokens[test]
+        losses = (self._losses(rows, test) + chance) * self.tokens[test]
         return RowLosses(tuple(map(str, test)), losses, self.tokens[test])
 
-    def _losses(self, rows: float) -> Floats:
-        return np.asarray(self.floors + self.scales * rows**-self.exponents)
+    def _losses(self, rows: float, of: NDArray[np.int64] | slice = EVERY) -> Floats:
+        return np.asarray(self.floors[of] + self.scales[of] * rows ** -self.exponents[of])
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 Two chances are in such a rate, and both are drawn together (2,000 times, seeded): which rows the test set
 happens to hold, which moves the losses of the curve and of the conditions alike (their covariance over rows,
 delta method), and the chance of each training. The spread of trainings is pooled from seeds, where there are
-several, and from how far the sizes lie from the fitted power law; its own uncertainty is drawn too, so that
-the intervals of few sizes are as wide as Student's. Ours; the nearest are fits of mixing laws
+several, and from how far the sizes lie from a smooth curve; its own uncertainty is drawn too, so that the
+intervals of few sizes are as wide as Student's. Ours; the nearest are fits of mixing laws
 (arXiv 2403.16952) and of curves of synthetic data (arXiv 2510.01631), which give no intervals of a rate.
 """
 
@@ -112,51 +112,70 @@ def exchange(
     spread, freedom = _spread(sizes, losses, weights, [*alone, *conditions])
     drawn = _drawn([*alone, *conditions], covariance, spread, freedom, draws)
     family = choose_family(sizes, losses, weights)
-    real = drawn[:, : len(alone)]
-    within = _Fitted.of(family, sizes, losses, real, weights)
-    beyond = within if family == "power_law" else _Fitted.of("power_law", sizes, losses, real, weights)
-    measured = (float(sizes.min()), float(sizes.max()))
+    fitted = _Fitted.of(family, sizes, losses, drawn[:, : len(alone)], weights)
     told = level if freedom or covariance is not None else None
-    rates = []
-    for place, condition in enumerate(conditions, len(alone)):
-        seen = np.asarray([condition.loss])
-        equal = float(_equal(within.best, beyond.best, seen, measured)[0])
-        equals = _equal(within.draws, beyond.draws, drawn[:, place], measured)
-        rates.append(_rate(condition, equal, equals, measured, told))
-    points = [
-        _point(rows, within if measured[0] <= rows <= measured[1] else beyond, told)
-        for rows in sorted({*sizes, *at})
+    rates = [
+        _rate(condition, fitted, drawn[:, place], told)
+        for place, condition in enumerate(conditions, len(alone))
     ]
-    return Exchange(family, tuple(points), tuple(rates), *measured, spread, freedom, covariance is not None)
+    points = [_point(rows, fitted, told) for rows in sorted({*sizes, *at})]
+    low, high = fitted.measured
+    return Exchange(family, tuple(points), tuple(rates), low, high, spread, freedom, covariance is not None)
 
 
-def _equal(within: Curves, beyond: Curves, losses: Floats, measured: tuple[float, float]) -> Floats:
-    """The real rows that have these losses: beyond the sizes that were measured by the law."""
-    found = within.rows(losses)
-    inside = (found > measured[0]) & (found < measured[1])
-    return np.where(inside, found, beyond.rows(losses))
+@dataclass(frozen=True)
+class _Joined:
+    """Inside the measured sizes one curve, and from their ends on the law's way down or up."""
+
+    inside: Curves
+    law: Curves
+    measured: tuple[float, float]
+
+    def losses(self, rows: float) -> Floats:
+        nearest = min(max(rows, self.measured[0]), self.measured[1])
+        return self.inside.losses(nearest) + self.law.losses(rows) - self.law.losses(nearest)
+
+    def rows(self, losses: Floats) -> Floats:
+        low, high = self.measured
+        top, bottom = self.inside.losses(low), self.inside.losses(high)
+        more = self.law.rows(losses - bottom + self.law.losses(high))
+        fewer = self.law.rows(losses - top + self.law.losses(low))
+        return np.where(losses < bottom, more, np.where(losses > top, fewer, self.inside.rows(losses)))
 
 
 @dataclass(frozen=True)
 class _Fitted:
     """The curve of what was seen, and that of each draw."""
 
-    best: Curves
-    draws: Curves
+    best: _Joined
+    draws: _Joined
 
     @classmethod
     def of(cls, family: Family, sizes: Floats, losses: Floats, drawn: Floats, weights: Floats) -> _Fitted:
-        return cls(fit(family, sizes, losses[None], weights), fit(family, sizes, drawn, weights))
+        measured = float(sizes.min()), float(sizes.max())
+
+        def joined(of: Floats) -> _Joined:
+            law = fit("power_law", sizes, of, weights)
+            inside = law if family == "power_law" else fit(family, sizes, of, weights)
+            return _Joined(inside, law, measured)
+
+        return cls(joined(losses[None]), joined(drawn))
+
+    @property
+    def measured(self) -> tuple[float, float]:
+        return self.best.measured
 
 
 def _spread(sizes: Floats, losses: Floats, weights: Floats, tried: Sequence[TriedRows]) -> tuple[float, int]:
-    """Standard deviation of one training's loss, pooled over seeds and over what the power law leaves."""
+    """Standard deviation of one training's loss, pooled over seeds and how far the sizes lie from a smooth
+    curve: a parabola over log n, which bends either way, so that it is chance that is left and not the law's
+    misfit."""
     squares = float(sum(np.square(np.asarray(one.losses) - one.loss).sum() for one in tried))
     freedom = sum(len(one.losses) - 1 for one in tried)
-    curve = fit("power_law", sizes, losses[None], weights)
-    left = np.asarray([loss - curve.losses(size)[0] for size, loss in zip(sizes, losses, strict=True)])
-    squares += float((weights * left**2).sum())
-    freedom += max(0, len(sizes) - PARAMETERS)
+    if (more := len(set(sizes)) - PARAMETERS) > 0:
+        curve = np.polynomial.Polynomial.fit(np.log(sizes), losses, PARAMETERS - 1, w=np.sqrt(weights))
+        squares += float((weights * (losses - curve(np.log(sizes))) ** 2).sum())
+        freedom += more
     return (float(np.sqrt(squares / freedom)) if freedom else 0.0), freedom
 
 
@@ -176,17 +195,12 @@ def _drawn(
     return found
 
 
-def _rate(
-    condition: TriedRows,
-    equal: float,
-    equals: Floats,
-    measured: tuple[float, float],
-    level: float | None,
-) -> ExchangeRate:
-    rates = (equals - condition.real) / condition.generated
+def _rate(condition: TriedRows, fitted: _Fitted, drawn: Floats, level: float | None) -> ExchangeRate:
+    equal = float(fitted.best.rows(np.asarray([condition.loss]))[0])
+    equals = fitted.draws.rows(drawn)
+    low, high = _bounds((equals - condition.real) / condition.generated, level)
+    inside = fitted.measured[0] <= equal <= fitted.measured[1]
     rate = (equal - condition.real) / condition.generated
-    low, high = _bounds(rates, level)
-    inside = measured[0] <= equal <= measured[1]
     return ExchangeRate(_known(rate), low, high, _known(equal), not inside, level)
 
 

@@ -45,7 +45,8 @@ class RowsWorth:
 def rows_worth(alone: Sequence[Dose], doses: Sequence[Dose], y: str, level: float) -> RowsWorth | None:
     """None where the figure is not the loss, or where there are too few sizes of real rows alone.
 
-    `level` is of all the rates together: each is widened for the number of them (Bonferroni).
+    `level` is of each rate by itself: all are read off one curve and err together, so that allowing for their
+    number as if they were apart would only hide what they say.
     """
     if y != "loss":
         return None
@@ -55,7 +56,7 @@ def rows_worth(alone: Sequence[Dose], doses: Sequence[Dose], y: str, level: floa
         [_tried(dose, rows, 0.0) for dose, rows in sized],
         [_tried(dose, *amounts) for dose, amounts in placed],
         covariance=_covariance([dose.condition for dose, _ in [*sized, *placed]]),
-        level=1 - (1 - level) / max(1, len(placed)),
+        level=level,
         at=_between([rows for _, rows in sized]),
     )
     if found is None:

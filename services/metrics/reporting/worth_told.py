@@ -33,7 +33,9 @@ def each(worth: RowWorth) -> str:
             return f"each is worth at least {_of_a_row(rate.low or 0.0)}"
         return "what each is worth in real rows is beyond what their curve tells"
     if rate.level is not None and rate.sign == 0:
-        return f"what each is worth in real rows cannot be told from nothing {_bounds(rate)}".rstrip()
+        sign = "-" if rate.rate < 0 else ""
+        told = f"each is worth about {sign}{_of_a_row(abs(rate.rate))}"
+        return f"{told}, which this curve cannot tell from nothing {_bounds(rate)}".rstrip()
     if rate.rate < 0:
         return f"each takes away what {_of_a_row(-rate.rate)} gives {_bounds(rate)}".rstrip()
     return f"each is worth about {_of_a_row(rate.rate)} {_bounds(rate)}".rstrip()
@@ -78,7 +80,7 @@ def _rests_on(found: RowsWorth) -> str:
     covered = list(_covered(found))
     if not covered:
         return f"{said}; nothing tells how sure it is: run several seeds."
-    return f"{said}. The intervals cover {' and '.join(covered)}, and hold together at 95 %."
+    return f"{said}. The intervals cover {' and '.join(covered)}, each at 95 % by itself."
 
 
 def _covered(found: RowsWorth) -> Iterator[str]:

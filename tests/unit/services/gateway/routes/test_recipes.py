@@ -95,7 +95,7 @@ def test_a_call_is_the_whole_recipe_with_its_changes(http: TestClient) -> None:
     assert (asked["name"], asked["parameters"]["rows"], asked["sweep"]) == (
         "mine",
         7,
-        {"level": {"D0": 1}, "seed": [5]},
+        {**BUILT_IN["diversity-ladder"]["sweep"], "level": {"D0": 1}, "seed": [5]},
     )
     assert asked["parameters"]["max_tokens"] == BUILT_IN["diversity-ladder"]["parameters"]["max_tokens"]
     assert asked["inputs"] == {"real": REAL, "test": TEST}
