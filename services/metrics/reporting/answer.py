@@ -123,6 +123,7 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     decision = decide(doses, baseline, alone)
     ties = _ties(decision.best, doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
     correlated = _correlated(generated)
+    nothing = decision.verdict == "nothing_learnt"
     curve = _curve(evaluated, question)
     treated = [c for c in tried if c.label != question.baseline and c.design == correlated]
     return ReportAnswer(
@@ -138,9 +139,13 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
         smallest=_smallest([decision.best, *ties]) if decision.best else None,
         doses=tuple(doses),
         curve=curve,
-        worth=rows_worth([*([baseline] if baseline else []), *curve], generated, y, LEVEL),
-        certainty=_certainty(decision.best, baseline, generated, references, question, comparisons),
-        avoid=tuple(_avoid(doses, found, untuned, question, level)),
+        worth=None
+        if nothing
+        else rows_worth([*([baseline] if baseline else []), *curve], generated, y, LEVEL),
+        certainty=None
+        if nothing
+        else _certainty(decision.best, baseline, generated, references, question, comparisons),
+        avoid=() if nothing else tuple(_avoid(doses, found, untuned, question, level)),
         comparisons=comparisons,
         correlations=tuple(correlations(treated, y)),
         correlated=correlated,
