@@ -44,9 +44,14 @@ WEAK: Json = {
 """For an instruct model of 135M parameters on a CPU: it copies the examples that it is shown, repeats itself
 in long lists of topics, and takes about 11 CPU seconds for 1,000 tokens of training."""
 WEAK_LEVELS: Json = {"D1": 1, "D2": 5, "D3": 25}
+WEAK_REACHED: Json = {"25 %": 0.25}
+"""Of the learning curve of real rows one small size: four would take a model of this size too long here, and
+with fewer the report does not say what a generated row is worth."""
 W_TRAINING: Json = {"learning_rate": 1e-4, "lora": {"target_modules": "default"}, "epochs": 6}
 """For a base of the caller's own, W's but for the epochs, which are the most that a training may take; a base
 of a million parameters needs more."""
+REACH = 2
+"""Real rows of the learning curve to each real row of a training: as many as an addition makes of them."""
 HELD_BACK, MOST_HELD_BACK = 0.1, 100
 """Share of the real rows that says when a training is at its best, and the most rows it takes; never more
 than half as many as are trained on, since each epoch is judged by all of them."""
@@ -92,7 +97,7 @@ def run(
     wanted = {"kind": kind, **(parameters or {})}
     document = filled(recipe, inputs, wanted, there)
     if levels and recipe == RECIPE:
-        document["sweep"]["level"] = levels
+        document["sweep"] |= {"level": levels, "reached": WEAK_REACHED}
     told("estimate", {"recipe": document})
     job = gateway.post("/v1/experiments", document)
     reused = job["state"] == "succeeded"
@@ -130,6 +135,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
         share = held_back / max(real_rows, 2)
         own["held_back"] = {"train": 1 - share, "validation": share}
         own["rows"] = min(own["rows"], real_rows - held_back)
+        own["reach"] = REACH * own["rows"]
     return document
 
 
