@@ -17,7 +17,7 @@ EmbeddingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-
 TokenizerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 RunName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
-MEASURES_VERSION = 4
+MEASURES_VERSION = 5
 """Raised when a value can change for the same texts and options: values of one version compare."""
 
 
@@ -252,7 +252,7 @@ class Metric(StrEnum):
         About(
             Family.SHIFT,
             "AUC of a classifier that tells generated from real: 0.5 is no shift",
-            "`delong`",
+            "`delong_and_relabelling`",
             {"two_sample_auc": "two-sample AUC"},
             usual=True,
         ),
