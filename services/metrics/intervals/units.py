@@ -12,8 +12,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from services.metrics.duplicates.groups import Groups
+from services.metrics.intervals.interval import Interval, normal_quantile
 from services.metrics.intervals.jackknife import FEWEST, grouped
 
 FEWEST_PROMPTS = 10
@@ -31,6 +33,8 @@ class Units:
 
     of: Rows
     note: str = ""
+    by_key: bool = False
+    """Whether different rows are one draw, not only copies of one."""
 
     @classmethod
     def singles(cls, rows: int) -> Units:
@@ -45,11 +49,15 @@ class Units:
         than ten of them are not what was drawn. Copies join units unless so few are left that nothing could
         be said of them: prompts, which they may join by chance, come first.
         """
-        own, note = Groups(np.arange(rows)), ""
+        own, note, by_key = Groups(np.arange(rows)), "", False
         if keys is not None and (shared := _by_key(keys)).duplicates:
             drawn = rows - shared.duplicates
             if drawn >= FEWEST_PROMPTS:
-                own, note = shared, f"rows of one prompt or context count as one draw: {drawn} of {rows} rows"
+                by_key, own, note = (
+                    True,
+                    shared,
+                    f"rows of one prompt or context count as one draw: {drawn} of {rows} rows",
+                )
             else:
                 note = f"{drawn} prompts or contexts: of what else these could have given, not of others"
         joined = own.merge(copies)
@@ -60,7 +68,7 @@ class Units:
             note = "; ".join(
                 part for part in (note, f"copies count as one draw: {left} draws in {rows} rows") if part
             )
-        return cls(np.unique(own.first, return_inverse=True)[1].ravel().astype(np.int64), note)
+        return cls(np.unique(own.first, return_inverse=True)[1].ravel().astype(np.int64), note, by_key)
 
     def __len__(self) -> int:
         """How many rows."""
@@ -78,7 +86,8 @@ class Units:
 
     def take(self, rows: Rows) -> Units:
         """Of some of the rows."""
-        return Units(np.unique(self.of[rows], return_inverse=True)[1].ravel().astype(np.int64), self.note)
+        of = np.unique(self.of[rows], return_inverse=True)[1].ravel().astype(np.int64)
+        return Units(of, self.note, self.by_key)
 
     def sums(self, values: Floats) -> Floats:
         """The sum of each unit's values; (units,)."""
@@ -98,9 +107,24 @@ class Units:
         by_row = group[self.of]
         return [np.flatnonzero(by_row == place) for place in range(wanted)]
 
-    def sampled(self, rows: Rows) -> float:
-        """Which share of the units some rows hold."""
-        return len(np.unique(self.of[rows])) / max(1, self.count)
+    def error(self, influence: Floats) -> float:
+        """The standard error of a sum of the rows' influences on a value: what the rows of a unit do is
+        added up first (Liang and Zeger 1986). NaN for one unit."""
+        sums = self.sums(influence)
+        if len(sums) < 2:
+            return float("nan")
+        return float(np.sqrt(np.square(sums).sum() * len(sums) / (len(sums) - 1)))
+
+    def quantile(self, level: float) -> float:
+        """Student's t of a two-sided interval, with a degree of freedom less than there are units."""
+        normal_quantile(level)
+        return float(student.isf((1 - level) / 2, max(1, self.count - 1)))
+
+    def around(self, value: float, influence: Floats, level: float) -> Interval:
+        """value ± t·se, from the rows' influences on the value."""
+        error = self.error(influence)
+        half = self.quantile(level) * error
+        return Interval(value - half, value + half, level, "influence", error)
 
 
 def _by_key(keys: Sequence[str | None]) -> Groups:

@@ -75,6 +75,11 @@ class TextSet:
         others = self.texts.filter(pc.invert(pc.string_is_ascii(self.texts)))
         return bool(pc.any(pc.match_substring_regex(others, f"[{UNSPACED}]")).as_py())
 
+    @cached_property
+    def empty(self) -> int:
+        """How many texts are empty, or white space."""
+        return int(pc.sum(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(self.texts)), 0)).as_py() or 0)
+
     def text(self, row: int) -> str:
         """One text as a string."""
         return str(self.texts[row].as_py())
@@ -173,7 +178,12 @@ class Subject:
         if self.size > self.most_jackknifed or len(self.dataset) < 2:
             return None
         if order not in self._left_out:
-            self._left_out[order] = LeftOut.of(self.tokens, order, seed=self.options.seed)
+            self._left_out[order] = LeftOut.of(
+                self.tokens,
+                order,
+                units=None if self.units.alone else self.units.of,
+                seed=self.options.seed,
+            )
         return self._left_out[order]
 
     @cached_property
