@@ -38,11 +38,10 @@ Values = Iterator[MeasuredValue]
 DIRECTION = "real ‖ generated"
 EXCERPT = 300
 ONE_SIDED = (
-    "clusters were fitted on the reference alone, which lies nearer to them without any shift too: the excess is a "
-    "little high"
+    "clusters were fitted on the reference alone, which lies nearer to them without any shift too: the "
+    "excess is a little high"
 )
-A_P_VALUE = NoInterval("a p-value has none: it is itself about the chance of which rows were
-drawn")
+A_P_VALUE = NoInterval("a p-value has none: it is itself about the chance of which rows were drawn")
 
 
 def unigrams(subject: Subject) -> Values:

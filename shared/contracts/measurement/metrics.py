@@ -183,8 +183,9 @@ class Metric(StrEnum):
     CHAMFER = (
         "chamfer",
         About(
-            Family.SEMANTIC, "Mean distance to the nearest other text", f"{DELETE_ONE}, wide by up to twice;
-            none where rows share prompts or are copies"
+            Family.SEMANTIC,
+            "Mean distance to the nearest other text",
+            f"{DELETE_ONE}, wide by up to twice; none where rows share prompts or are copies",
         ),
     )
     CLUSTERS = (
@@ -193,7 +194,7 @@ class Metric(StrEnum):
             Family.SEMANTIC,
             "k-means clusters: entropy, evenness, effective number, how many are occupied",
             f"{INFLUENCE}; occupied: {DELETE_ONE}; shares: {BINOMIAL}; none where rows share prompts or "
-            f"are copies",
+            "are copies",
         ),
     )
 
