@@ -7,7 +7,7 @@ which texts were drawn, not that of where a codebook lies.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,22 @@ def notes_of(sides: Sides) -> Iterator[str]:
     real, generated = sides.sizes
     if unequal(sides):
         yield f"{generated:,} rows against {real:,} of the reference: sides of different size differ more"
+
+
+def at_equal_size(
+    sides: Sides, measure: Callable[[Labels, Labels], float], seed: int
+) -> EqualSizeValue | None:
+    """The mean of a measure over cuts of the larger side; None where sides are of one size. `measure` takes the
+    places of the rows of each side that are kept."""
+    if not unequal(sides) or min(sides.sizes) < 2:
+        return None
+    real, _ = sides.sizes
+    found = [
+        measure(np.flatnonzero(kept[:real]), np.flatnonzero(kept[real:])) for kept in sides.cut(DRAWS, seed).T
+    ]
+    if not np.isfinite(found).all():
+        return None
+    return EqualSizeValue(value=float(np.mean(found)), rows=min(sides.sizes), draws=DRAWS, seed=seed)
 
 
 def twins_told(subject: Subject) -> str:

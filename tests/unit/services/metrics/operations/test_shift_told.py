@@ -109,7 +109,7 @@ def test_sides_of_different_size_say_so_and_are_compared_at_equal_size(
     bench: Any, measuring: Measuring
 ) -> None:
     found = values(measured(bench, measuring, texts(40, 0), texts(120, 1)))
-    for name in ("js_unigram", "wasserstein_length", "js_embedding"):
+    for name in ("js_unigram", "wasserstein_length", "js_embedding", "two_sample_auc"):
         assert found[name]["equal_size"]["rows"] == 40, name
         assert "40 rows against 120" in found[name]["note"], name
     assert found["js_unigram"]["equal_size"]["value"] > found["js_unigram"]["value"]
