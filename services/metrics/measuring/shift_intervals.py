@@ -130,8 +130,8 @@ def notes_of(sides: Sides) -> Iterator[str]:
 def at_equal_size(
     sides: Sides, measure: Callable[[Labels, Labels], float], seed: int
 ) -> EqualSizeValue | None:
-    """The mean of a measure over cuts of the larger side; None where sides are of one size. `measure` takes the
-    places of the rows of each side that are kept."""
+    """The mean of a measure over cuts of the larger side; None where sides are of one size. `measure` takes
+    the places of the rows of each side that are kept."""
     if not unequal(sides) or min(sides.sizes) < 2:
         return None
     real, _ = sides.sizes
