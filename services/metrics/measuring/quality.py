@@ -12,7 +12,7 @@ from services.metrics.duplicates import Contamination, HeldOutIndex
 from services.metrics.duplicates import exact_duplicates as find_equal
 from services.metrics.duplicates import near_duplicates as find_near
 from services.metrics.intervals.interval import NoInterval
-from services.metrics.intervals.shares import repeated_interval, share_interval
+from services.metrics.intervals.shares import drawn_share_interval, repeated_interval, share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring.subject import Subject, TextSet
@@ -33,7 +33,7 @@ def exact_duplicates(subject: Subject) -> Values:
         "duplicate_share",
         groups.duplicates / len(subject.dataset),
         {"equation": "rows equal to an earlier row / rows", "rows": groups.duplicates},
-        repeated_interval(groups.first, level=subject.options.level),
+        repeated_interval(groups.first, units=subject.units, level=subject.options.level),
         moves_with_size=True,
     )
 
@@ -46,18 +46,20 @@ def near_duplicates(subject: Subject) -> Values:
         threshold=options.near_duplicate_similarity,
         shingle=options.shingle,
     )
-    subject.details["near_duplicates"] = _groups(found.groups.members(), subject.dataset)
+    # Texts without words have no shingles, and may be equal all the same.
+    groups = found.groups.merge(find_equal(subject.dataset.texts))
+    subject.details["near_duplicates"] = _groups(groups.members(), subject.dataset)
     yield measured(
         "near_duplicate_share",
-        found.groups.duplicates / len(subject.dataset),
+        groups.duplicates / len(subject.dataset),
         {
             "equation": "rows near an earlier row of their group / rows",
-            "rows": found.groups.duplicates,
+            "rows": groups.duplicates,
             "similarity": f"Jaccard of {found.shingle}-word shingles ≥ {found.threshold}",
             "tokenizer": options.tokenizer,
             "method": found.method,
         },
-        repeated_interval(found.groups.first, level=options.level),
+        repeated_interval(groups.first, units=subject.units, level=options.level),
         moves_with_size=True,
         note=""
         if found.exact
@@ -94,7 +96,11 @@ def contamination(subject: Subject) -> Values:
         "contamination_share",
         len(rows) / len(subject.dataset),
         {**told, "equation": "rows that hold from_share of a test row's n-grams / rows", "rows": len(rows)},
-        share_interval(len(rows), len(subject.dataset), level=options.level),
+        share_interval(len(rows), len(subject.dataset), level=options.level)
+        if subject.units.alone
+        else drawn_share_interval(
+            found.contaminated(options.contamination_share), subject.units, level=options.level
+        ),
     )
     held = sum(share >= options.contamination_share for share in checked)
     yield measured(

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
+from services.metrics.intervals.interval import Interval, NoInterval, Spread
+from services.metrics.intervals.units import Units
 from services.metrics.problems import Unmeasurable, require_rows
 from services.metrics.semantic.vectors import Vectors, require_finite, require_like
+from services.metrics.shift.sides import Sides
 
 MOST_ROWS = 2000
 
@@ -28,12 +32,17 @@ class MeanDiscrepancy:
     without_real: NDArray[np.float64]
     """`squared` without each real row, of the same kernel; (real_rows,)."""
     without_generated: NDArray[np.float64]
+    relabelled: NDArray[np.float64]
+    """`squared` of each relabelling."""
+    sides: Sides
+    """Of the rows used."""
 
 
 def mmd(
     real: Vectors,
     generated: Vectors,
     *,
+    units: Units | None = None,
     bandwidth: float | None = None,
     permutations: int = 500,
     most_rows: int = MOST_ROWS,
@@ -44,21 +53,20 @@ def mmd(
         MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_{ij} k(x_i, y_j)
         k(a, b) = exp(−‖a − b‖² / (2σ²)),  σ = the median distance of the pooled rows unless given
 
-    The p-value is (1 + how many of `permutations` relabellings reach the value) / (1 + permutations). More
-    than `most_rows` rows a side are sampled down (seeded); both numbers of rows are in the result. Needs 2
-    rows a side.
+    The p-value is (1 + how many of `permutations` relabellings reach the value) / (1 + permutations);
+    `units` (of all rows, real ones first) are what changes sides (`shift/sides.py`). More than `most_rows`
+    rows a side are sampled down (seeded); both numbers of rows are in the result. Needs 2 rows a side.
     """
     require_rows(len(real), 2, "MMD from a reference")
     require_rows(len(generated), 2, "MMD")
     require_like(real, generated)
     random = np.random.default_rng(seed)
-    x, y = _sample(real, most_rows, random), _sample(generated, most_rows, random)
+    rows = _sample(len(real), most_rows, random), _sample(len(generated), most_rows, random)
+    x, y = real[rows[0]], generated[rows[1]]
+    sides = Sides.of(len(real), len(generated), units).take(np.concatenate([rows[0], len(real) + rows[1]]))
     kernel, sigma = _kernel(np.concatenate([x, y]).astype(np.float64), bandwidth)
-    labels = np.zeros((len(x) + len(y), permutations + 1))
-    labels[: len(x), 0] = 1
-    for column in range(1, permutations + 1):
-        labels[random.permutation(len(labels))[: len(x)], column] = 1
-    values = _statistics(kernel, labels)
+    labels = np.concatenate([sides.generated[:, None], sides.relabelled(permutations, random)], axis=1)
+    values = _statistics(kernel, (~labels).astype(np.float64))
     without_real, without_generated = _without_each(kernel, len(x))
     reached = int((values[1:] >= values[0] - 1e-12).sum())  # twins tie exactly but for rounding
     return MeanDiscrepancy(
@@ -71,7 +79,24 @@ def mmd(
         seed=seed,
         without_real=without_real,
         without_generated=without_generated,
+        relabelled=values[1:],
+        sides=sides,
     )
+
+
+def mmd_interval(found: MeanDiscrepancy, level: float) -> Spread:
+    """The interval of MMD² by leaving out each row used, the kernel's width as it is; what the rows of a unit
+    do is added up. As in `shift/replicates.py` the variance of relabelled rows is taken off, and is the
+    least."""
+    if not len(found.without_real) or not len(found.without_generated):
+        return NoInterval("an interval of MMD needs 3 rows a side")
+    influence = np.concatenate([side.mean() - side for side in (found.without_real, found.without_generated)])
+    sums = found.sides.units.sums(influence)
+    spread = float(found.relabelled.var())
+    variance = max(float(np.square(sums).sum()) * len(sums) / (len(sums) - 1) - spread, spread)
+    error = float(np.sqrt(variance))
+    half = float(student.isf((1 - level) / 2, len(sums) - 1)) * error
+    return Interval(found.squared - half, found.squared + half, level, "delete_one_jackknife", error)
 
 
 def _kernel(pooled: NDArray[np.float64], bandwidth: float | None) -> tuple[NDArray[np.float64], float]:
@@ -96,14 +121,13 @@ def _kernel(pooled: NDArray[np.float64], bandwidth: float | None) -> tuple[NDArr
 
 
 def _statistics(kernel: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """MMD² for each column of 0/1 labels (1 = real), all of one size: two products serve every
-    relabelling."""
+    """MMD² for each column of 0/1 labels (1 = real): two products serve every relabelling."""
     rows = kernel @ labels
     within_x = np.einsum("ij,ij->j", labels, rows)
     touching_x = rows.sum(axis=0)
     between = touching_x - within_x
     within_y = kernel.sum() - within_x - 2 * between
-    m = labels[:, 0].sum()
+    m = np.clip(labels.sum(axis=0), 2, len(labels) - 2)
     n = len(labels) - m
     values: NDArray[np.float64] = within_x / (m * (m - 1)) + within_y / (n * (n - 1)) - 2 * between / (m * n)
     return values
@@ -130,7 +154,7 @@ def _without_each(kernel: NDArray[np.float64], real: int) -> tuple[NDArray[np.fl
     return found[0], found[1]
 
 
-def _sample(vectors: Vectors, most_rows: int, random: np.random.Generator) -> Vectors:
-    if len(vectors) <= most_rows:
-        return vectors
-    return vectors[np.sort(random.choice(len(vectors), most_rows, replace=False))]
+def _sample(rows: int, most_rows: int, random: np.random.Generator) -> NDArray[np.int64]:
+    if rows <= most_rows:
+        return np.arange(rows)
+    return np.sort(random.choice(rows, most_rows, replace=False))
