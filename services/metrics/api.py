@@ -137,5 +137,5 @@ def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
 
     reference = None if request.reference is None else TextSet.of(request.reference)
     test = None if request.test is None else TextSet.of(request.test)
-    texts = TextSet.of(request.texts, request.contexts)
+    texts = TextSet.of(request.texts, request.contexts, request.prompts)
     return Subject(texts, request, embed, reference=reference, test=test)

@@ -19,6 +19,7 @@ Method = Literal[
     "delong",
     "exact_binomial",
     "order_statistics",
+    "half_samples",
 ]
 
 

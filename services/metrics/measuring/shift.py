@@ -16,12 +16,13 @@ from services.metrics.measuring.shift_intervals import (
     mauve_interval,
     mmd_interval,
     shift_interval,
+    word_interval,
     word_intervals,
 )
 from services.metrics.measuring.subject import Subject, ngram_counts
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.semantic.moments import Moments
-from services.metrics.shift.divergence import Divergence
+from services.metrics.shift.divergence import SMOOTHING, Divergence
 from services.metrics.shift.frechet import frechet_distance
 from services.metrics.shift.lengths import length_bins, length_shift
 from services.metrics.shift.mauve import POINTS, SCALING, VARIANCE, mauve
@@ -57,6 +58,21 @@ def unigrams(subject: Subject) -> Values:
         moves_with_size=True,
     )
     yield measured("js_unigram", found.js, {**told, "smoothing": 0.0}, js, moves_with_size=True)
+
+
+def bigrams(subject: Subject) -> Values:
+    """JS of pairs of neighbouring words: texts of the same words in another order differ by it."""
+    tokenizer = subject.options.tokenizer
+    joint = JointSpectrum.of_counts(
+        ngram_counts(subject.required_reference, tokenizer, 2), ngram_counts(subject.dataset, tokenizer, 2)
+    )
+    yield measured(
+        "js_bigram",
+        joint_divergence(joint, 2, smoothing=SMOOTHING, base=math.e).js,
+        {"unit": "nats", "tokenizer": tokenizer, "bins": "pairs of neighbouring words of either side"},
+        word_interval(subject, "js", 2),
+        moves_with_size=True,
+    )
 
 
 def lengths(subject: Subject) -> Values:

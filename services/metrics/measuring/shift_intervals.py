@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,8 @@ from numpy.typing import NDArray
 from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import MeasureOfTwo, delete_one_interval, two_sided_interval
 from services.metrics.lexical.measures.divergence import JointSpectrum, joint_divergence
-from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.measuring.subject import Subject
-from services.metrics.shift.divergence import Divergence, divergence
+from services.metrics.shift.divergence import SMOOTHING, Divergence, divergence
 from services.metrics.shift.mauve import Mauve, area_under, curve_of_labels
 from services.metrics.shift.mmd import MeanDiscrepancy
 
@@ -100,21 +100,22 @@ def word_intervals(subject: Subject, smoothing: float) -> tuple[Spread, Spread]:
     """Intervals of KL and of JS between the words of both sides, texts being what is left out."""
     if smoothing <= 0:
         return UNSMOOTHED, UNSMOOTHED
+    return word_interval(subject, "kl", 1, smoothing), word_interval(subject, "js", 1, smoothing)
+
+
+def word_interval(
+    subject: Subject, which: Literal["kl", "js"], order: int, smoothing: float = SMOOTHING
+) -> Spread:
+    """The interval of one divergence between the runs of `order` words of both sides."""
     if subject.size + subject.reference_lengths.total > MOST_TOKENS:
-        many = NoInterval(f"above {MOST_TOKENS:,} tokens of both sides there is no interval")
-        return many, many
-    real = Tokens.of(subject.required_reference.texts, subject.options.tokenizer)
+        return NoInterval(f"above {MOST_TOKENS:,} tokens of both sides there is no interval")
+    real = subject.reference_tokens
     if not len(real.hashes) or not len(subject.tokens.hashes):
-        nothing = NoInterval("one side holds no tokens")
-        return nothing, nothing
+        return NoInterval("one side holds no tokens")
 
-    def measure(which: str) -> MeasureOfTwo:
-        def measured(kept: Labels, also: Labels) -> float:
-            joint = JointSpectrum.of_tokens(real.take(kept), subject.tokens.take(also), 1)
-            found = joint_divergence(joint, 1, smoothing=smoothing, base=math.e)
-            return (found.kl if which == "kl" else found.js).value or 0.0
+    def measured(kept: Labels, also: Labels) -> float:
+        joint = JointSpectrum.of_tokens(real.take(kept), subject.tokens.take(also), order)
+        found = joint_divergence(joint, order, smoothing=smoothing, base=math.e)
+        return (found.kl if which == "kl" else found.js).value or 0.0
 
-        return measured
-
-    rows = len(real), len(subject.tokens)
-    return shift_interval(subject, *rows, measure("kl")), shift_interval(subject, *rows, measure("js"))
+    return shift_interval(subject, len(real), len(subject.tokens), measured)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
+from services.metrics.operations.asked import asked_for
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
@@ -50,6 +51,7 @@ def text_set(workspace: Workspace, dataset: str) -> TextSet:
         texts=pa.chunked_array(chunks, pa.large_string()),
         contexts=contexts if kind is DatasetKind.QA else None,
         rejects=_rejects(artifact),
+        asked=asked_for(workspace, artifact),
     )
 
 

@@ -30,7 +30,12 @@ class MeasureTextsRequest(MeasureOptions):
         max_length=MOST_TEXTS,
         description="The name of each text's context: Distinct-n is then also summed over contexts.",
     )
-    picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
+    prompts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
+        default=None,
+        max_length=MOST_TEXTS,
+        description="What was asked for each text: texts that repeat their own prompt are then found.",
+    )
+    picture: Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"] | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 
@@ -41,6 +46,8 @@ class MeasureTextsRequest(MeasureOptions):
             raise ValueError(
                 f"contexts names {len(self.contexts)} contexts of {len(self.texts)} texts: one a text"
             )
+        if self.prompts is not None and len(self.prompts) != len(self.texts):
+            raise ValueError(f"there are {len(self.prompts)} prompts of {len(self.texts)} texts: one a text")
         return self
 
 
