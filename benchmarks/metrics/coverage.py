@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: 20,000 × 384 unit rows a side, and 2,000 beside the package `prdc`.
+"""Precision, recall, density and coverage: 20,000 × 384 unit rows a side, and 2,000 beside `prdc`.
 
 `prdc` holds whole matrices of distances: 20,000 a side take it 10 GB, so that it is measured on 2,000; there
 both count the same rows. Its default is taken: Euclidean distances by scikit-learn, on one thread.

@@ -87,7 +87,7 @@ def _list(subject: Subject, asked: Asked, rows: np.ndarray, found: Echoes) -> No
             row,
             {
                 "share": float(part),
-                "copies_example": "yes" if found.copied[place] else "no",
+                "copies_example": bool(found.copied[place]),
                 "repeats": runs[row],
             },
         )
@@ -108,5 +108,5 @@ def _first_runs(asked: Asked, places: set[int], words: int) -> dict[int, str]:
             own, other = Tokenised.of(written), Tokenised.of(prompt or "")
             known = {tuple(other.tokens[begin:end]) for begin, end in other.runs(words)}
             shown = (run for run in own.runs(words) if tuple(own.tokens[slice(*run)]) in known)
-            found[place] = own.shown(next(shown))
+            found[place] = own.shown(next(shown, (0, 0)))
     return found

@@ -128,7 +128,7 @@ class Listed:
     stands beside it, if any."""
 
     row: int
-    told: Mapping[str, float | str]
+    told: Mapping[str, float | str | bool]
     beside: int | None = None
 
 

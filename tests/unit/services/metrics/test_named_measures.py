@@ -209,7 +209,7 @@ def test_texts_that_repeat_their_prompt_are_counted_by_its_words(client: TestCli
     values, details = measured(client, **body, echo_words=5)
     assert values["echo_share"]["value"] == 1 / 2
     assert details["echoes"] == [
-        {"row": 0, "share": 0.5, "copies_example": "no", "repeats": "a b c d e", "text": "a b c d e f"}
+        {"row": 0, "share": 0.5, "copies_example": False, "repeats": "a b c d e", "text": "a b c d e f"}
     ]
     assert measured(client, **body, echo_words=6)[0]["echo_share"]["value"] == 0
 

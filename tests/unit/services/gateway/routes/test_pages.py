@@ -118,7 +118,7 @@ def test_a_measurement_shows_the_rows_that_it_names(
         "radius": 0.5,
         "nearest": {"id": "g1", "text": "near"},
     }
-    echo = {"id": "g2", "text": "told again", "share": 1.0, "copies_example": "yes", "repeats": "told again"}
+    echo = {"id": "g2", "text": "told again", "share": 1.0, "copies_example": True, "repeats": "told again"}
     lists = {"uncovered.jsonl": [far], "echoes.jsonl": [echo]}
     page = client.get(f"/artifacts/{give_measurement(local_store, lists, tmp_path)}").text
     assert "far &lt;away&gt;" in page

@@ -64,8 +64,8 @@ def test_rows_that_repeat_their_prompt_or_an_example_are_listed(bench: Any, meas
     assert made.summary["copied_example_share"] == pytest.approx(1 / 3)
     listed = {row["id"]: row for row in made.rows("echoes.jsonl")}
     assert listed.keys() == {"r0", "r1"}
-    assert listed["r0"]["copies_example"] == "yes"
-    assert listed["r1"]["copies_example"] == "no"
+    assert listed["r0"]["copies_example"] is True
+    assert listed["r1"]["copies_example"] is False
     assert listed["r1"]["repeats"] == "a story of eight words or more about"
     assert listed["r0"]["text"] == ROWS[0]["text"]
 
