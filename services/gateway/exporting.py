@@ -55,11 +55,13 @@ class SuiteMetrics(Collector):
 
     def _active(self) -> Metric:
         family = GaugeMetricFamily(
-            "gamut_jobs_active", "Jobs that have not ended.", labels=["operation", "state"]
+            "gamut_jobs_active", "Jobs that have not ended.", labels=["operation", "queue", "state"]
         )
         records = self._records.readable(self._records.active())
         found = Counter(
-            (record.operation, record.state.value) for record in records if not record.state.ended
+            (record.operation, record.queue.value, record.state.value)
+            for record in records
+            if not record.state.ended
         )
         for labels, jobs in found.items():
             family.add_metric(labels, jobs)

@@ -1,4 +1,4 @@
-"""Strict validation: an unknown field is an error. Built-in kinds against two Kubernetes versions; kinds of
+"""Strict validation: an unknown field is an error. Built-in kinds against three Kubernetes versions; kinds of
 other projects against their published types, or, where no registry has those, against definitions in a folder
 that `GAMUT_CRDS` names."""
 
@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from tests.deploy.custom_kinds import PACKAGES, compiler, faults
 from tests.deploy.manifests import NO_RENDERER, Manifest, render, renderer
 
-VERSIONS = ("1.31", "1.37")
+VERSIONS = ("1.31", "1.34", "1.37")
 UNPUBLISHED = {"kueue.x-k8s.io/v1beta2"}
 CUSTOM = UNPUBLISHED | set(PACKAGES)
 WITH_CUSTOM = ("gpu", "kueue")
@@ -35,7 +35,7 @@ def test_built_in_kinds_are_valid(manifests: tuple[Manifest, ...], version: str)
 @pytest.mark.parametrize("overlay", WITH_CUSTOM)
 def test_published_kinds_are_valid(overlay: str, tmp_path: Path) -> None:
     checked = [m for m in _rendered(overlay) if m["apiVersion"] in PACKAGES]
-    assert {m["kind"] for m in checked} >= {"ScaledJob", "ScaledObject", "ServiceMonitor"}
+    assert {m["kind"] for m in checked} >= {"ScaledJob", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
     if compiler() is None:
         pytest.skip(NOT_INSTALLED)
     assert faults(checked, tmp_path) == ""
