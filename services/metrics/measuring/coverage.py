@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
 
 from services.metrics.intervals.halves import half_sample_interval, half_sample_share
-from services.metrics.intervals.interval import NoInterval, Spread
+from services.metrics.intervals.interval import Interval, NoInterval, Spread
 from services.metrics.measuring.semantic import about
-from services.metrics.measuring.subject import Embedded, Listed, Listing, Subject, TextSet
+from services.metrics.measuring.shift_intervals import by_units, floor_of, notes_of, twins_told
+from services.metrics.measuring.subject import Listed, Listing, Subject
 from services.metrics.measuring.values import Estimator, measured
+from services.metrics.semantic.neighbours import Floats
 from services.metrics.semantic.vectors import Vectors
 from services.metrics.shift.coverage import NAMES, Coverage, Split, coverage, expected_coverage
+from services.metrics.shift.coverage_relabelled import relabelled_coverage
 from shared.contracts.measurement import MeasuredValue
 
 MOST_ROWS = 5000
@@ -33,7 +35,8 @@ def coverages(subject: Subject) -> Iterator[MeasuredValue]:
     uncovered rows among the details and the lists."""
     options = subject.options
     real, generated = subject.reference_embedded.vectors, subject.embedded.vectors
-    found = covering(subject)
+    sides = subject.embedded_sides
+    found, relabelled = covering(subject), _relabelled(subject)
     halves = _halves(real, options.neighbours, options.seed)
     expected = {
         "coverage": expected_coverage(len(real), len(generated), options.neighbours),
@@ -47,17 +50,20 @@ def coverages(subject: Subject) -> Iterator[MeasuredValue]:
         "distance": "Euclidean, of unit rows",
     }
     for name in NAMES:
+        value, interval = found.values[name], _interval(subject, found, name)
         yield measured(
             name,
-            found.values[name],
+            value,
             {
                 **told,
                 "equation": EQUATIONS[name],
                 **({"expected_without_shift": expected[name]} if name in expected else {}),
                 "halves_of_the_reference": halves.get(name),
             },
-            _interval(subject, found, name),
+            by_units(sides, interval) if isinstance(interval, Interval) else interval,
             moves_with_size=True,
+            no_shift=floor_of(subject, sides, value, relabelled.get(name, np.zeros(0)), interval, falls=True),
+            note="; ".join(note for note in (*notes_of(sides), twins_told(subject)) if note),
         )
 
 
@@ -71,36 +77,35 @@ def covering(subject: Subject) -> Coverage:
 
 
 def _splits(subject: Subject) -> list[Split]:
-    """Random halves of both sides; none where they cannot be afforded. What is drawn together stays together:
-    rows about one context and copies of one text, on either side or on both."""
-    k, seed = subject.options.neighbours, subject.options.seed
-    if max(len(subject.reference_embedded.rows), len(subject.embedded.rows)) > MOST_ROWS:
+    """Random halves of both sides; none where they cannot be afforded. What was drawn together stays
+    together: half of the units of each side alone, and half of those on both."""
+    sides, k = subject.embedded_sides, subject.options.neighbours
+    if max(sides.sizes) > MOST_ROWS:
         return []
-    real = _drawn_as(subject.required_reference, subject.reference_embedded)
-    generated = _drawn_as(subject.dataset, subject.embedded)
-    first_side, other_side = set(real), set(generated)
-    apart = first_side - other_side, other_side - first_side, first_side & other_side
-    alike = [sorted(draws) for draws in apart]
-    random, found = np.random.default_rng([seed, 2]), []
+    unit, generated = sides.units.of, sides.generated
+    stands_on = [np.bincount(unit[side], minlength=sides.units.count) > 0 for side in (~generated, generated)]
+    kind = stands_on[0] + 2 * stands_on[1]
+    random, found = np.random.default_rng([subject.options.seed, 2]), []
     for _ in range(SPLITS):
-        first = {draws[place] for draws in alike for place in _half(len(draws), random)}
-        split = tuple(np.array([draw in first for draw in side], np.bool_) for side in (real, generated))
-        if min(int(mask.sum()) for half in split for mask in (half, ~half)) > k:
-            found.append((split[0], split[1]))
+        first = np.zeros(len(kind), np.bool_)
+        for alike in (np.flatnonzero(kind == one) for one in (1, 2, 3)):
+            size = len(alike) // 2 + (len(alike) % 2 and int(random.integers(2)))
+            first[random.permutation(alike)[:size]] = True
+        rows = first[unit]
+        split = rows[~generated], rows[generated]
+        if min(int(half.sum()) for side in split for half in (side, ~side)) > k:
+            found.append(split)
     return found
 
 
-def _drawn_as(texts: TextSet, embedded: Embedded) -> list[str]:
-    """What each embedded row was drawn with: its context, else its text."""
-    if texts.contexts is not None:
-        return [texts.contexts[int(row)] for row in embedded.rows]
-    return [str(text) for text in texts.texts.take(pa.array(embedded.rows)).to_pylist()]
-
-
-def _half(count: int, random: np.random.Generator) -> list[int]:
-    """Half of so many places at random; the one in the middle by chance."""
-    size = count // 2 + (count % 2 and int(random.integers(2)))
-    return [int(place) for place in random.permutation(count)[:size]]
+def _relabelled(subject: Subject) -> dict[str, Floats]:
+    """The values of relabelled rows; none where they cannot be afforded."""
+    sides, options = subject.embedded_sides, subject.options
+    if max(sides.sizes) > MOST_ROWS:
+        return {}
+    pooled = np.concatenate([subject.reference_embedded.vectors, subject.embedded.vectors])
+    labels = sides.relabelled(options.relabellings, np.random.default_rng([options.seed, 3]))
+    return relabelled_coverage(pooled, labels, options.neighbours)
 
 
 def _halves(real: Vectors, k: int, seed: int) -> dict[str, float]:

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from services.metrics.duplicates.echo import Echoes, echoes, example_runs
-from services.metrics.intervals.shares import share_interval
+from services.metrics.intervals.shares import drawn_share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring.subject import Asked, Listed, Listing, Subject
@@ -45,19 +45,19 @@ def echo(subject: Subject) -> Iterator[MeasuredValue]:
         "rows_without_prompt": int((~prompted).sum()),
     }
     _list(subject, asked, rows, found)
-    level = subject.options.level
+    units, level = subject.units.take(rows), subject.options.level
     yield measured(
         "echo_share",
         float((found.repeated > 0).mean()),
         {**told, "equation": "rows with a run of so many words of their own prompt / rows with a prompt"},
-        share_interval(int((found.repeated > 0).sum()), len(rows), level=level),
+        drawn_share_interval(found.repeated > 0, units, level=level),
     )
     if known is not None:
         yield measured(
             "copied_example_share",
             float((found.copied > 0).mean()),
             {**told, "equation": "rows with such a run that stands in an example too / rows with a prompt"},
-            share_interval(int((found.copied > 0).sum()), len(rows), level=level),
+            drawn_share_interval(found.copied > 0, units, level=level),
         )
 
 

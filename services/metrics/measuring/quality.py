@@ -15,7 +15,7 @@ from services.metrics.duplicates.by_embedding import pairs_within
 from services.metrics.duplicates.groups import Groups
 from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.intervals.jackknife import delete_one_interval
-from services.metrics.intervals.shares import repeated_interval, share_interval
+from services.metrics.intervals.shares import drawn_share_interval, repeated_interval, share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring.semantic import about
@@ -37,7 +37,7 @@ def exact_duplicates(subject: Subject) -> Values:
         "duplicate_share",
         groups.duplicates / len(subject.dataset),
         {"equation": "rows equal to an earlier row / rows", "rows": groups.duplicates},
-        repeated_interval(groups.first, level=subject.options.level),
+        repeated_interval(groups.first, units=subject.units, level=subject.options.level),
         moves_with_size=True,
     )
 
@@ -50,18 +50,20 @@ def near_duplicates(subject: Subject) -> Values:
         threshold=options.near_duplicate_similarity,
         shingle=options.shingle,
     )
-    subject.details["near_duplicates"] = _groups(found.groups.members(), subject.dataset)
+    # Texts without words have no shingles, and may be equal all the same.
+    groups = found.groups.merge(find_equal(subject.dataset.texts))
+    subject.details["near_duplicates"] = _groups(groups.members(), subject.dataset)
     yield measured(
         "near_duplicate_share",
-        found.groups.duplicates / len(subject.dataset),
+        groups.duplicates / len(subject.dataset),
         {
             "equation": "rows near an earlier row of their group / rows",
-            "rows": found.groups.duplicates,
+            "rows": groups.duplicates,
             "similarity": f"Jaccard of {found.shingle}-word shingles ≥ {found.threshold}",
             "tokenizer": options.tokenizer,
             "method": found.method,
         },
-        repeated_interval(found.groups.first, level=options.level),
+        repeated_interval(groups.first, units=subject.units, level=options.level),
         moves_with_size=True,
         note=""
         if found.exact
@@ -86,7 +88,7 @@ def embedding_duplicates(subject: Subject) -> Values:
             "equation": "rows near an earlier row of their group / rows",
             "repeating_rows": groups.duplicates,
         },
-        repeated_interval(groups.first, level=options.level),
+        repeated_interval(groups.first, units=subject.embedded_units, level=options.level),
         moves_with_size=True,
     )
     if subject.reference is not None:
@@ -151,7 +153,11 @@ def contamination(subject: Subject) -> Values:
         "contamination_share",
         len(rows) / len(subject.dataset),
         {**told, "equation": "rows that hold from_share of a test row's n-grams / rows", "rows": len(rows)},
-        share_interval(len(rows), len(subject.dataset), level=options.level),
+        share_interval(len(rows), len(subject.dataset), level=options.level)
+        if subject.units.alone
+        else drawn_share_interval(
+            found.contaminated(options.contamination_share), subject.units, level=options.level
+        ),
     )
     held = sum(share >= options.contamination_share for share in checked)
     yield measured(

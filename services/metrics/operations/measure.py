@@ -12,8 +12,11 @@ from services.metrics.measuring.subject import Embedded, Subject, TextSet
 from services.metrics.operations.running import Runners
 from services.metrics.operations.text_sets import Embedders, embed_into, embedded, embedding_request, text_set
 from services.metrics.pictures.picture import Picture
+from services.metrics.problems import Unmeasurable
 from shared.artifacts import ArtifactWriter
 from shared.contracts.measurement import (
+    EXCESS,
+    P_VALUE,
     EmbeddingRequest,
     EmbeddingSummary,
     Measured,
@@ -60,7 +63,7 @@ class Measuring:
         ids: dict[int, str] = {}
 
         def load(artifact: str) -> TextSet:
-            texts = text_set(workspace, artifact)
+            texts = text_set(workspace, artifact, request.group_by)
             ids[id(texts)] = artifact
             return texts
 
@@ -73,6 +76,7 @@ class Measuring:
         same = request.reference == request.dataset
         reference = None if request.reference is None else dataset if same else load(request.reference)
         test = None if request.test is None else load(request.test)
+        require_known(request.group_by, dataset, reference)
         return Subject(
             dataset,
             request,
@@ -83,9 +87,24 @@ class Measuring:
         )
 
 
+def require_known(group_by: str | None, *sets: TextSet | None) -> None:
+    """Refuse a field that no row of some set has: nothing would be kept together, without a word."""
+    if group_by is not None and any(texts is not None and texts.keys is None for texts in sets):
+        raise Unmeasurable(
+            "unknown_group",
+            f"No row of one of the datasets has a field `{group_by}`: name one that rows of both sides have.",
+            field="group_by",
+        )
+
+
 def headline(measured: Measured) -> MeasurementSummary:
-    """The defined values by name, flat."""
+    """The defined values by name, flat; of shifts also `NAME_excess` and `NAME_p`, beside what no shift
+    gives."""
     values = {value.name: value.value for value in measured.values if value.value is not None}
+    for value in measured.values:
+        if value.no_shift is not None:
+            values[f"{value.name}{EXCESS}"] = value.no_shift.excess
+            values[f"{value.name}{P_VALUE}"] = value.no_shift.p_value
     return MeasurementSummary.model_validate({"rows": measured.rows, "tokens": measured.tokens, **values})
 
 

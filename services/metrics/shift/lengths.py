@@ -12,6 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from services.metrics.problems import require_rows
 from services.metrics.shift.divergence import SMOOTHING, Divergence, divergence
+from services.metrics.shift.sides import Labels
 
 BINNING = "bins of one length up to 8, then 8 bins for each doubling"
 
@@ -43,6 +44,17 @@ def length_shift(
         divergence=divergence(length_histogram(real), length_histogram(generated), smoothing=smoothing),
         wasserstein=float(wasserstein_distance(real, generated)),
     )
+
+
+def wasserstein(lengths: NDArray[np.int64], real: Labels, generated: Labels) -> NDArray[np.float64]:
+    """The mean distance that lengths must move between the rows that each column of the first labels holds
+    and those of the second: ∫ |F − G|. `lengths` (rows,), labels (rows, columns)."""
+    order = np.argsort(lengths, kind="stable")
+    gaps = np.diff(lengths[order]).astype(np.float64)
+    first, second = (
+        np.cumsum(side[order], axis=0)[:-1] / np.maximum(side.sum(axis=0), 1) for side in (real, generated)
+    )
+    return np.asarray(gaps @ np.abs(first - second))
 
 
 def length_histogram(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

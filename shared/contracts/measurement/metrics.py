@@ -273,7 +273,7 @@ class Metric(StrEnum):
         About(
             Family.SHIFT,
             "AUC of a classifier that tells generated from real: 0.5 is no shift",
-            "`delong`",
+            "`delong_and_relabelling`",
             {"two_sample_auc": "two-sample AUC"},
             usual=True,
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
@@ -25,6 +25,8 @@ from shared.contracts.measurement.results import (
     EmbeddingSummary,
     MeasurementSummary,
 )
+
+GroupField = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+){0,7}$", max_length=200)]
 
 
 def _listed(asked: object) -> object:
@@ -75,6 +77,22 @@ class MeasureOptions(Contract):
     )
     smoothing: float = Field(default=0.5, ge=0, le=100, description="Added to every bin before KL.")
     permutations: int = Field(default=500, ge=19, le=10_000, description="Relabellings behind MMD's p-value.")
+    relabellings: int = Field(
+        default=199,
+        ge=19,
+        le=10_000,
+        description="Relabellings that say what no shift looks like, beside every other measure of shift.",
+    )
+    group_by: GroupField | None = Field(
+        default=None,
+        description="The field (dotted, as in `origin.topic`) that names what a row came from, on both "
+        "sides: a "
+        "prompt, a context, the row it paraphrases. Rows of one value are one draw in intervals, are held "
+        "out "
+        "together, and change sides within their pair only. Unset: `context_id`, the context that is "
+        "completed, "
+        "or the prompt's hash, where rows have them.",
+    )
     near_duplicate_similarity: float = Field(
         default=0.7,
         gt=0,
