@@ -115,7 +115,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary

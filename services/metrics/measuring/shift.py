@@ -38,6 +38,10 @@ from shared.contracts.measurement import MeasuredValue
 Values = Iterator[MeasuredValue]
 DIRECTION = "real ‖ generated"
 EXCERPT = 300
+ONE_SIDED = (
+    "clusters were fitted on the reference alone, which lies nearer to them without any shift too: the "
+    "excess is a little high"
+)
 A_P_VALUE = NoInterval("a p-value has none: it is itself about the chance of which rows were drawn")
 
 
@@ -111,7 +115,16 @@ def embeddings(subject: Subject) -> Values:
     sides = subject.embedded_sides
     again = histogram(subject, sides, found.real_labels, found.generated_labels, options.smoothing)
     yield from _divergences(
-        "embedding", found.divergence, told, again, bins_fitted=True, note=twins_told(subject)
+        "embedding",
+        found.divergence,
+        told,
+        again,
+        bins_fitted=True,
+        note="; ".join(
+            note
+            for note in (ONE_SIDED if found.fitted_on == "reference" else "", twins_told(subject))
+            if note
+        ),
     )
 
 

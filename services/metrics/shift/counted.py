@@ -75,7 +75,7 @@ class Counted:
     def _over(
         self, real: Labels, generated: Labels, measure: Callable[[Counts, Counts], Mapping[str, Floats]]
     ) -> dict[str, Floats]:
-        width = max(1, CELLS // max(1, self.counts.shape[0]))
+        width = max(1, CELLS // max(1, *self.counts.shape))
         found: list[Mapping[str, Floats]] = []
         for start in range(0, max(1, real.shape[1]), width):
             sides = [

@@ -14,6 +14,8 @@ from services.metrics.problems import require_rows
 from services.metrics.shift.divergence import SMOOTHING, Divergence, divergence
 from services.metrics.shift.sides import Labels
 
+CELLS = 2**21
+"""Cells of rows × columns in memory at a time."""
 BINNING = "bins of one length up to 8, then 8 bins for each doubling"
 
 
@@ -51,10 +53,16 @@ def wasserstein(lengths: NDArray[np.int64], real: Labels, generated: Labels) -> 
     and those of the second: ∫ |F − G|. `lengths` (rows,), labels (rows, columns)."""
     order = np.argsort(lengths, kind="stable")
     gaps = np.diff(lengths[order]).astype(np.float64)
-    first, second = (
-        np.cumsum(side[order], axis=0)[:-1] / np.maximum(side.sum(axis=0), 1) for side in (real, generated)
-    )
-    return np.asarray(gaps @ np.abs(first - second))
+    width = max(1, CELLS // max(1, len(lengths)))
+    found = []
+    for start in range(0, real.shape[1], width):
+        first, second = (
+            np.cumsum(side[order, start : start + width], axis=0)[:-1]
+            / np.maximum(side[:, start : start + width].sum(axis=0), 1)
+            for side in (real, generated)
+        )
+        found.append(gaps @ np.abs(first - second))
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def length_histogram(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ LEFT_OUT = "`jackknife`"
 INFLUENCE = "`influence`"
 DELETE_ONE = "`delete_one_jackknife`"
 BINOMIAL = "`exact_binomial`"
-BOTH_SIDES = "`jackknife` of both sides"
+BOTH_SIDES = "`jackknife` of both sides, and no shift"
 
 
 class Metric(StrEnum):
@@ -183,7 +183,9 @@ class Metric(StrEnum):
     CHAMFER = (
         "chamfer",
         About(
-            Family.SEMANTIC, "Mean distance to the nearest other text", f"{DELETE_ONE}, wide by up to twice"
+            Family.SEMANTIC,
+            "Mean distance to the nearest other text",
+            f"{DELETE_ONE}, wide by up to twice; none where rows share prompts or are copies",
         ),
     )
     CLUSTERS = (
@@ -191,7 +193,8 @@ class Metric(StrEnum):
         About(
             Family.SEMANTIC,
             "k-means clusters: entropy, evenness, effective number, how many are occupied",
-            f"{INFLUENCE}; occupied: {DELETE_ONE}; shares: {BINOMIAL}",
+            f"{INFLUENCE}; occupied: {DELETE_ONE}; shares: {BINOMIAL}; none where rows share prompts or "
+            "are copies",
         ),
     )
 
@@ -240,7 +243,7 @@ class Metric(StrEnum):
         About(
             Family.SHIFT,
             "Maximum mean discrepancy and its permutation p-value",
-            f"{DELETE_ONE}, wide under no shift; the p-value has none: it is about chance itself",
+            f"{DELETE_ONE}, and no shift; the p-value has none: it is about chance itself",
         ),
     )
     FRECHET = (
@@ -273,7 +276,7 @@ class Metric(StrEnum):
         About(
             Family.SHIFT,
             "AUC of a classifier that tells generated from real: 0.5 is no shift",
-            "`delong_and_relabelling`",
+            "`delong_and_relabelling`, and no shift",
             {"two_sample_auc": "two-sample AUC"},
             usual=True,
         ),
