@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from shared.contracts.base import Queue
 from shared.jobs.counts import BOUNDS, Counts
 from shared.jobs.records import JobRecords
-from shared.stored import count_unreadable
+from shared.telemetry import UnreadableObjects
 
 
 class SuiteMetrics(Collector):
@@ -29,7 +29,8 @@ class SuiteMetrics(Collector):
         self._records = records
 
     def collect(self) -> Iterator[Metric]:
-        yield from (self._ended(), self._seconds(), self._queues(), self._active(), _unreadable())
+        yield from (self._ended(), self._seconds(), self._queues(), self._active())
+        yield from UnreadableObjects().collect()
 
     def _ended(self) -> Metric:
         family = CounterMetricFamily(
@@ -66,15 +67,6 @@ class SuiteMetrics(Collector):
         for labels, jobs in found.items():
             family.add_metric(labels, jobs)
         return family
-
-
-def _unreadable() -> Metric:
-    family = GaugeMetricFamily(
-        "gamut_store_unreadable", "Objects that the reconciler met and cannot read.", labels=["kind"]
-    )
-    for kind, objects in count_unreadable().items():
-        family.add_metric([kind], objects)
-    return family
 
 
 def serve_metrics(port: int, client: redis.Redis, records: JobRecords) -> None:

@@ -71,6 +71,13 @@ class Workload:
 def workloads(manifests: tuple[Manifest, ...]) -> Iterator[Workload]:
     for manifest in manifests:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if kind == "RayCluster":
+            spec = manifest["spec"]
+            groups = {"head": spec["headGroupSpec"]} | {g["groupName"]: g for g in spec["workerGroupSpecs"]}
+            for group, found in groups.items():
+                pod = found["template"]
+                yield Workload(kind, f"{name}-{group}", manifest, pod["metadata"]["labels"], pod["spec"])
+            continue
         if kind in {"Deployment", "StatefulSet"}:
             template = manifest["spec"]["template"]
         elif kind == "ScaledJob":

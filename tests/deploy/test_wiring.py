@@ -16,7 +16,7 @@ Manifests = tuple[Manifest, ...]
 def test_every_workload_selects_its_own_pods_and_no_others(manifests: Manifests) -> None:
     every = list(workloads(manifests))
     for workload in every:
-        if workload.kind in {"ScaledJob", "CronJob"}:
+        if workload.kind in {"ScaledJob", "CronJob", "RayCluster"}:
             continue
         picked = [w.name for w in every if selects(workload.manifest["spec"]["selector"], w.labels)]
         assert picked == [workload.name]
