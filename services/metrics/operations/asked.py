@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -10,7 +10,7 @@ from services.metrics.measuring.subject import Asked
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind
-from shared.datasets import PROMPTS, Row, dataset_kind, row_text
+from shared.datasets import PROMPTS, Row, contexts, dataset_kind, row_text
 from shared.errors import InputMissing
 from shared.jobs.workspace import Workspace
 from shared.prompts import KeptPrompts
@@ -67,14 +67,24 @@ def _shows_examples(generated: Artifact) -> bool:
 def _rows(
     dataset: Artifact, generated: list[Artifact], workspace: Workspace
 ) -> Iterator[tuple[str, str | None]]:
-    kind = dataset_kind(dataset.manifest)
+    kind, about = dataset_kind(dataset.manifest), contexts(dataset)
     kept = [KeptPrompts(found.rows(PROMPTS)) for found in generated]
     for number, row in enumerate(dataset.rows()):
         if number % CHUNK == 0:
             workspace.check()
-        name = str((row.get("origin") or {}).get("prompt_hash"))
+        origin = row.get("origin") or {}
+        name = str(origin.get("prompt_hash"))
         prompts = (prompt for book in kept if (prompt := book.get(name)) is not None)
-        yield written_text(kind, row), next(prompts, None)
+        given = origin.get("topic"), about.get(str(row.get("context_id")))
+        yield written_text(kind, row), _without(next(prompts, None), given)
+
+
+def _without(prompt: str | None, given: Iterable[str | None]) -> str | None:
+    """The prompt without what every answer may repeat: the topic that it was given, the context that it is
+    about."""
+    for text in filter(None, given) if prompt else ():
+        prompt = (prompt or "").replace(text, "\n")
+    return prompt
 
 
 def _examples(workspace: Workspace, names: list[str]) -> pa.ChunkedArray:

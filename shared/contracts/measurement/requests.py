@@ -110,10 +110,8 @@ class MeasureOptions(Contract):
     neighbours: int = Field(
         default=5, ge=1, le=100, description="k of coverage, density, precision and recall."
     )
-    echo_words: int = Field(
+    echo_words: NgramWords = Field(
         default=NGRAM_WORDS,
-        ge=2,
-        le=100,
         description="Words in a row that a row must have in common with its own prompt to repeat it.",
     )
     contamination_order: NgramWords = Field(

@@ -33,14 +33,15 @@ def measuring() -> Measuring:
     return Measuring(embedders({}))
 
 
-def generated(bench: Any, rows: list[dict[str, Any]], examples: str | None) -> str:
-    """A dataset of rows that were all asked for with one prompt, which shows the examples."""
+def generated(bench: Any, rows: list[dict[str, Any]], examples: str | None, topic: str = "the sea") -> str:
+    """A dataset of rows about a topic that were all asked for with one prompt, which shows the examples."""
 
     def generate(request: GenerationRequest, workspace: Any) -> GenerationSummary:
         workspace.output.put_rows(
             "prompts.jsonl", map(json.loads, PromptBook().lines("p1", [("user", PROMPT)]))
         )
-        kept = [row | {"id": f"r{place}", "origin": {"prompt_hash": "p1"}} for place, row in enumerate(rows)]
+        origin = {"prompt_hash": "p1", "topic": topic}
+        kept = [row | {"id": f"r{place}", "origin": origin} for place, row in enumerate(rows)]
         workspace.output.put_rows("rows.jsonl", kept)
         summary = json.loads(MADE_BEFORE.read_text(encoding="utf-8"))["summary"]
         return GenerationSummary.model_validate(summary | {"kind": "text", "rows": len(rows)})
@@ -68,6 +69,11 @@ def test_rows_that_repeat_their_prompt_or_an_example_are_listed(bench: Any, meas
     assert listed["r1"]["copies_example"] is False
     assert listed["r1"]["repeats"] == "a story of eight words or more about"
     assert listed["r0"]["text"] == ROWS[0]["text"]
+
+
+def test_the_topic_may_be_repeated(bench: Any, measuring: Measuring) -> None:
+    dataset = generated(bench, ROWS, None, topic="a story of eight words or more about the sea")
+    assert [row["id"] for row in echo(bench, measuring, dataset).rows("echoes.jsonl")] == ["r0"]
 
 
 def test_without_examples_nothing_is_said_of_them(bench: Any, measuring: Measuring) -> None:
