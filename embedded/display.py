@@ -37,6 +37,7 @@ SHOWN = (
     "vendi",
     "js_unigram",
     "two_sample_auc",
+    "coverage",
     "loss",
     "perplexity",
 )
@@ -47,6 +48,7 @@ LEFT_OUT_FIRST = (
     "trained_epochs",
     "rows",
     "js_unigram",
+    "coverage",
     "two_sample_auc",
 )
 """In this order, until the table is no wider than the terminal; the page has them all."""

@@ -139,5 +139,5 @@ def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
         None if request.reference is None else TextSet.of(request.reference, keys=request.reference_groups)
     )
     test = None if request.test is None else TextSet.of(request.test)
-    texts = TextSet.of(request.texts, request.contexts, request.groups)
+    texts = TextSet.of(request.texts, request.contexts, request.groups, request.prompts)
     return Subject(texts, request, embed, reference=reference, test=test)

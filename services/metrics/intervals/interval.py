@@ -19,6 +19,7 @@ Method = Literal[
     "delong_and_relabelling",
     "exact_binomial",
     "order_statistics",
+    "half_samples",
 ]
 
 

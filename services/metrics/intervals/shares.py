@@ -16,14 +16,15 @@ from services.metrics.problems import require_rows
 
 
 def binomial_limits(
-    counts: ArrayLike, rows: int, level: float
+    counts: ArrayLike, rows: float, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Limits of the shares `counts` of `rows` independent rows (Clopper and Pearson 1934)."""
+    """Limits of the shares `counts` of `rows` independent rows (Clopper and Pearson 1934). Both may be
+    fractions, for rows that are worth fewer independent ones."""
     normal_quantile(level)
     found = np.asarray(counts, np.float64)
     tail = (1 - level) / 2
-    low = np.where(found > 0, beta.ppf(tail, np.maximum(found, 1), rows - found + 1), 0.0)
-    high = np.where(found < rows, beta.ppf(1 - tail, found + 1, np.maximum(rows - found, 1)), 1.0)
+    low = np.where(found > 0, beta.ppf(tail, np.where(found > 0, found, 1), rows - found + 1), 0.0)
+    high = np.where(found < rows, beta.ppf(1 - tail, found + 1, np.where(found < rows, rows - found, 1)), 1.0)
     return low, high
 
 

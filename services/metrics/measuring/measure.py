@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from services.metrics.lexical import BrokenText, LexicalError, MissingText, UnknownTokeniser
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring import lexical, quality, semantic, shift
+from services.metrics.measuring.coverage import coverages
+from services.metrics.measuring.echo import echo
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import undefined
 from services.metrics.problems import Unmeasurable, require_rows
@@ -33,14 +35,18 @@ MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
     Metric.CHAMFER: semantic.chamfers,
     Metric.CLUSTERS: semantic.clusters,
     Metric.UNIGRAM_SHIFT: shift.unigrams,
+    Metric.BIGRAM_SHIFT: shift.bigrams,
     Metric.LENGTH_SHIFT: shift.lengths,
     Metric.EMBEDDING_SHIFT: shift.embeddings,
     Metric.MMD: shift.discrepancy,
     Metric.FRECHET: shift.frechet,
     Metric.MAUVE: shift.mauves,
+    Metric.COVERAGE: coverages,
     Metric.TWO_SAMPLE: shift.classifier,
     Metric.DUPLICATES: quality.exact_duplicates,
     Metric.NEAR_DUPLICATES: quality.near_duplicates,
+    Metric.EMBEDDING_DUPLICATES: quality.embedding_duplicates,
+    Metric.ECHO: echo,
     Metric.CONTAMINATION: quality.contamination,
     Metric.REJECTS: quality.rejects,
 }

@@ -21,6 +21,7 @@ from services.metrics.measuring.shift_intervals import (
     histogram,
     notes_of,
     twins_told,
+    word_pairs,
     words,
 )
 from services.metrics.measuring.subject import Subject, ngram_counts
@@ -53,10 +54,26 @@ def unigrams(subject: Subject) -> Values:
         ngram_counts(subject.required_reference, tokenizer, 1), ngram_counts(subject.dataset, tokenizer, 1)
     )
     found = joint_divergence(joint, 1, smoothing=smoothing, base=math.e)
-    again = words(subject, 1, smoothing)
+    again = words(subject, smoothing)
     told: dict[str, Estimator] = {"unit": "nats", "tokenizer": tokenizer, "bins": "words of either side"}
     yield again.told("kl_unigram", "kl", found.kl, {**told, "direction": DIRECTION, "smoothing": smoothing})
     yield again.told("js_unigram", "js", found.js, {**told, "smoothing": 0.0})
+
+
+def bigrams(subject: Subject) -> Values:
+    """JS of pairs of neighbouring words: texts of the same words in another order differ by it."""
+    tokenizer = subject.options.tokenizer
+    joint = JointSpectrum.of_counts(
+        ngram_counts(subject.required_reference, tokenizer, 2), ngram_counts(subject.dataset, tokenizer, 2)
+    )
+    found = joint_divergence(joint, 2, smoothing=subject.options.smoothing, base=math.e)
+    told: dict[str, Estimator] = {
+        "unit": "nats",
+        "tokenizer": tokenizer,
+        "bins": "pairs of neighbouring words of either side",
+        "smoothing": 0.0,
+    }
+    yield word_pairs(subject).told("js_bigram", "js", found.js, told)
 
 
 def lengths(subject: Subject) -> Values:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.metrics.intervals.interval import Interval, NoInterval, Spread
 from services.metrics.lexical import Value
-from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.shift.counted import Counted
@@ -168,12 +168,18 @@ def told_floor(found: NoShiftSeen | None) -> NoShift | None:
 
 
 def floor_of(
-    subject: Subject, sides: Sides, value: float, relabelled: NDArray[np.float64], interval: Spread
+    subject: Subject,
+    sides: Sides,
+    value: float,
+    relabelled: NDArray[np.float64],
+    interval: Spread,
+    *,
+    falls: bool = False,
 ) -> NoShift | None:
-    """The same from the values of relabelled rows."""
-    options = subject.options
+    """The same from the values of relabelled rows, of a measure that `falls` as shift grows or rises."""
+    options, by = subject.options, sides.relabelled_by
     return told_floor(
-        seen(value, relabelled, interval, level=options.level, by=sides.relabelled_by, seed=options.seed)
+        seen(value, relabelled, interval, level=options.level, by=by, seed=options.seed, falls=falls)
         if len(relabelled) >= FEWEST_LABELLINGS
         else None
     )
@@ -187,18 +193,24 @@ def histogram(
     return Remeasured.of(subject, sides, lambda first, other: counted.divergences(first, other, smoothing))
 
 
-def words(subject: Subject, order: int, smoothing: float) -> Remeasured:
-    """KL and JS between the n-grams of both sides, measured again, texts being what is drawn."""
+def words(subject: Subject, smoothing: float) -> Remeasured:
+    """KL and JS between the words of both sides, measured again, texts being what is drawn."""
+    return _ngrams(subject, 1, lambda counted: partial(counted.divergences, smoothing=smoothing))
+
+
+def word_pairs(subject: Subject) -> Remeasured:
+    """JS between pairs of neighbouring words, measured again likewise."""
+    return _ngrams(subject, 2, lambda counted: counted.jensen_shannon)
+
+
+def _ngrams(subject: Subject, order: int, shifts: Callable[[Counted], Shifts]) -> Remeasured:
     if subject.size + subject.reference_lengths.total > MOST_TOKENS:
         many = f"above {MOST_TOKENS:,} tokens of both sides there is no interval"
         return Remeasured(subject.sides, many)
-    real = Tokens.of(subject.required_reference.texts, subject.options.tokenizer)
+    real = subject.reference_tokens
     if not len(real.hashes) or not len(subject.tokens.hashes):
         return Remeasured(subject.sides, "one side holds no tokens")
-    counted = Counted.words(real, subject.tokens, order)
-    return Remeasured.of(
-        subject, subject.sides, lambda first, other: counted.divergences(first, other, smoothing)
-    )
+    return Remeasured.of(subject, subject.sides, shifts(Counted.words(real, subject.tokens, order)))
 
 
 def by_units(sides: Sides, interval: Interval) -> Interval:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import compress, count
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
+from services.metrics.shift.coverage import Coverage
 from services.metrics.shift.sides import Sides
 from services.metrics.shift.twins import Twins, twins
 from shared.contracts.contamination import NGRAM_WORDS
@@ -41,19 +44,40 @@ HEAPS_POINTS = 20
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What was asked for the texts of a set. Both are read when somebody wants them.
+
+    `rows` gives, text by text, what the model wrote of it (of an answer to a given prompt the answer alone)
+    and the prompt that it was written to, None where that is not kept. `examples` are the texts that prompts
+    show.
+    """
+
+    rows: Callable[[], Iterator[tuple[str, str | None]]]
+    examples: Callable[[], pa.ChunkedArray] | None = None
+
+    def take(self, rows: NDArray[np.int64]) -> Asked:
+        """Of these rows, given by ascending places, alone."""
+        return replace(self, rows=partial(self._some, frozenset(rows.tolist())))
+
+    def _some(self, places: frozenset[int]) -> Iterator[tuple[str, str | None]]:
+        return compress(self.rows(), (place in places for place in count()))
+
+
+@dataclass(frozen=True)
 class TextSet:
     """The texts of one dataset.
 
     `contexts` names the context of each text where the dataset has contexts (`qa`): Distinct-n is then summed
     over them. `keys` names what each text came from (a prompt, a context, the row it paraphrases), None for a
-    text of its own. `rejects` counts what was refused when the dataset was made, by reason. A shard holds
-    about `shard_bytes` of text.
+    text of its own. `rejects` counts what was refused when the dataset was made, by reason. `asked` is there
+    where prompts are kept. A shard holds about `shard_bytes` of text.
     """
 
     texts: pa.ChunkedArray
     contexts: Sequence[str] | None = None
     keys: Sequence[str | None] | None = None
     rejects: Mapping[str, int] = field(default_factory=dict)
+    asked: Asked | None = None
     shard_bytes: int = SHARD_BYTES
 
     @classmethod
@@ -62,9 +86,12 @@ class TextSet:
         texts: Sequence[str],
         contexts: Sequence[str] | None = None,
         keys: Sequence[str | None] | None = None,
+        prompts: Sequence[str] | None = None,
     ) -> TextSet:
         """From strings. Raises LexicalError for what is no text."""
-        return cls(pa.chunked_array([arrow_texts(texts)]), contexts, contexts if keys is None else keys)
+        asked = None if prompts is None else Asked(lambda: zip(texts, prompts, strict=True))
+        own = contexts if keys is None else keys
+        return cls(pa.chunked_array([arrow_texts(texts)]), contexts, own, asked=asked)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -88,7 +115,9 @@ class TextSet:
         """These rows as a set of their own."""
         contexts = None if self.contexts is None else [self.contexts[int(row)] for row in rows]
         keys = None if self.keys is None else [self.keys[int(row)] for row in rows]
-        return replace(self, texts=self.texts.take(pa.array(rows)), contexts=contexts, keys=keys)
+        asked = None if self.asked is None else self.asked.take(rows)
+        texts = self.texts.take(pa.array(rows))
+        return replace(self, texts=texts, contexts=contexts, keys=keys, asked=asked)
 
     def shards(self) -> Iterator[tuple[int, pa.ChunkedArray]]:
         """Neighbouring texts of about `shard_bytes` in all, each with the place of its first."""
@@ -110,8 +139,27 @@ Embed = Callable[[TextSet], Embedded]
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A row that a measure names: its place in its set, what is told of it, and the row of the dataset that
+    stands beside it, if any."""
+
+    row: int
+    told: Mapping[str, float | str | bool]
+    beside: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows that a measure names, in the order in which people should see them, and whose they are."""
+
+    side: Literal["dataset", "reference"]
+    rows: Sequence[Listed]
+
+
+@dataclass(frozen=True)
 class Subject:
-    """A dataset under measurement. `details` gathers what lists say better than numbers.
+    """A dataset under measurement. `details` gathers what lists say better than numbers, `lists` all the rows
+    that measures name.
 
     `runner` makes what the lexical pass runs on: this process, several, or a Ray cluster. Above
     `most_jackknifed` tokens lexical values have no intervals; what must be measured again for each replicate
@@ -127,12 +175,18 @@ class Subject:
     most_jackknifed: int = MOST_JACKKNIFED
     most_sampled_bytes: int = MOST_SAMPLED_BYTES
     details: dict[str, object] = field(default_factory=dict)
+    lists: dict[str, Listing] = field(default_factory=dict)
+    covered: dict[int, Coverage] = field(default_factory=dict, repr=False)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property
     def metrics(self) -> list[Metric]:
         """The measures to take, in order."""
-        return self.options.chosen(reference=self.reference is not None, test=self.test is not None)
+        return self.options.chosen(
+            reference=self.reference is not None,
+            test=self.test is not None,
+            prompts=self.dataset.asked is not None,
+        )
 
     @cached_property
     def lexical(self) -> LexicalValues:
@@ -167,6 +221,11 @@ class Subject:
     def tokens(self) -> Tokens:
         """All tokens in one place."""
         return Tokens.of(self.dataset.texts, self.options.tokenizer)
+
+    @cached_property
+    def reference_tokens(self) -> Tokens:
+        """The reference's, in one place."""
+        return Tokens.of(self.required_reference.texts, self.options.tokenizer)
 
     def tokens_by_shard(self) -> Iterator[tuple[int, Tokens]]:
         """The tokens of each shard with the place of its first text."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from services.metrics.errors import translated
 from services.metrics.lexical.runners.local import InProcess
 from services.metrics.measuring.measure import measure
@@ -22,7 +24,7 @@ from shared.contracts.measurement import (
     MeasurementSummary,
 )
 from shared.contracts.problems import FieldError
-from shared.datasets import dataset_kind
+from shared.datasets import Row, dataset_kind, row_text
 from shared.errors import InvalidRequest
 from shared.jobs.workspace import Workspace
 
@@ -35,7 +37,8 @@ class Measuring:
         self._runners = runners
 
     def measure(self, request: MeasurementRequest, workspace: Workspace) -> MeasurementSummary:
-        """Values in `measurement.json`, headline values in the summary, pictures with their data beside."""
+        """Values in `measurement.json`, headline values in the summary, pictures with their data beside, and
+        a part for each list of rows that a measure names."""
         require_one_kind(workspace, "dataset", request.dataset, "reference", request.reference)
         with translated():
             subject = self._subject(request, workspace)
@@ -43,6 +46,7 @@ class Measuring:
                 subject, lambda done, total, name: workspace.progress(done, total, "measures", note=name)
             )
             workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
+            put_lists(request, subject, workspace)
             if request.pictures:
                 for picture in pictures(subject):
                     workspace.check()
@@ -102,6 +106,38 @@ def headline(measured: Measured) -> MeasurementSummary:
             values[f"{value.name}{EXCESS}"] = value.no_shift.excess
             values[f"{value.name}{P_VALUE}"] = value.no_shift.p_value
     return MeasurementSummary.model_validate({"rows": measured.rows, "tokens": measured.tokens, **values})
+
+
+def put_lists(request: MeasurementRequest, subject: Subject, workspace: Workspace) -> None:
+    """`uncovered.jsonl` and the like: a line for each row that a measure names, in the measure's order, with
+    its id, its text and, where one stands beside it, the row of the dataset."""
+    sides = {"dataset": request.dataset, "reference": request.reference}
+    for name, listing in subject.lists.items():
+        own = _named(workspace, sides[listing.side], {one.row for one in listing.rows})
+        beside = {one.beside for one in listing.rows if one.beside is not None}
+        others = _named(workspace, request.dataset, beside)
+        lines = (
+            {
+                **own[one.row],
+                **one.told,
+                **({} if one.beside is None else {"nearest": others[one.beside]}),
+            }
+            for one in listing.rows
+        )
+        workspace.output.put_rows(f"{name}.jsonl", lines)
+
+
+def _named(workspace: Workspace, dataset: str | None, places: Collection[int]) -> dict[int, Row]:
+    """The rows of a dataset at these places: {id, text}."""
+    if dataset is None or not places:
+        return {}
+    artifact = workspace.input(dataset)
+    kind = dataset_kind(artifact.manifest)
+    return {
+        place: {"id": row["id"], "text": row_text(kind, row)}
+        for place, row in enumerate(artifact.rows())
+        if place in places
+    }
 
 
 def put_picture(output: ArtifactWriter, picture: Picture) -> None:

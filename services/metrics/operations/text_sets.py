@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
+from services.metrics.operations.asked import asked_for
 from services.metrics.operations.stored_rows import value_at
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
@@ -56,6 +57,7 @@ def text_set(workspace: Workspace, dataset: str, group_by: str | None = None) ->
         contexts=contexts if kind is DatasetKind.QA else None,
         keys=keys if any(key is not None for key in keys) else None,
         rejects=_rejects(artifact),
+        asked=asked_for(workspace, artifact),
     )
 
 

@@ -17,7 +17,8 @@ from shared.contracts.measurement import ABOUT, EXCESS, P_VALUE, SHIFT, NoShift
 USUAL = (
     "rows", "tokens", "trained_epochs", "distinct_5", "distinct_2", "self_bleu", "vendi",
     "cosine_distance", "heaps_beta",
-    "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "mauve", "duplicate_share",
+    "length_mean", "js_unigram", "js_length", "js_embedding", "two_sample_auc", "coverage", "mauve",
+    "duplicate_share", "echo_share",
     "cluster_score", "danger_zone", "self_preference_bias", "pro_synthetic_bias", "loss", "perplexity",
 )  # fmt: skip
 TITLES = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from scipy.special import xlogy
 
 from services.metrics.lexical.ngrams.partition import Partitioner
@@ -55,6 +55,14 @@ class Counted:
         nothing, and infinite KL where it is."""
         return self._over(real, generated, lambda p, q: divergences(p, q, smoothing))
 
+    def jensen_shannon(self, real: Labels, generated: Labels) -> dict[str, Floats]:
+        """JS alone, in nats. A bin that one row holds is never on both sides, and adds half of ln 2 times its
+        share: of such bins, which most pairs of words are, only the sum is counted."""
+        held = np.diff(self.counts.indptr)
+        rest = csr_array(self.counts[held < 2].sum(axis=0).reshape(1, -1).astype(np.float32))
+        shared = Counted(csr_array(vstack([self.counts[held > 1], rest], format="csr")))
+        return shared._over(real, generated, _jensen_shannon)
+
     def mauve(self, real: Labels, generated: Labels) -> dict[str, Floats]:
         """MAUVE of each division over these clusters."""
 
@@ -76,6 +84,16 @@ class Counted:
             ]
             found.append(measure(*sides))
         return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+
+
+def _jensen_shannon(p: Counts, q: Counts) -> dict[str, Floats]:
+    """Of columns of counts, of which the last of each is of bins that are not on both sides."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = p / p.sum(axis=0), q / q.sum(axis=0)
+        both = shares[0][:-1] + shares[1][:-1]
+        apart = sum(xlogy(share[:-1], share[:-1]).sum(axis=0) + share[-1] * np.log(2) for share in shares)
+        js = (apart - xlogy(both, both / 2).sum(axis=0)) / 2
+    return {"js": np.clip(js, 0.0, np.log(2))}
 
 
 def divergences(p: Counts, q: Counts, smoothing: float) -> dict[str, Floats]:

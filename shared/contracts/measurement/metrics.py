@@ -208,6 +208,16 @@ class Metric(StrEnum):
             usual=True,
         ),
     )
+    BIGRAM_SHIFT = (
+        "bigram_shift",
+        About(
+            Family.SHIFT,
+            "JS of the distributions of pairs of neighbouring words: it sees their order",
+            BOTH_SIDES,
+            {"js_bigram": "JS word pairs"},
+            usual=True,
+        ),
+    )
     LENGTH_SHIFT = (
         "length_shift",
         About(
@@ -250,6 +260,17 @@ class Metric(StrEnum):
             Family.SHIFT, "Area under the divergence frontier over clusters", BOTH_SIDES, {"mauve": "MAUVE"}
         ),
     )
+    COVERAGE = (
+        "coverage",
+        About(
+            Family.SHIFT,
+            "Share of real rows that something generated comes near (coverage), density, and precision and "
+            "recall, by k nearest neighbours; the real rows that nothing comes near are listed",
+            "`half_samples`, up to 5,000 rows a side",
+            {"knn_precision": "precision", "knn_recall": "recall"},
+            usual=True,
+        ),
+    )
     TWO_SAMPLE = (
         "two_sample",
         About(
@@ -275,6 +296,27 @@ class Metric(StrEnum):
         "near_duplicates",
         About(Family.QUALITY, "Rows that are near an earlier one, by Jaccard of shingles", DELETE_ONE),
     )
+    EMBEDDING_DUPLICATES = (
+        "embedding_duplicates",
+        About(
+            Family.QUALITY,
+            "Rows whose embedding is near an earlier row's, which light paraphrase does not hide; and how "
+            "often different real rows are as near",
+            DELETE_ONE,
+            {"embedding_duplicate_share": "near-duplicates by embedding"},
+        ),
+    )
+    ECHO = (
+        "echo",
+        About(
+            Family.QUALITY,
+            "Rows that repeat so many words of their own prompt, and of an example in it; only where prompts "
+            "are kept",
+            BINOMIAL,
+            {"echo_share": "echoes its prompt", "copied_example_share": "copies an example"},
+            usual=True,
+        ),
+    )
     CONTAMINATION = (
         "contamination",
         About(Family.QUALITY, "Rows that hold a test row, and test rows that are held", BINOMIAL),
@@ -295,4 +337,4 @@ LEXICAL = frozenset(metric for metric, about in ABOUT.items() if about.family is
 SHIFT = frozenset(metric for metric, about in ABOUT.items() if about.family is Family.SHIFT)
 DEFAULT_METRICS = tuple(metric for metric, about in ABOUT.items() if about.usual)
 """What `default` stands for: everything cheap, and of the shifts those that say where the shift lies.
-Shifts are left out where there is no reference."""
+Shifts are left out where there is no reference, `echo` where no prompts are kept."""

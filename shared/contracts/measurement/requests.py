@@ -100,6 +100,20 @@ class MeasureOptions(Contract):
         description="Jaccard similarity of word shingles from which rows are near duplicates.",
     )
     shingle: int = Field(default=3, ge=1, le=20, description="Words in a shingle of near-duplicates.")
+    embedding_duplicate_similarity: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Cosine similarity of embeddings from which rows are near duplicates; what it takes for "
+        "such among different real rows stands beside the share.",
+    )
+    neighbours: int = Field(
+        default=5, ge=1, le=100, description="k of coverage, density, precision and recall."
+    )
+    echo_words: NgramWords = Field(
+        default=NGRAM_WORDS,
+        description="Words in a row that a row must have in common with its own prompt to repeat it.",
+    )
     contamination_order: NgramWords = Field(
         default=NGRAM_WORDS,
         description="n of the n-grams that test rows are known by, in words, whatever the tokenizer; a "
@@ -118,10 +132,11 @@ class MeasureOptions(Contract):
     level: float = Field(default=0.95, gt=0, lt=1, description="Confidence level of intervals.")
     seed: Seed = 42
 
-    def chosen(self, *, reference: bool, test: bool) -> list[Metric]:
-        """The measures to take, each once: `default` written out, as far as there is a reference or a
-        test."""
+    def chosen(self, *, reference: bool, test: bool, prompts: bool) -> list[Metric]:
+        """The measures to take, each once: `default` written out, as far as there is a reference, a test, or
+        the prompts of rows."""
         usual = [metric for metric in DEFAULT_METRICS if reference or metric not in SHIFT]
+        usual = [metric for metric in usual if prompts or metric is not Metric.ECHO]
         usual += [Metric.CONTAMINATION] if test else []
         asked = [usual if metric is Metric.DEFAULT else [metric] for metric in self.metrics]
         return list(dict.fromkeys(metric for metrics in asked for metric in metrics))

@@ -42,7 +42,12 @@ class MeasureTextsRequest(MeasureOptions):
     reference_groups: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
         default=None, max_length=MOST_TEXTS, description="The same of each reference text."
     )
-    picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
+    prompts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
+        default=None,
+        max_length=MOST_TEXTS,
+        description="What was asked for each text: texts that repeat their own prompt are then found.",
+    )
+    picture: Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"] | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 
@@ -59,6 +64,8 @@ class MeasureTextsRequest(MeasureOptions):
         ):
             if groups is not None and len(groups) != len(texts):
                 raise ValueError(f"{name} names {len(groups)} groups of {len(texts)} texts: one a text")
+        if self.prompts is not None and len(self.prompts) != len(self.texts):
+            raise ValueError(f"there are {len(self.prompts)} prompts of {len(self.texts)} texts: one a text")
         if self.group_by is not None:
             raise ValueError("texts by themselves have no fields: give groups and reference_groups")
         return self
