@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.frechet import frechet_interval, relabelled_distances
 from services.metrics.intervals.interval import Interval, NoInterval
@@ -14,6 +15,7 @@ from services.metrics.lexical.measures.divergence import INFINITE, JointSpectrum
 from services.metrics.measuring.semantic import about
 from services.metrics.measuring.shift_intervals import (
     Remeasured,
+    at_equal_size,
     by_units,
     floor_of,
     histogram,
@@ -24,6 +26,7 @@ from services.metrics.measuring.shift_intervals import (
 )
 from services.metrics.measuring.subject import Subject, ngram_counts
 from services.metrics.measuring.values import Estimator, measured, undefined
+from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.moments import Moments
 from services.metrics.shift.counted import Counted
 from services.metrics.shift.divergence import Divergence
@@ -187,6 +190,11 @@ def frechet(subject: Subject) -> Values:
         interval,
         moves_with_size=True,
         no_shift=floor_of(subject, sides, value, relabelled, interval),
+        equal_size=at_equal_size(
+            sides,
+            lambda kept, also: frechet_distance(Moments.of(real[kept]), Moments.of(generated[also])),
+            options.seed,
+        ),
         note="; ".join(note for note in notes if note),
     )
 
@@ -253,8 +261,22 @@ def classifier(subject: Subject) -> Values:
         interval,
         moves_with_size=True,
         no_shift=floor_of(subject, sides, found.auc, found.relabelled, interval),
+        equal_size=at_equal_size(sides, lambda kept, also: _auc(subject, kept, also), options.seed),
         note="; ".join(("0.5: the sides cannot be told apart; 1: every row can", *notes_of(sides))),
     )
+
+
+def _auc(subject: Subject, kept: NDArray[np.int64], also: NDArray[np.int64]) -> float:
+    """Of some rows of each side; not a number where they are too few."""
+    real, generated = subject.reference_embedded.vectors, subject.embedded.vectors
+    units = subject.embedded_sides.units.take(np.concatenate([kept, len(real) + also]))
+    try:
+        found = two_sample(
+            real[kept], generated[also], units=units, relabellings=0, seed=subject.options.seed
+        )
+    except Unmeasurable:
+        return math.nan
+    return found.auc
 
 
 def _excerpt(subject: Subject, side: str, place: int) -> str:

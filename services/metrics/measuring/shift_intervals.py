@@ -127,9 +127,25 @@ def notes_of(sides: Sides) -> Iterator[str]:
         yield f"{generated:,} rows against {real:,} of the reference: sides of different size differ more"
 
 
+def at_equal_size(
+    sides: Sides, measure: Callable[[Labels, Labels], float], seed: int
+) -> EqualSizeValue | None:
+    """The mean of a measure over cuts of the larger side; None where sides are of one size. `measure` takes
+    the places of the rows of each side that are kept."""
+    if not unequal(sides) or min(sides.sizes) < 2:
+        return None
+    real, _ = sides.sizes
+    found = [
+        measure(np.flatnonzero(kept[:real]), np.flatnonzero(kept[real:])) for kept in sides.cut(DRAWS, seed).T
+    ]
+    if not np.isfinite(found).all():
+        return None
+    return EqualSizeValue(value=float(np.mean(found)), rows=min(sides.sizes), draws=DRAWS, seed=seed)
+
+
 def twins_told(subject: Subject) -> str:
     """Why a test on embeddings means nothing here: twins that no key tells of; empty where there are none."""
-    if subject.embedded_sides.paired.any() or not subject.twins.found:
+    if not subject.twins.found:
         return ""
     return TWINS.format(across=subject.twins.across, expected=subject.twins.expected)
 
