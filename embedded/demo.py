@@ -29,6 +29,7 @@ REAL_TEST = REPOSITORY / "examples" / "data" / "fairytales.test.jsonl"
 REAL_TASK, REAL_ITEM = "short fairy tales", "a very short fairy tale"
 WEAK: Json = {
     "examples": 0,
+    "topics_from": None,
     "top_p": 0.95,
     "max_tokens": None,
     "pool": 25,
@@ -123,7 +124,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
     document: Json = yaml.safe_load(recipe.read_text())
     document["inputs"] = inputs
     own = document.get("parameters", {})
-    if parameters.get("format") == "instruct":
+    if parameters.get("format") == "instruct" and "topics_from" not in parameters:
         parameters = {**parameters, "topics_from": inputs["real"]}
     for name, value in parameters.items():
         if name in own:

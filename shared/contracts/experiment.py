@@ -90,7 +90,13 @@ class StopIf(Contract):
     """
 
     of: Name = Field(description="The step that makes the measurement.")
-    metric: MetricName = Field(description="The value's name in the measurement: `two_sample_auc`, …")
+    metric: MetricName = Field(
+        description="The value's name in the measurement. Of a shift take its excess over what no shift "
+        "gives at "
+        "this size (`js_unigram_excess`, `two_sample_auc_excess`) or its p-value (`js_unigram_p`): the "
+        "value itself "
+        "is above 0 without any shift."
+    )
     above: float | None = Field(default=None, description="Stop when the value is greater than this.")
     below: float | None = Field(default=None, description="Stop when the value is less than this.")
 

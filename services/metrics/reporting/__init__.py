@@ -1,7 +1,10 @@
-"""Reports: runs read into conditions, a verdict on them, and what is said and drawn of it.
+"""The runs of an experiment side by side: a table, what it says, pictures, and a page that stands alone.
 
-It holds more files than most folders because a report says many kinds of things, and each has its own: runs,
-conditions and estimates are what it knows; verdicts, worth, power, lengths and correlations what follows;
-answer puts these together; recommending, worth_told and findings say it; table, drawing, page and plain
-show it.
+More than fifteen files side by side: they are the steps of one report, and each reads those before it.
+
+runs, conditions, estimates           the trainings, grouped by what differs, and what their losses come to
+lengths, correlations, power          whether each was trained to its best; what goes with loss; what seeds can show
+worth, worth_told                     what a generated row is worth in real ones
+verdicts, recommending, answer        what was tried against what, and what follows
+findings, plain, table, drawing, page how it is told
 """

@@ -21,6 +21,7 @@ from services.metrics.reporting.power import Certainty, certainty
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.verdicts import Dose, decide
 from services.metrics.reporting.worth import RowsWorth, rows_worth
+from shared.contracts.measurement import EXCESS
 from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 LEVEL = 0.95
@@ -310,5 +311,12 @@ _EVIDENCE = ("two_sample_auc", "js_embedding", "js_unigram", "js_length", "disti
 
 
 def _evidence(condition: Condition) -> dict[str, float]:
-    """What was measured of the data itself."""
-    return {name: value for name in _EVIDENCE if (value := condition.mean(name)) is not None}
+    """What was measured of the data itself; of shifts the excess over what no shift gives, where it is
+    known."""
+    told: dict[str, float] = {}
+    for name in _EVIDENCE:
+        for shown in (f"{name}{EXCESS}", name):
+            if (value := condition.mean(shown)) is not None:
+                told[shown] = value
+                break
+    return told
