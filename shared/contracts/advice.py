@@ -16,7 +16,7 @@ from shared.contracts.fields import Seed
 from shared.contracts.measurement import RunName
 from shared.contracts.mixture import MixtureSummary
 from shared.contracts.training.fields import ModelName, PresetName
-from shared.contracts.training.held_out import AnswerSettings
+from shared.contracts.training.held_out import AnswerScoring
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
 MOST_CANDIDATES = 32
@@ -147,7 +147,7 @@ class AdviceRequest(Contract):
     seed: Seed = 42
     budget: ExperimentBudget | None = None
     tests: RecipeTests = {}
-    answers: AnswerSettings | None = Field(
+    answers: AnswerScoring | None = Field(
         default=None, description="Task metrics of answers to the test sets' prompts, in the comparison."
     )
 

@@ -16,7 +16,7 @@ from pydantic import (
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.json_types import JsonObject
 from shared.contracts.report import HeldOutRule, ReportSummary
-from shared.contracts.training.held_out import AnswerSettings, HeldOutSet, TestName
+from shared.contracts.training.held_out import AnswerScoring, HeldOutSet, TestName
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 """Names a step, an input or an axis within its recipe."""
@@ -229,7 +229,7 @@ class RecipeCall(Contract):
     )
     budget: ExperimentBudget | None = None
     tests: RecipeTests = {}
-    answers: AnswerSettings | None = Field(
+    answers: AnswerScoring | None = Field(
         default=None, description="Task metrics of answers to the test sets' prompts, in every evaluation."
     )
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from services.gateway.documents.reading import Document
 from shared.contracts.experiment import RecipeTest
-from shared.contracts.training.held_out import SHORT_FORM, AnswerSettings
+from shared.contracts.training.held_out import SHORT_FORM, AnswerScoring
 
 OWN = {"input": "test"}
 """How a recipe's evaluations and reports name its test set."""
 
 
 def with_test_sets(
-    document: Document, tests: Mapping[str, RecipeTest], answers: AnswerSettings | None
+    document: Document, tests: Mapping[str, RecipeTest], answers: AnswerScoring | None
 ) -> Document:
     """The recipe with these test sets beside its own input `test`, and with task metrics. One that is the
     same dataset as `test` gives that its name. Without either, the recipe as it stands."""
@@ -36,7 +36,7 @@ def _input_of(name: str, test: RecipeTest, own: str | None) -> str:
     return "test" if test.dataset == own and test.role == "improve" else f"test-{name}"
 
 
-def _step(body: Document, named: Document, margins: Document, answers: AnswerSettings | None) -> Document:
+def _step(body: Document, named: Document, margins: Document, answers: AnswerScoring | None) -> Document:
     request: dict[str, Any] = body["request"]
     if body["operation"] == "evaluate" and request.get("dataset") == OWN:
         request = dict(request)

@@ -17,7 +17,7 @@ from services.metrics.reporting.held_out import held_out_verdicts, losses_of, se
 from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
-from services.metrics.reporting.runs import HeldOut, Run
+from services.metrics.reporting.runs import HeldOutRows, Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
 from shared.contracts.advice import ProposalSummary
@@ -162,7 +162,7 @@ def _groups(ids: tuple[str, ...], dataset: str, workspace: Workspace) -> tuple[s
     return tuple(context_of.get(name, name) for name in ids) if context_of else None
 
 
-def _held_out(evaluation: Artifact | None, workspace: Workspace) -> dict[str, HeldOut]:
+def _held_out(evaluation: Artifact | None, workspace: Workspace) -> dict[str, HeldOutRows]:
     """Each test set's rows; of an evaluation on one set only where it has task metrics, as its loss is read
     as it always was."""
     if evaluation is None or evaluation.summary.get("tests") is None:
@@ -173,14 +173,16 @@ def _held_out(evaluation: Artifact | None, workspace: Workspace) -> dict[str, He
     if not told.tests:
         dataset = tested_rows(evaluation.manifest)[ROWS]
         figures = _figures(evaluation, ROWS, dataset, workspace)
-        return {SHORT_FORM: HeldOut("improve", figures, dataset)}
+        return {SHORT_FORM: HeldOutRows("improve", figures, dataset)}
     return {
-        name: HeldOut(test.role, _figures(evaluation, test.part, test.dataset, workspace), test.dataset)
+        name: HeldOutRows(test.role, _figures(evaluation, test.part, test.dataset, workspace), test.dataset)
         for name, test in told.tests.items()
     }
 
 
-def _with_rubrics(held: dict[str, HeldOut], run: ReportRun, workspace: Workspace) -> dict[str, HeldOut]:
+def _with_rubrics(
+    held: dict[str, HeldOutRows], run: ReportRun, workspace: Workspace
+) -> dict[str, HeldOutRows]:
     """The same with the ratings that a judge gave the evaluation's answers by a rubric."""
     for instrument in map(workspace.input, run.instruments.values()):
         inputs = instrument.manifest.inputs

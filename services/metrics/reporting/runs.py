@@ -18,7 +18,7 @@ OF_DATASET = ("rows", "tokens")
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutRows:
     """A run on one test set: what the set is for, and each figure's value a row (`loss` by its tokens)."""
 
     role: Role
@@ -43,7 +43,7 @@ class Run:
     design: Design | None = None
     pool: str | None = None
     length: Length | None = None
-    held_out: Mapping[str, HeldOut] = field(default_factory=dict)
+    held_out: Mapping[str, HeldOutRows] = field(default_factory=dict)
     """By test set, where the evaluation names several or has task metrics."""
     maps: Mapping[str, bytes] = field(default_factory=dict)
     """Pictures of the measurement that the report shows as they are, PNG by name."""

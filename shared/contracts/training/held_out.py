@@ -34,7 +34,7 @@ class HeldOutSet(Contract):
 TestSets = Annotated[dict[TestName, HeldOutSet], Field(min_length=1, max_length=12)]
 
 
-class AnswerSettings(Contract):
+class AnswerScoring(Contract):
     """Answers that the model writes to the rows' prompts, greedily, and how they are held against the rows'
     own completions."""
 

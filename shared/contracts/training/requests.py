@@ -10,7 +10,7 @@ from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.fields import Seed
 from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import ModelName, PresetName, TaskName
-from shared.contracts.training.held_out import SHORT_FORM, AnswerSettings, HeldOutSet, TestSets
+from shared.contracts.training.held_out import SHORT_FORM, AnswerScoring, HeldOutSet, TestSets
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
 from shared.contracts.training.settings import ContaminationSettings, EvaluationSettings, TrainingSettings
@@ -129,7 +129,7 @@ class EvaluationRequest(JobRequest):
         "tested with the same.",
     )
     settings: EvaluationSettings = EvaluationSettings()
-    answers: AnswerSettings | None = Field(
+    answers: AnswerScoring | None = Field(
         default=None,
         description="Task metrics beside the loss, of answers that the model writes to the rows' prompts; "
         "`completion` and `qa` rows only.",

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from services.metrics.operations.report import make_report
-from shared.contracts.base import ArtifactId
+from shared.contracts.base import ArtifactId, ArtifactSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.instruments import JudgeRequest
 from shared.contracts.report import ReportRequest, ReportRun
 from shared.contracts.training.requests import EvaluationRequest
 from shared.contracts.training.results import EvaluationSummary
-from tests.summaries import AnySummary
+from tests.summaries import summary_of
 
 ROWS = 300
 GENERAL_PART = "rows_general.jsonl"
@@ -64,10 +64,10 @@ def evaluation(bench: Any, base: str, own: ArtifactId, general: ArtifactId, shif
 def judgement(bench: Any, dataset: str, answers: str, score: int) -> str:
     source = SourceRef(name="judge", model="judge", revision="1")
 
-    def handler(_: JudgeRequest, workspace: Any) -> AnySummary:
+    def handler(asked: JudgeRequest, workspace: Any) -> ArtifactSummary:
         rows = [{"row": str(n), "rubric": None if n == score else score - (n % 2)} for n in range(ROWS)]
         workspace.output.put_rows("ratings.jsonl", rows)
-        return AnySummary(rows=ROWS)
+        return summary_of(asked, rows=ROWS)
 
     request = JudgeRequest(dataset=dataset, source=source, answers=answers, rubric="1: bad. 5: good.")
     return str(bench.run(handler, request).id)

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from services.metrics.reporting.answer import Question
 from services.metrics.reporting.held_out import code, held_out_verdicts, losses_of, sentences
-from services.metrics.reporting.runs import HeldOut, Run
+from services.metrics.reporting.runs import HeldOutRows, Run
 from shared.contracts.report import HeldOutRule, IntervalEstimate
 from tests.unit.services.metrics.reporting.making import row_losses, run, seeds
 
 OWN, GENERAL = 1, 2
 
 
-def held(shift: float, general: float, own: int) -> dict[str, HeldOut]:
+def held(shift: float, general: float, own: int) -> dict[str, HeldOutRows]:
     """Losses on a set to improve and on one to keep, each with difficulties of its own."""
     return {
-        "own": HeldOut("improve", {"loss": row_losses(shift, seed=OWN, own=own)}),
-        "general": HeldOut("keep", {"loss": row_losses(general, rows=2000, seed=GENERAL, own=own)}),
+        "own": HeldOutRows("improve", {"loss": row_losses(shift, seed=OWN, own=own)}),
+        "general": HeldOutRows("keep", {"loss": row_losses(general, rows=2000, seed=GENERAL, own=own)}),
     }
 
 
@@ -60,7 +60,7 @@ def test_less_of_a_loss_and_more_of_a_metric_are_better() -> None:
     def answered(name: str, gain: float) -> Run:
         noise = np.random.default_rng(len(name)).normal(scale=0.05, size=300)
         figures = {"f1": losses_of(ids, list(base + gain + noise), None)}
-        return replace(run(name, 3.0), held_out={"test": HeldOut("improve", figures)})
+        return replace(run(name, 3.0), held_out={"test": HeldOutRows("improve", figures)})
 
     found = {
         v.name: v
@@ -91,7 +91,7 @@ def test_runs_of_one_test_set_have_no_table() -> None:
 
 def test_what_was_tested_on_other_rows_is_not_compared() -> None:
     one, other = evaluated("real", 0.0, 0.0, 4), evaluated("added", -0.5, 0.0, 5)
-    fewer = HeldOut("improve", {"loss": row_losses(-0.5, rows=50, seed=OWN, own=5)})
+    fewer = HeldOutRows("improve", {"loss": row_losses(-0.5, rows=50, seed=OWN, own=5)})
     assert verdicts(one, replace(other, held_out={"own": fewer})) == {("own", "added", "real"): "unmeasured"}
 
 
@@ -131,7 +131,7 @@ def test_ratings_are_compared_on_the_rows_that_all_have_one_of() -> None:
         kept = [place for place in range(200) if place != missing]
         values = [3 + gain + float(noise[place]) for place in kept]
         figures = {"rubric": losses_of(tuple(map(str, kept)), values, None)}
-        return replace(run(name, 3.0), held_out={"test": HeldOut("improve", figures)})
+        return replace(run(name, 3.0), held_out={"test": HeldOutRows("improve", figures)})
 
     (found,) = held_out_verdicts([rated("real", 0, 3), rated("added", 0.4, 7)], Question(), {})
     assert (found.figure, found.verdict) == ("rubric", "better")
