@@ -1,5 +1,5 @@
-"""Experiments: recipes and advice, from a document to a graph of jobs that the coordinator runs. It holds more
-files than most folders because each step of that way has one of its own.
+"""Experiments: recipes and advice, from a document to a graph of jobs that the coordinator runs. It holds
+more files than most folders because each step of that way has one of its own.
 
 graph, references        a recipe's steps and what they refer to
 expansion, plan          every job it may take, before anything runs
