@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from services.trainer.data.datasets import Rows, read_rows
 from services.trainer.evaluation.answers import WrittenAnswer, write_answers
+from services.trainer.evaluation.gradients import gradient_diversity
 from services.trainer.evaluation.harness import require_tasks, run_tasks
 from services.trainer.evaluation.losses import evaluate
 from services.trainer.evaluation.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
@@ -35,6 +36,7 @@ from shared.contracts.training.requests import EvaluationRequest
 from shared.contracts.training.results import (
     EvaluationResult,
     EvaluationSummary,
+    GradientDiversity,
     HeldOutFigures,
     NamedFigures,
     RowLoss,
@@ -59,6 +61,7 @@ def make_evaluation(
     with _loaded(settings, request, files, workspace) as model:
         tested = {name: _tested(request, one, model, workspace) for name, one in prepared.items()}
         tokenizer = next(iter(prepared.values())).tokenizer
+        gradients = _gradients(request, next(iter(prepared.values())), model, workspace)
         benchmarks = _benchmarks(settings, request, model, tokenizer, workspace)
     (first, own), *_ = tested.items()
     result = EvaluationResult(
@@ -68,6 +71,7 @@ def make_evaluation(
         perplexity_gap=_gap(settings, request, prepared[first].data, own.losses, workspace),
         benchmarks=benchmarks,
         tests=_named(request, tested),
+        gradient_diversity=gradients,
     )
     for name, one in tested.items():
         workspace.output.put_rows(part_of(name, first=name == first), one.shown())
@@ -210,6 +214,27 @@ def _benchmarks(
         return {}
     workspace.progress(0, note="benchmarks")
     return run_tasks(settings.benchmark_tasks, request.benchmarks, model, tokenizer)
+
+
+def _gradients(
+    request: EvaluationRequest, prepared: Scored, model: Any, workspace: Workspace
+) -> GradientDiversity | None:
+    if request.gradients is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        workspace.progress(done, total, "rows", note="gradients")
+
+    with translated_memory_errors():
+        return gradient_diversity(
+            model,
+            prepared.rendered.examples,
+            prepared.settings,
+            request.gradients,
+            pad_id=loading.pad_id(prepared.tokenizer),
+            progress=report,
+            check=workspace.check,
+        )
 
 
 def _gap(

@@ -13,7 +13,12 @@ from shared.contracts.training.fields import ModelName, PresetName, TaskName
 from shared.contracts.training.held_out import SHORT_FORM, AnswerScoring, HeldOutSet, TestSets
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
-from shared.contracts.training.settings import ContaminationSettings, EvaluationSettings, TrainingSettings
+from shared.contracts.training.settings import (
+    ContaminationSettings,
+    EvaluationSettings,
+    GradientSettings,
+    TrainingSettings,
+)
 
 
 class TrainingRequest(JobRequest):
@@ -123,6 +128,11 @@ class EvaluationRequest(JobRequest):
         max_length=50,
         description="Zero-shot tasks of lm-evaluation-harness, by their names in the trainer's task folder.",
     )
+    gradients: GradientSettings | None = Field(
+        default=None,
+        description="Also measure the gradient diversity (G-Vendi) of the rows under this model: name the "
+        "generated rows as `dataset` and a small `base`.",
+    )
     preset: PresetName = Field(
         default="W",
         description="The paper whose settings are the starting point; a model trained with a preset is "
@@ -168,7 +178,9 @@ class EvaluationRequest(JobRequest):
         """Without the preset's name: its settings are written out, and they are what counts. Fields that are
         younger than the first evaluations stay out where they are not used, so that those are what they were.
         """
-        unused = {name for name in ("dataset", "tests", "answers") if getattr(self, name) is None}
+        unused = {
+            name for name in ("dataset", "tests", "answers", "gradients") if getattr(self, name) is None
+        }
         return self.model_dump(mode="json", exclude={"preset", *unused})
 
     def input_artifacts(self) -> dict[str, str]:

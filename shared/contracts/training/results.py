@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from shared.contracts.base import ArtifactId, ArtifactSummary, Contract
 from shared.contracts.training.fields import LaidOut, Method
 from shared.contracts.training.held_out import Role
+from shared.contracts.training.settings import GradientSettings
 
 
 class TrimmedPerplexity(Contract):
@@ -45,6 +48,17 @@ class RenderingCounts(TokenCounts):
     windowed: tuple[str, ...] = ()
 
 
+class GradientDiversity(Contract):
+    """How many different things rows would teach a model: G-Vendi (2505.20161), which grows with rows."""
+
+    value: float | None = Field(description="Null where no row has a gradient.")
+    low: float | None = Field(default=None, description="Of the 95 % interval (influence function).")
+    high: float | None = None
+    rows: int
+    rows_without_gradient: int = 0
+    settings: GradientSettings
+
+
 class HeldOutFigures(Contract):
     """Of one test set: `loss` = Σ nll / Σ tokens over all rows (token-weighted, nats); `perplexity` =
     exp(loss). The task metrics are means over the rows, null where they were not asked for."""
@@ -79,6 +93,7 @@ class EvaluationFigures(HeldOutFigures):
     """Task → metric → value, of the zero-shot benchmarks that were asked for."""
     tests: dict[str, NamedFigures] = {}
     """Where several were asked for: of each test set by its name, the first among them."""
+    gradient_diversity: GradientDiversity | None = None
 
 
 class EvaluationResult(EvaluationFigures):
