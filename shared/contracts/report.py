@@ -115,7 +115,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary
@@ -146,6 +146,11 @@ class ReportRequest(JobRequest):
     )
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
+    )
+    map: Literal["pca", "tsne"] = Field(
+        default="pca",
+        description="How the rows that the measurements embedded are laid out in one map of all runs: by "
+        "principal components, or by t-SNE, which takes longer and shows neighbourhoods.",
     )
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."

@@ -40,10 +40,9 @@ class Measuring:
                 subject, lambda done, total, name: workspace.progress(done, total, "measures", note=name)
             )
             workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
-            if request.pictures:
-                for picture in pictures(subject):
-                    workspace.check()
-                    put_picture(workspace.output, picture)
+            for picture in pictures(subject, request.pictures):
+                workspace.check()
+                put_picture(workspace.output, picture)
         return headline(measured)
 
     def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:

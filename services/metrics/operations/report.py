@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.operations.measure import put_picture
 from services.metrics.operations.propose import TRIALS
+from services.metrics.operations.text_sets import embedding_request, kept_embedding
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import mixture_found, tell
@@ -20,7 +22,7 @@ from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
 from shared.contracts.advice import ProposalSummary
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.measurement import Measured
+from shared.contracts.measurement import Measured, MeasurementRequest, MeasureOptions
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
 from shared.contracts.training.results import TrainingSummary
 from shared.contracts.training.settings import TrainingSettings
@@ -28,7 +30,6 @@ from shared.datasets import ROWS, dataset_kind
 from shared.jobs.workspace import Workspace
 
 CURVE = "loss_curve.json"
-MAPS = ("map_tsne.png",)
 
 
 def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
@@ -47,7 +48,14 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
     said = tell(found, question)
     if searched:
         said.recommendation.insert(1, mixture_found(searched.summary_as(ProposalSummary), trials))
-    pictures = report_pictures(runs, found, question, request.series)
+    pictures = report_pictures(
+        runs,
+        found,
+        question,
+        request.series,
+        embedded=lambda run: _embedded(run, workspace),
+        projection=request.map,
+    )
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
@@ -117,8 +125,17 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         design=run.design,
         pool=run.pool,
         length=_length(found.get("model")),
-        maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
     )
+
+
+def _embedded(run: Run, workspace: Workspace) -> NDArray[np.floating] | None:
+    """What the run's measurement embedded, float rows × dimensions; None where it embedded nothing."""
+    made_by = workspace.input(run.artifacts["measurement"]).manifest
+    if made_by.operation != MeasurementRequest.operation:
+        return None
+    options = MeasureOptions.model_validate(made_by.request, extra="ignore")
+    kept = kept_embedding(embedding_request(made_by.inputs["dataset"], options), workspace)
+    return None if kept is None else kept.vectors
 
 
 def _length(model: Artifact | None) -> Length | None:

@@ -18,8 +18,6 @@ from services.metrics.reporting.table import TITLES, Table
 from services.metrics.reporting.verdicts import Dose
 from shared.contracts.measurement import Measured
 
-MOST_MAPS = 6
-
 
 def render_page(
     *,
@@ -44,7 +42,6 @@ def render_page(
         trained=trained,
         said=said,
         table=table,
-        maps=_maps(runs),
         pictures=embedded(pictures),
         runs=runs,
         trials=trials,
@@ -93,16 +90,6 @@ def trained(dose: Dose) -> str:
     else:
         said = f"of up to {max(length.most_epochs for length in found):.3g}, by held-back rows"
     return f"{epochs} ({said}{', still falling' if any(length.falling for length in found) else ''})"
-
-
-def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """The maps of the first datasets that differ, as (run's name, base64 PNG)."""
-    found: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        for picture in run.maps.values():
-            key = run.artifacts["measurement"]
-            found.setdefault(key, (run.name, base64.b64encode(picture).decode()))
-    return list(found.values())[:MOST_MAPS]
 
 
 def _estimators(runs: Sequence[Run], table: Table) -> dict[str, str]:

@@ -33,8 +33,6 @@ class Run:
     design: Design | None = None
     pool: str | None = None
     length: Length | None = None
-    maps: Mapping[str, bytes] = field(default_factory=dict)
-    """Pictures of the measurement that the report shows as they are, PNG by name."""
 
     def figure(self, name: str) -> Number | None:
         """A number by its name: of the measurement, else of an instrument, of the evaluation, of the dataset,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import Contract
-from shared.contracts.measurement.requests import MeasureOptions
+from shared.contracts.measurement.requests import MeasureOptions, PictureName
 from shared.contracts.measurement.results import Measured
 
 MOST_TEXTS = 20_000
@@ -30,7 +30,7 @@ class MeasureTextsRequest(MeasureOptions):
         max_length=MOST_TEXTS,
         description="The name of each text's context: Distinct-n is then also summed over contexts.",
     )
-    picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
+    picture: PictureName | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 
