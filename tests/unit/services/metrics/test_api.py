@@ -44,7 +44,9 @@ from services.metrics.api import create_app
 
 client = TestClient(create_app())
 assert client.get("/health").status_code == 200
-asked = {"operation": "measure", "request": {"dataset": "dataset-" + "0" * 32}}
+dataset = "dataset-" + "0" * 32
+coming = {dataset: {"rows": 9, "bytes": 99}}
+asked = {"operation": "measure", "request": {"dataset": dataset}, "coming": coming}
 assert client.post("/v1/estimate", json=asked).status_code == 200
 before = sorted(sys.modules)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
