@@ -62,12 +62,13 @@ def test_a_measurement_beside_a_reference(bench: Any, measuring: Measuring) -> N
     assert kl["estimator"]["smoothing"] == 0.5
     assert {row["side"] for row in whole["details"]["telling_rows"]} <= {"dataset", "reference"}
     json.dumps(whole, allow_nan=False)
-    assert pictures_of(made) == parts("lengths", "vocabulary_growth", "map_pca")
+    assert pictures_of(made) == parts("lengths", "vocabulary_growth", "coverage", "map_pca")
     assert made.read("map_pca.png").startswith(b"\x89PNG")
 
 
 def pictures_of(made: Any) -> set[str]:
-    return {part.name for part in made.manifest.parts} - {"measurement.json"}
+    names = {part.name for part in made.manifest.parts}
+    return {name for name in names if not name.endswith(".jsonl")} - {"measurement.json"}
 
 
 def parts(*pictures: str) -> set[str]:
