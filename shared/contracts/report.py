@@ -216,6 +216,11 @@ class ReportRequest(JobRequest):
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
     )
+    map: Literal["pca", "tsne"] = Field(
+        default="pca",
+        description="How the rows that the measurements embedded are laid out in one map of all runs: by "
+        "principal components, or by t-SNE, which takes longer and shows neighbourhoods.",
+    )
     matters: float | None = Field(
         default=None,
         gt=0,

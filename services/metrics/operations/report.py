@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.operations.measure import put_picture
 from services.metrics.operations.propose import TRIALS
+from services.metrics.operations.text_sets import embedding_request, kept_embedding
 from services.metrics.operations.trials import ended_trials, read_trial
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
@@ -25,7 +27,7 @@ from shared.artifacts import Artifact
 from shared.contracts.advice import ProposalRequest, ProposalSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.json_types import JsonObject
-from shared.contracts.measurement import Measured
+from shared.contracts.measurement import Measured, MeasurementRequest, MeasureOptions
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
 from shared.contracts.training.held_out import SHORT_FORM, TASK_METRICS
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
@@ -35,7 +37,6 @@ from shared.evaluations import tested_rows
 from shared.jobs.workspace import Workspace
 
 CURVE = "loss_curve.json"
-MAPS = ("map_tsne.png",)
 
 
 def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
@@ -61,7 +62,14 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
     if trials:
         said.recommendation.insert(1, mixture_found(_searched(request, workspace), trials))
     findings = [*said.all, *sentences(held_out)]
-    pictures = report_pictures(runs, found, question, request.series)
+    pictures = report_pictures(
+        runs,
+        found,
+        question,
+        request.series,
+        embedded=lambda run: _embedded(run, workspace),
+        projection=request.map,
+    )
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
@@ -136,8 +144,17 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         pool=run.pool,
         length=_length(found.get("model")),
         held_out=_with_rubrics(_held_out(found.get("evaluation"), workspace), run, workspace),
-        maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
     )
+
+
+def _embedded(run: Run, workspace: Workspace) -> NDArray[np.floating] | None:
+    """What the run's measurement embedded, float rows × dimensions; None where it embedded nothing."""
+    made_by = workspace.input(run.artifacts["measurement"]).manifest
+    if made_by.operation != MeasurementRequest.operation:
+        return None
+    options = MeasureOptions.model_validate(made_by.request, extra="ignore")
+    kept = kept_embedding(embedding_request(made_by.inputs["dataset"], options), workspace)
+    return None if kept is None else kept.vectors
 
 
 def _trials(request: ReportRequest, workspace: Workspace) -> list[JsonObject]:

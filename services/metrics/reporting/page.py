@@ -19,8 +19,6 @@ from services.metrics.reporting.verdicts import Dose
 from shared.contracts.measurement import Measured
 from shared.contracts.report import HeldOutVerdict
 
-MOST_MAPS = 6
-
 
 def render_page(
     *,
@@ -47,7 +45,6 @@ def render_page(
         said=said,
         held_out=held_out,
         table=table,
-        maps=_maps(runs),
         pictures=embedded(pictures),
         runs=runs,
         trials=trials,
@@ -99,16 +96,6 @@ def trained(dose: Dose) -> str:
     else:
         said = f"of up to {max(length.most_epochs for length in found):.3g}, by held-back rows"
     return f"{epochs} ({said}{', still falling' if any(length.falling for length in found) else ''})"
-
-
-def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """The maps of the first datasets that differ, as (run's name, base64 PNG)."""
-    found: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        for picture in run.maps.values():
-            key = run.artifacts["measurement"]
-            found.setdefault(key, (run.name, base64.b64encode(picture).decode()))
-    return list(found.values())[:MOST_MAPS]
 
 
 def _uncovered(runs: Sequence[Run]) -> tuple[Run, Any] | None:

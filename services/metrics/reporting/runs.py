@@ -45,8 +45,6 @@ class Run:
     length: Length | None = None
     held_out: Mapping[str, HeldOutRows] = field(default_factory=dict)
     """By test set, where the evaluation names several or has task metrics."""
-    maps: Mapping[str, bytes] = field(default_factory=dict)
-    """Pictures of the measurement that the report shows as they are, PNG by name."""
 
     def figure(self, name: str) -> Number | None:
         """A number by its name: of the measurement, else of an instrument, of the evaluation, of the dataset,

@@ -25,7 +25,7 @@ from services.trainer.evaluation.losses import passes
 from services.trainer.models import loading
 from services.trainer.planning.costs import SECONDS_FACTOR, SECONDS_PER_OPERATION, added, answering_seconds
 from services.trainer.planning.machine import Machine
-from services.trainer.planning.tracing import Trace, shape_model, trace_pass
+from services.trainer.planning.tracing import Trace, parameter_counts, trace_pass
 from shared.contracts.fields import Range
 from shared.contracts.training.plans import Plan
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
@@ -91,7 +91,7 @@ def plan(
     work = work_of(rendered, settings, seed)
     with _plannable():
         trace = trace_pass(config, settings, work.largest)
-        parameters, trainable = loading.parameter_counts(shape_model(config, settings))
+        parameters, trainable = parameter_counts(config, settings)
     needed = _memory(trace, work, settings, config, parameters, trainable, machine)
     fits = needed.expected <= machine.memory_bytes
     return Plan(
@@ -256,7 +256,7 @@ def _advice(
         f"About {needed.expected / 2**30:.1f} GiB are needed and {available / 2**30:.1f} GiB are there: it "
         "would not fit."
     )
-    parameters, trainable = loading.parameter_counts(shape_model(config, settings))
+    parameters, trainable = parameter_counts(config, settings)
     if _fixed(settings, parameters, trainable, machine) >= available:
         return [lack, "The weights alone do not fit: take a smaller base, bf16 weights, or LoRA."]
     for words, changes in _smaller(rendered, settings, seed):
