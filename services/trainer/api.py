@@ -14,11 +14,12 @@ from fastapi import FastAPI
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
+from shared.contracts.base import JobRequest
 from shared.contracts.estimates import JobEstimate
 from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.plans import Plan, PlanRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.estimates import KnownInputs, add_estimates
+from shared.estimates import Estimator, KnownInputs, add_estimates
 from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
@@ -57,7 +58,11 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
 
         return estimates.estimate_merge(request, known)
 
-    estimators = {TrainingRequest: estimate, EvaluationRequest: estimate, MergeRequest: estimate_merge}
+    estimators: dict[type[JobRequest], Estimator] = {
+        TrainingRequest: estimate,
+        EvaluationRequest: estimate,
+        MergeRequest: estimate_merge,
+    }
     add_estimates(api, platform.store, estimators)
     return api
 

@@ -20,12 +20,12 @@ def make_surface(request: SurfaceRequest, workspace: Workspace) -> SurfaceSummar
     for place, mixture in enumerate(request.mixtures):
         workspace.progress(place, len(request.mixtures), "mixtures")
         name = mixture.label or mixture.name
-        for role, evaluation, found in (
+        for role, evaluation, losses in (
             ("merged", mixture.merged, merged),
             ("trained", mixture.trained, trained),
         ):
             if evaluation is not None:
-                found.setdefault(name, []).append(_figure(request, workspace, evaluation, f"{place}/{role}"))
+                losses.setdefault(name, []).append(_figure(request, workspace, evaluation, f"{place}/{role}"))
     points = [
         SurfacePoint(name, fmean(values), fmean(trained[name]) if name in trained else None)
         for name, values in merged.items()

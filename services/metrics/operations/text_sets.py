@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
 from services.metrics.operations.asked import asked_for
-from services.metrics.operations.stored_rows import value_at
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import EmbeddingRequest, EmbeddingSummary, MeasureOptions
-from shared.datasets import REJECTS, Row, dataset_kind, row_text
+from shared.datasets import REJECTS, Row, dataset_kind, row_text, value_at
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 
