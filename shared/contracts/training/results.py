@@ -52,7 +52,9 @@ class GradientDiversity(Contract):
     """How many different things rows would teach a model: G-Vendi (2505.20161), which grows with rows."""
 
     value: float | None = Field(description="Null where no row has a gradient.")
-    low: float | None = Field(default=None, description="Of the 95 % interval (influence function).")
+    low: float | None = Field(
+        default=None, description="Of the 95 % interval (influence function); from 30 rows on."
+    )
     high: float | None = None
     rows: int
     rows_without_gradient: int = 0
