@@ -8,6 +8,10 @@ The summary is a `DatasetSummary`.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
@@ -19,7 +23,18 @@ CONTEXTS = "contexts.jsonl"
 REJECTS = "rejects.jsonl"
 PROMPTS = "prompts.jsonl"
 
-__all__ = ["CONTEXTS", "PROMPTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
+__all__ = [
+    "CONTEXTS",
+    "PROMPTS",
+    "REJECTS",
+    "ROWS",
+    "Row",
+    "contexts",
+    "dataset_kind",
+    "is_loss_weight",
+    "row_text",
+    "value_at",
+]
 
 
 def dataset_kind(manifest: Manifest) -> DatasetKind:
@@ -39,3 +54,17 @@ def contexts(dataset: Artifact) -> dict[str, str]:
 def row_text(kind: DatasetKind, row: Row) -> str:
     """The text of a row that is measured and compared (`MEASURED_FIELDS`)."""
     return " ".join(str(row[field]) for field in MEASURED_FIELDS[kind])
+
+
+def value_at(row: Mapping[str, Any], field: str) -> Any:
+    """The value of a dotted field (`origin.topic`); None where the row has no such field."""
+    value: Any = row
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def is_loss_weight(value: Any) -> bool:
+    """Whether a row may have this weight in the loss of a training: a finite number above 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0

@@ -15,6 +15,7 @@ from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
 from shared.contracts.estimates import JobEstimate
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.plans import Plan, PlanRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.estimates import KnownInputs, add_estimates
@@ -51,7 +52,13 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
             settings, announced(platform.store) or this_machine(settings), request, known
         )
 
-    add_estimates(api, platform.store, {TrainingRequest: estimate, EvaluationRequest: estimate})
+    def estimate_merge(request: MergeRequest, known: KnownInputs) -> JobEstimate:
+        from services.trainer.operations import estimates
+
+        return estimates.estimate_merge(request, known)
+
+    estimators = {TrainingRequest: estimate, EvaluationRequest: estimate, MergeRequest: estimate_merge}
+    add_estimates(api, platform.store, estimators)
     return api
 
 

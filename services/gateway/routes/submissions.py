@@ -30,11 +30,13 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "deduplicate": ("deduplications", "deduplication"),
     "propose": ("proposals", "proposal"),
     "train": ("trainings", "training"),
+    "merge": ("merges", "merge"),
     "evaluate": ("evaluations", "evaluation"),
     "cluster_agent": ("cluster-agent-measurements", "cluster_agent_measurement"),
     "score_clusterings": ("agent-scores", "agent_score"),
     "judge": ("judgements", "judgement"),
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
+    "surface": ("surfaces", "surface"),
     "trace": ("traces", "trace"),
     "report": ("reports", "report"),
 }

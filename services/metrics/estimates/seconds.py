@@ -30,6 +30,7 @@ from shared.contracts.measurement import (
 )
 from shared.contracts.mixture import DeduplicationRequest
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 
 BASE = 0.15
 WORDS_A_SECOND = 170_000.0
@@ -54,6 +55,8 @@ STARTING = 20.0
 def measuring_seconds(request: JobRequest, sides: Sequence[tuple[float, float]]) -> Range:
     """Seconds that the job is expected to take, its worker running already. `sides`: rows and words of each
     dataset that it reads, in the order in which the request names them."""
+    if isinstance(request, SurfaceRequest):
+        return _spread(BASE + RUN * len(request.mixtures))
     if isinstance(request, ReportRequest):
         return _spread(BASE + REPORT + RUN * len(request.runs))
     if isinstance(request, MeasurementRequest):

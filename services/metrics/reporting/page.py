@@ -17,6 +17,7 @@ from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, Table
 from services.metrics.reporting.verdicts import Dose
 from shared.contracts.measurement import Measured
+from shared.contracts.report import HeldOutVerdict
 
 
 def render_page(
@@ -25,6 +26,7 @@ def render_page(
     question: Question,
     answers: Sequence[ReportAnswer],
     said: Told,
+    held_out: Sequence[HeldOutVerdict],
     table: Table,
     pictures: Sequence[Picture],
     runs: Sequence[Run],
@@ -41,6 +43,7 @@ def render_page(
         told=told,
         trained=trained,
         said=said,
+        held_out=held_out,
         table=table,
         pictures=embedded(pictures),
         runs=runs,

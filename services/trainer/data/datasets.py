@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.trainer.data.rendering import Row
+from services.trainer.data.rendering import Row, row_name
 from shared.artifacts import Artifact
 from shared.datasets import contexts, dataset_kind
 from shared.store.base import ObjectStore
@@ -17,6 +17,11 @@ class Rows:
 
     rows: list[Row]
     contexts: Mapping[str, str]
+
+    def completions(self) -> dict[str, str]:
+        """What each row of a prompt has as its answer, by the row's name."""
+        fields = ((row_name(row, index), row) for index, row in enumerate(self.rows))
+        return {name: str(row.get("completion", row.get("answer", ""))) for name, row in fields}
 
 
 def read_rows(store: ObjectStore, artifact_id: str) -> Rows:

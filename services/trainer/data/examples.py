@@ -13,6 +13,7 @@ class Example:
     tokens).
 
     `group` names the context that several rows share; their prompts then start with the same `shared` tokens.
+    `weight` is what each of its predicted tokens counts in the loss of a training, beside the other rows'.
     """
 
     row: str
@@ -20,6 +21,7 @@ class Example:
     completion: Ids
     group: str | None = None
     shared: int = 0
+    weight: float = 1.0
 
     @property
     def ids(self) -> Ids:

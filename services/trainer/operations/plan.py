@@ -7,6 +7,7 @@ from pathlib import Path
 from services.trainer.data.datasets import read_rows
 from services.trainer.models.resolving import Place, resolve
 from services.trainer.operations.preparing import prepare, prepare_evaluation
+from services.trainer.planning.costs import together
 from services.trainer.planning.machine import Machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.plans import Plan
@@ -26,6 +27,6 @@ def price(
         place = Place(store, Path(folder), weights=False)
         if isinstance(request, TrainingRequest):
             return prepare(settings, request, place, machine=machine).plan
-        data = read_rows(store, request.dataset)
         files = resolve(place, settings.models, request.base, request.model)
-        return prepare_evaluation(machine, request, data, files).plan
+        sets = [read_rows(store, test.dataset) for test in request.held_out.values()]
+        return together([prepare_evaluation(machine, request, data, files).plan for data in sets])

@@ -6,6 +6,7 @@ Parts: the model's own files (`adapter_config.json` and `adapter_model.safetenso
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from services.trainer.bundles.operation import train_bundled
@@ -115,8 +116,17 @@ def _result(finished: Finished, prepared: Prepared) -> TrainingResult:
         trainable_parameters=finished.trainable_parameters,
         seconds=trained.seconds,
         batching=prepared.request.settings.batching,
+        effective_rows=_effective_rows(prepared),
         rendering=prepared.rendered.counts,
     )
+
+
+def _effective_rows(prepared: Prepared) -> float | None:
+    """None where all rows count alike."""
+    if prepared.request.settings.loss_weights is None:
+        return None
+    weights = [example.weight for example in prepared.rendered.examples]
+    return math.fsum(weights) ** 2 / math.fsum(weight**2 for weight in weights)
 
 
 def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace) -> None:
