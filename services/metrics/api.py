@@ -73,8 +73,8 @@ def create_api(settings: MetricsSettings, platform: Platform) -> FastAPI:
         options: Options = "{}",
         accept: Accept = "application/json",
     ) -> MeasureTextsResponse | Response:
-        """The same for files of rows (JSON lines, JSON, CSV or Parquet): {text}, {context, completion} or
-        {question, answer}, both files of one kind."""
+        """The same for files of rows (JSON, CSV, TSV or Parquet, also packed): {text}, {context, completion},
+        {question, answer} or {messages}, both files of one kind."""
         with translated():
             request = _request(_read(texts, reference), options)
             return answer(_subject(request, find), request.picture, accept)
