@@ -36,6 +36,7 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "judge": ("judgements", "judgement"),
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
     "trace": ("traces", "trace"),
+    "export": ("exports", "export"),
     "report": ("reports", "report"),
 }
 """Operation → the collection that takes its requests, and one of them."""

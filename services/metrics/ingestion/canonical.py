@@ -10,7 +10,7 @@ from typing import Any, Literal
 import orjson
 
 from services.metrics.ingestion.chats import BadMessage, ChatReader, read_tools
-from services.metrics.ingestion.columns import NoSuchColumn, Source
+from services.metrics.ingestion.columns import ColumnSource, NoSuchColumn
 from services.metrics.ingestion.layouts import kinds_of, layout_of
 from services.metrics.ingestion.records import Fault, FileRecord
 from shared.contracts.datasets import CONTEXT_COLUMNS, REQUIRED_COLUMNS, DatasetKind
@@ -24,9 +24,9 @@ PAIR = ("system", "prompt", "completion")
 class RowMaker:
     """Makes the canonical rows of one file, one at a time; it remembers ids and contexts to check them.
 
-    `columns` says where our columns are in the file (`columns.Source`); where it says nothing, the first row
-    does (`layouts`). Columns that are not needed are kept as they are. A row without an `id` gets its number
-    in the file: every row where `ids` is "number".
+    `columns` says where our columns are in the file (`columns.ColumnSource`); where it says nothing, the
+    first row does (`layouts`). Columns that are not needed are kept as they are. A row without an `id` gets
+    its number in the file: every row where `ids` is "number".
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RowMaker:
         ids: Literal["own", "number"] = "own",
     ) -> None:
         self._kind = kind
-        self._sources = {name: Source(written) for name, written in columns.items()}
+        self._sources = {name: ColumnSource(written) for name, written in columns.items()}
         self._contexts = contexts
         self._ids = SeenTexts()
         self._number_all = ids == "number"
@@ -80,7 +80,7 @@ class RowMaker:
         if layout is not None:
             self.layout = layout.said
             self._sources = {
-                name: Source(written) for name, written in layout.columns.items() if name != written
+                name: ColumnSource(written) for name, written in layout.columns.items() if name != written
             }
 
     def _named(self, values: Mapping[str, Any]) -> tuple[Row, dict[str, str]]:

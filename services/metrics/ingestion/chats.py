@@ -103,6 +103,8 @@ class ChatReader:
         if content is None:
             content = message.get("value")
         calls = message.get("tool_calls")
+        if isinstance(calls, str):  # as tables hold them, whose arguments have no one type
+            calls = _parsed(calls, "tool_calls") if calls.strip() else None
         if given == "function_call":
             content, calls = None, [_parsed(content, "the call")]
         elif not calls and message.get("function_call"):

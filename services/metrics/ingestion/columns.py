@@ -24,7 +24,7 @@ class NoSuchColumn(LookupError):
     """A row has no column, or nothing at a place inside it; the name as it was asked for."""
 
 
-class Source:
+class ColumnSource:
     """Where one of our columns comes from."""
 
     def __init__(self, written: str) -> None:

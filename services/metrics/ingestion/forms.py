@@ -6,9 +6,9 @@ import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -44,13 +44,14 @@ _OTHERS = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a file is read. `said` is what it was taken for, in words."""
+class FileForm:
+    """How a file is read. `said` is what it was taken for, in words; `packed` how it was compressed."""
 
     path: Path
     reader: Reader
     said: str
     delimiter: str = ","
+    packed: str | None = None
 
 
 def most_unpacked(size: int) -> int:
@@ -59,7 +60,7 @@ def most_unpacked(size: int) -> int:
 
 
 @contextmanager
-def recognised(path: Path, announced: FileFormat = "auto") -> Iterator[Form]:
+def recognised(path: Path, announced: FileFormat = "auto") -> Iterator[FileForm]:
     """The file's form; of a compressed one, that of its content, which is unpacked into a folder of its own
     while this lasts. Raises UnreadableRest for what is none of ours, by its name, and for what unpacks to
     more than `most_unpacked`."""
@@ -70,8 +71,7 @@ def recognised(path: Path, announced: FileFormat = "auto") -> Iterator[Form]:
     with own_folder() as folder:
         plain = Path(folder) / "unpacked"
         _unpack(path, plain, packed)
-        form = _form(plain, announced)
-        yield Form(plain, form.reader, f"{form.said}, compressed with {packed}", form.delimiter)
+        yield replace(_form(plain, announced), packed=packed)
 
 
 def _unpack(path: Path, plain: Path, packed: str) -> None:
@@ -93,33 +93,31 @@ def _unpack(path: Path, plain: Path, packed: str) -> None:
         ) from error
 
 
-def _opened(path: Path, packed: str) -> IO[bytes]:
-    if packed == "gzip":
-        return gzip.open(path)
-    stream: IO[bytes] = pa.input_stream(str(path), compression="zstd")
-    return stream
+def _opened(path: Path, packed: str) -> Any:
+    """A file that reads what was packed."""
+    return gzip.open(path) if packed == "gzip" else pa.input_stream(str(path), compression="zstd")
 
 
-def _form(path: Path, announced: FileFormat) -> Form:
+def _form(path: Path, announced: FileFormat) -> FileForm:
     start = _start(path)
     if start.startswith(b"PAR1"):
-        return Form(path, "parquet", "Parquet")
+        return FileForm(path, "parquet", "Parquet")
     for magic, (what, advice) in _OTHERS.items():
         if start.startswith(magic):
             raise _refused(f"the file is {what}, which is not read: {advice}")
     text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
     if text.startswith(b"["):
-        return Form(path, "array", "a JSON array")
+        return FileForm(path, "array", "a JSON array")
     if text.startswith(b"{"):
         return _objects(path)
     if announced == "parquet":
-        return Form(path, "parquet", "Parquet")
+        return FileForm(path, "parquet", "Parquet")
     if announced in ("jsonl", "json"):
-        return Form(path, "lines", "JSON lines")
+        return FileForm(path, "lines", "JSON lines")
     return _table(path, text, announced)
 
 
-def _objects(path: Path) -> Form:
+def _objects(path: Path) -> FileForm:
     """One object a line, or objects that go over several lines."""
     with path.open("rb") as file:
         line = file.readline(_BLOCK)
@@ -127,8 +125,8 @@ def _objects(path: Path) -> Form:
             line = file.readline(_BLOCK)
         rest = file.read(MAX_ROW_BYTES - len(line)) if _goes_on(line) else b""
     if rest and _first_value_is_over_lines(line, rest):
-        return Form(path, "values", "JSON objects over several lines")
-    return Form(path, "lines", "JSON lines")
+        return FileForm(path, "values", "JSON objects over several lines")
+    return FileForm(path, "lines", "JSON lines")
 
 
 def _goes_on(line: bytes) -> bool:
@@ -152,13 +150,13 @@ def _first_value_is_over_lines(line: bytes, rest: bytes) -> bool:
     return isinstance(first, dict)
 
 
-def _table(path: Path, text: bytes, announced: FileFormat) -> Form:
+def _table(path: Path, text: bytes, announced: FileFormat) -> FileForm:
     header = text.partition(b"\n")[0]
     if announced == "tsv" or (b"\t" in header and b"," not in header):
-        return Form(path, "table", "TSV", "\t")
+        return FileForm(path, "table", "TSV", "\t")
     if b";" in header and b"," not in header:
-        return Form(path, "table", "CSV with semicolons", ";")
-    return Form(path, "table", "CSV")
+        return FileForm(path, "table", "CSV with semicolons", ";")
+    return FileForm(path, "table", "CSV")
 
 
 def _start(path: Path) -> bytes:

@@ -12,7 +12,7 @@ _JOINED = "{instruction}\n\n{input}"
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowLayout:
     """`said`: its name for people. `needs`: the columns that tell it. `columns`: where ours are in it."""
 
     said: str
@@ -20,8 +20,8 @@ class Layout:
     columns: Mapping[str, str]
 
 
-def _layout(said: str, *needs: str, **columns: str) -> Layout:
-    return Layout(said, frozenset(needs), columns)
+def _layout(said: str, *needs: str, **columns: str) -> RowLayout:
+    return RowLayout(said, frozenset(needs), columns)
 
 
 _PAIRS = (
@@ -42,13 +42,13 @@ _PAIRS = (
 )
 
 
-def _as_completion(pair: Layout) -> Layout:
+def _as_completion(pair: RowLayout) -> RowLayout:
     """The same columns as a context and its completion."""
     columns = {"context": pair.columns["prompt"], "completion": pair.columns["completion"]}
-    return Layout(pair.said, pair.needs, columns)
+    return RowLayout(pair.said, pair.needs, columns)
 
 
-LAYOUTS: dict[DatasetKind, tuple[Layout, ...]] = {
+LAYOUTS: dict[DatasetKind, tuple[RowLayout, ...]] = {
     DatasetKind.CHAT: (
         _layout("OpenAI's messages", "messages"),
         _layout("ShareGPT's conversations", "conversations", messages="conversations"),
@@ -61,7 +61,7 @@ LAYOUTS: dict[DatasetKind, tuple[Layout, ...]] = {
 }
 
 
-def layout_of(kind: DatasetKind, row: Mapping[str, Any]) -> Layout | None:
+def layout_of(kind: DatasetKind, row: Mapping[str, Any]) -> RowLayout | None:
     """The first layout of the kind whose columns the row has."""
     return next((layout for layout in LAYOUTS[kind] if layout.needs <= row.keys()), None)
 

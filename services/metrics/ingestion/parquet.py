@@ -169,7 +169,7 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _is_in_ns(kind: pa.DataType) -> bool:
-    return pa.types.is_timestamp(kind) and kind.unit == "ns"
+    return bool(pa.types.is_timestamp(kind) and kind.unit == "ns")
 
 
 def _refuse_twins(metadata: pq.FileMetaData) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.metrics.ingestion.forms import Form, recognised
+from services.metrics.ingestion.forms import FileForm, recognised
 from services.metrics.ingestion.lines import numbered_lines, undecodable
 from services.metrics.ingestion.parquet import parquet_records
 from services.metrics.ingestion.records import Fault, FileRecord
@@ -22,7 +22,7 @@ def read_records(path: Path, file_format: FileFormat = "auto") -> Records:
         yield from records_of(form)
 
 
-def records_of(form: Form) -> Records:
+def records_of(form: FileForm) -> Records:
     """The same, of a file that was looked at."""
     match form.reader:
         case "lines":

@@ -42,12 +42,15 @@ class Comparing:
             require_one_kind(workspace, "group", first, f"datasets/{name}", dataset)
         require_one_kind(workspace, "group", first, "reference", request.reference)
         with translated():
-            group = {name: text_set(workspace, dataset) for name, dataset in request.datasets.items()}
+            group = {
+                name: text_set(workspace, dataset, request.turns)
+                for name, dataset in request.datasets.items()
+            }
             lengths = {
                 name: Tokens.of(texts.texts, request.tokenizer).lengths for name, texts in group.items()
             }
             size = equal_size(lengths, request.equal)
-            reference = text_set(workspace, request.reference) if request.reference else None
+            reference = text_set(workspace, request.reference, request.turns) if request.reference else None
             vectors = Embeddings(request, workspace, self._find)
             if request.reference and reference is not None:
                 vectors.are_of(reference, request.reference)

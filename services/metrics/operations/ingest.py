@@ -12,7 +12,7 @@ import orjson
 
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
 from services.metrics.ingestion.faults import Faults
-from services.metrics.ingestion.forms import Form, most_unpacked, recognised
+from services.metrics.ingestion.forms import FileForm, most_unpacked, recognised
 from services.metrics.ingestion.readers import records_of
 from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
@@ -66,9 +66,10 @@ def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
     return DatasetSummary(kind=request.kind, rows=rows, **found)
 
 
-def _taken_for(form: Form | None, maker: RowMaker) -> str:
+def _taken_for(form: FileForm | None, maker: RowMaker) -> str:
     assert form is not None
-    return f"{form.said} of {maker.layout}" if maker.layout else form.said
+    told = f"{form.said} of {maker.layout}" if maker.layout else form.said
+    return f"{told}, compressed with {form.packed}" if form.packed else told
 
 
 class Unpacked:
@@ -111,7 +112,7 @@ def fetch(file: UploadedFile, workspace: Workspace, pointer: str) -> Path:
     return path
 
 
-def _recognised(parts: ExitStack, path: Path, file: UploadedFile, faults: Faults) -> Form | None:
+def _recognised(parts: ExitStack, path: Path, file: UploadedFile, faults: Faults) -> FileForm | None:
     """What the file is; None, and a fault, for what is none of ours."""
     try:
         return parts.enter_context(recognised(path, file.format))
@@ -120,7 +121,7 @@ def _recognised(parts: ExitStack, path: Path, file: UploadedFile, faults: Faults
         return None
 
 
-def _rows(form: Form | None, maker: RowMaker, faults: Faults, workspace: Workspace) -> Iterator[Row]:
+def _rows(form: FileForm | None, maker: RowMaker, faults: Faults, workspace: Workspace) -> Iterator[Row]:
     """The good rows of the file."""
     for record in _records(form, faults):
         if record.number % CHECK_ROWS == 0:
@@ -132,7 +133,7 @@ def _rows(form: Form | None, maker: RowMaker, faults: Faults, workspace: Workspa
             faults.add(*made)
 
 
-def _records(form: Form | None, faults: Faults) -> Iterator[FileRecord]:
+def _records(form: FileForm | None, faults: Faults) -> Iterator[FileRecord]:
     if form is None:
         return
     try:

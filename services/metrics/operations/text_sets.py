@@ -40,12 +40,13 @@ def embedders(models: Mapping[str, str]) -> Embedders:
     return find
 
 
-def text_set(workspace: Workspace, dataset: str) -> TextSet:
-    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept."""
+def text_set(workspace: Workspace, dataset: str, turns: str = "assistant") -> TextSet:
+    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept; of chats the
+    `turns` that are asked for."""
     artifact = workspace.input(dataset)
     kind = dataset_kind(artifact.manifest)
     contexts: list[str] = []
-    chunks = list(_text_chunks(artifact, kind, contexts, workspace))
+    chunks = list(_text_chunks(artifact, kind, contexts, workspace, turns))
     return TextSet(
         texts=pa.chunked_array(chunks, pa.large_string()),
         contexts=contexts if kind is DatasetKind.QA else None,
@@ -54,11 +55,11 @@ def text_set(workspace: Workspace, dataset: str) -> TextSet:
 
 
 def _text_chunks(
-    artifact: Artifact, kind: DatasetKind, contexts: list[str], workspace: Workspace
+    artifact: Artifact, kind: DatasetKind, contexts: list[str], workspace: Workspace, turns: str
 ) -> Iterator[pa.Array]:
     batch: list[str] = []
     for row in artifact.rows():
-        batch.append(row_text(kind, row))
+        batch.append(row_text(kind, row, turns))
         if kind is DatasetKind.QA:
             contexts.append(str(row["context_id"]))
         if len(batch) == CHUNK:
@@ -82,6 +83,7 @@ def embedding_request(dataset: str, options: MeasureOptions) -> EmbeddingRequest
         precision=options.precision,
         rows=options.semantic_rows,
         seed=options.seed,
+        turns=options.turns,
     )
 
 

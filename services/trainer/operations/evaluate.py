@@ -15,7 +15,13 @@ from transformers import PreTrainedTokenizerBase
 from services.trainer.data.datasets import Rows, read_rows
 from services.trainer.evaluation.harness import require_tasks, run_tasks
 from services.trainer.evaluation.losses import evaluate
-from services.trainer.evaluation.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
+from services.trainer.evaluation.perplexity import (
+    corpus_loss,
+    per_response,
+    perplexity,
+    perplexity_gap,
+    turn_losses,
+)
 from services.trainer.models import loading
 from services.trainer.models.building import free_memory
 from services.trainer.models.resolving import ModelFiles, Place, resolve
@@ -56,13 +62,14 @@ def make_evaluation(
         rendering=prepared.rendered.counts,
         perplexity_gap=gap,
         benchmarks=benchmarks,
+        turns=turn_losses(rows),
     )
     workspace.output.put_rows("rows.jsonl", [_shown(row) for row in rows])
     whole = {**result.model_dump(mode="json"), "settings": request.settings.model_dump(mode="json")}
     workspace.output.put_json("evaluation.json", whole)
     return EvaluationSummary(
         **result.model_dump(exclude={"rendering"}),
-        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed"})),
+        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed", "empty"})),
         base=files.base,
         base_digest=files.digest,
     )
@@ -138,11 +145,14 @@ def _gap(
         return perplexity_gap(rows, _score(prepared, model, workspace))
 
 
-def _shown(row: RowLoss) -> dict[str, str | int | float]:
-    return {
+def _shown(row: RowLoss) -> dict[str, object]:
+    shown: dict[str, object] = {
         "id": row.row,
         "tokens": row.tokens,
         "nll": row.nll,
         "loss": row.loss,
         "perplexity": perplexity(row.loss),
     }
+    if row.turns:
+        shown["turns"] = [{"tokens": tokens, "loss": nll / tokens} for tokens, nll in row.turns if tokens]
+    return shown

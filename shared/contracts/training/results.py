@@ -21,6 +21,8 @@ class RowLoss(Contract):
     row: str
     tokens: int
     nll: float
+    turns: tuple[tuple[int, float], ...] = ()
+    """(tokens, nll) of each learned turn of a chat, in order; none for other rows."""
 
     @property
     def loss(self) -> float:
@@ -35,6 +37,13 @@ class TokenCounts(Contract):
     tokens: int
     predicted_tokens: int
     longest: int
+    endless: int = 0
+    """Rows whose learned part nothing ends, neither an end token nor another special one: a model that is
+    trained on them alone does not learn to stop."""
+    split_special: int = 0
+    """Rows whose own text had special tokens written out, which were split into plain text."""
+    thoughts_left_out: int = 0
+    """Thoughts that the chat template leaves out of turns before the last."""
 
 
 class RenderingCounts(TokenCounts):
@@ -42,6 +51,17 @@ class RenderingCounts(TokenCounts):
 
     dropped: tuple[str, ...] = ()
     windowed: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+class TurnLoss(Contract):
+    """The loss of the assistant's first, second, … turn: token-weighted over the rows that have one."""
+
+    turn: int
+    """From 1."""
+    rows: int
+    tokens: int
+    loss: float
 
 
 class EvaluationFigures(Contract):
@@ -56,6 +76,8 @@ class EvaluationFigures(Contract):
     perplexity_gap: float | None = None
     benchmarks: dict[str, dict[str, float]] = {}
     """Task → metric → value, of the zero-shot benchmarks that were asked for."""
+    turns: list[TurnLoss] = []
+    """Of `chat` rows."""
 
 
 class EvaluationResult(EvaluationFigures):
@@ -103,6 +125,8 @@ class TrainingResult(TrainingFigures):
     """A training with the names of the rows that did not fit, as `training.json` has it."""
 
     rendering: RenderingCounts
+    load_on: str
+    """The model that an adapter is put on: a hub's id and revision, or the trainer's name and the digest."""
 
 
 class OverlapCounts(Contract):
