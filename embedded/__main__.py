@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from embedded import demo as main_job
-from embedded import display
+from embedded import display, instruct
 from embedded.bases import base_of
 from embedded.client import GatewayClient, Refused
 from embedded.probing import probe
@@ -26,7 +26,11 @@ console = Console()
 
 DataDir = Annotated[Path, typer.Option(help="Where the suite keeps its data and logs.")]
 SourceOption = Annotated[
-    str | None, typer.Option(help="An OpenAI-compatible base URL, or `vllm` to start a real vLLM on the CPU.")
+    str | None,
+    typer.Option(
+        help="An OpenAI-compatible base URL, `smollm2` for a real instruct model of 135M parameters, or "
+        "`vllm` to start a real vLLM on the CPU."
+    ),
 ]
 ModelOption = Annotated[str | None, typer.Option(help="The model's name at the source.")]
 BaseOption = Annotated[
@@ -45,9 +49,7 @@ def up(
 ) -> None:
     """Start the suite and leave it running."""
     with _messages():
-        suite, _ = _running_or_started(
-            data_dir.resolve(), _source(source, model), port, base_of(base) if base else None
-        )
+        suite, _ = _running_or_started(data_dir.resolve(), *_named(source, model, base), port)
         console.print(f"The suite is up: [bold]{suite.url}[/] (API: {suite.url}/docs, logs: {suite.logs})")
         console.print("Stop it with [bold]make down[/].")
 
@@ -76,7 +78,9 @@ def show_status(data_dir: DataDir = Path(".gamut")) -> None:
 
 @app.command()
 def demo(
-    data: Annotated[Path, typer.Option(help="Real rows: {context, completion} or {text}.")] = main_job.DATA,
+    data: Annotated[
+        Path | None, typer.Option(help="Real rows: {context, completion} or {text}; bundled ones if unset.")
+    ] = None,
     test: Annotated[
         Path | None,
         typer.Option(help="The held-out test set, of the same kind; a fifth of the rows if unset."),
@@ -86,7 +90,8 @@ def demo(
         str | None, typer.Option(help="What the rows are, for the prompts: `questions of customers` …")
     ] = None,
     rows: Annotated[
-        int | None, typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset.")
+        int | None,
+        typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset, 48 with smollm2."),
     ] = None,
     source: SourceOption = None,
     model: ModelOption = None,
@@ -95,22 +100,21 @@ def demo(
 ) -> None:
     """Run the main job: start the suite if need be, post the experiment, follow it, show what came out."""
     with _messages():
-        kind_of(data)  # a slip costs a second
-        suite, started_here = _running_or_started(
-            data_dir.resolve(), _source(source, model), None, base_of(base) if base else None
-        )
+        if data is not None:
+            kind_of(data)  # a slip costs a second
+        suite, started_here = _running_or_started(data_dir.resolve(), *_named(source, model, base), None)
+        real, held_out = main_job.files_of(suite.source, data, test)
         try:
             with display.following(console, GatewayClient(suite.url)) as told:
                 outcome = main_job.run(
                     GatewayClient(suite.url),
-                    data,
-                    test or (main_job.TEST if data == main_job.DATA else None),
+                    real,
+                    held_out,
                     recipe,
                     suite.data_dir / "demo",
                     told,
-                    main_job.parameters_of(
-                        suite.source, suite.base, task, rows, own_rows=data != main_job.DATA
-                    ),
+                    main_job.parameters_of(suite.source, suite.base, task, rows, own_rows=data is not None),
+                    main_job.levels_of(suite.source),
                 )
             display.show(console, outcome)
         finally:
@@ -120,7 +124,7 @@ def demo(
 
 
 def _running_or_started(
-    data_dir: Path, source: Source | None, port: int | None, base: Base | None
+    data_dir: Path, source: Source | None, base: Base | None, port: int | None
 ) -> tuple[Suite, bool]:
     """The suite of this folder, and whether this call started it."""
     suite = running(data_dir)
@@ -142,14 +146,20 @@ def _running_or_started(
     return suite, True
 
 
-def _source(source: str | None, model: str | None) -> Source | None:
+def _named(source: str | None, model: str | None, base: str | None) -> tuple[Source | None, Base | None]:
+    """The source and the base that a person named; None: the bundled ones."""
+    own = base_of(base) if base else None
     if source is None:
-        return None
+        return None, own
+    if source == instruct.NAME:
+        with console.status(f"Looking for {instruct.MODEL}; it is made where it is not there yet …"):
+            found, weights = instruct.smollm2()
+        return found, own or weights
     if source == "vllm":
-        return Source("", model or "story-generator", "vllm")
+        return Source("", model or "story-generator", "vllm"), own
     if model is None:
         raise typer.BadParameter("name the model that the source serves: MODEL=…")
-    return Source(source, model, None, probe(source, model))
+    return Source(source, model, None, probe(source, model)), own
 
 
 @contextmanager

@@ -24,11 +24,31 @@ INSTRUCTED: Json = {
     "max_tokens": 512,
 }
 """What W does with a model that follows instructions; the bundled one only continues text."""
+REAL_DATA = REPOSITORY / "examples" / "data" / "fairytales.train.jsonl"
+REAL_TEST = REPOSITORY / "examples" / "data" / "fairytales.test.jsonl"
+REAL_TASK, REAL_ITEM = "short fairy tales", "a very short fairy tale"
+WEAK: Json = {
+    "examples": 0,
+    "top_p": 0.95,
+    "max_tokens": None,
+    "pool": 25,
+    "pool_each": 5,
+    "pool_shown": 0,
+    "pool_temperature": 0.5,
+    "pool_top_p": 0.9,
+    "pool_tokens": 80,
+    "rows": 48,
+    "training": {"learning_rate": 2e-3, "epochs": 2, "early_stopping": {"patience": 1}},
+}
+"""For an instruct model of 135M parameters on a CPU: it copies the examples that it is shown, repeats itself
+in long lists of topics, and takes about 11 CPU seconds for 1,000 tokens of training."""
+WEAK_LEVELS: Json = {"D1": 1, "D2": 5, "D3": 25}
 W_TRAINING: Json = {"learning_rate": 1e-4, "lora": {"target_modules": "default"}, "epochs": 6}
 """For a base of the caller's own, W's but for the epochs, which are the most that a training may take; a base
 of a million parameters needs more."""
 HELD_BACK, MOST_HELD_BACK = 0.1, 100
-"""Share of the real rows that says when a training is at its best, and the most rows it takes."""
+"""Share of the real rows that says when a training is at its best, and the most rows it takes; never more
+than half as many as are trained on, since each epoch is judged by all of them."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +71,13 @@ def run(
     folder: Path,
     told: Callable[[str, Json], None],
     parameters: Json | None = None,
+    levels: Json | None = None,
 ) -> Outcome:
     """`told` hears every event of the experiment. Raises `Refused` with what the suite says is wrong.
 
     Without a test file a fifth of the rows is held out. `parameters` are for those that the recipe has; the
-    bundled one is asked for no more `rows` of each kind than there are real ones to train on.
+    bundled one is asked for no more `rows` of each kind than there are real ones to train on, and has its own
+    levels unless others are given.
     """
     kind = kind_of(data)
     inputs = {}
@@ -67,7 +89,11 @@ def run(
         inputs = _held_out(gateway, inputs["real"])
     there = gateway.get(f"/v1/artifacts/{inputs['real']}")["summary"]["rows"]
     wanted = {"kind": kind, **(parameters or {})}
-    job = gateway.post("/v1/experiments", filled(recipe, inputs, wanted, there))
+    document = filled(recipe, inputs, wanted, there)
+    if levels and recipe == RECIPE:
+        document["sweep"]["level"] = levels
+    told("estimate", {"recipe": document})
+    job = gateway.post("/v1/experiments", document)
     reused = job["state"] == "succeeded"
     while job["state"] not in {*ENDED, "paused"}:
         for event, content in gateway.events(job["id"]):
@@ -99,7 +125,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
             laid_on = isinstance(value, dict) and isinstance(own[name], dict)
             own[name] = {**own[name], **value} if laid_on else value
     if recipe == RECIPE:
-        held_back = max(1, min(round(HELD_BACK * real_rows), MOST_HELD_BACK))
+        held_back = max(1, min(round(HELD_BACK * real_rows), MOST_HELD_BACK, own["rows"] // 2))
         share = held_back / max(real_rows, 2)
         own["held_back"] = {"train": 1 - share, "validation": share}
         own["rows"] = min(own["rows"], real_rows - held_back)
@@ -111,13 +137,31 @@ def parameters_of(
 ) -> Json:
     """How the recipe's parameters follow from what a person named."""
     found: Json = dict(INSTRUCTED) if source.api == "chat" else {}
+    training = W_TRAINING
+    if weak := source.started_here == "smollm2":
+        found |= WEAK
+        training = {**W_TRAINING, **WEAK["training"]}
     if rows is not None:
         found["rows"] = rows
     if task or own_rows:
-        found["task"] = task or "texts like these examples"
+        found |= {"task": task or "texts like these examples", "item": ""}
+    elif weak:
+        found |= {"task": REAL_TASK, "item": REAL_ITEM}
     if base:
-        found |= {"base": base.name, "training": W_TRAINING}
+        found |= {"base": base.name, "training": training}
     return found
+
+
+def levels_of(source: Source) -> Json | None:
+    """The doses of topics, where they are not the recipe's own."""
+    return WEAK_LEVELS if source.started_here == "smollm2" else None
+
+
+def files_of(source: Source, data: Path | None, test: Path | None) -> tuple[Path, Path | None]:
+    """The rows, and the held-out ones where there are any: those named, else the bundled ones that suit the
+    source."""
+    bundled = (REAL_DATA, REAL_TEST) if source.started_here == "smollm2" else (DATA, TEST)
+    return bundled if data is None else (data, test)
 
 
 def _held_out(gateway: GatewayClient, rows: str) -> dict[str, str]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
 from embedded.client import GatewayClient, Json
 from embedded.demo import Outcome
+from embedded.remaining import Remaining, expected_seconds, in_words
 
 MARKS = {
     "succeeded": "[green]✓[/]",
@@ -58,10 +60,14 @@ class Board:
         self._running: dict[str, Json] = {}
         self._looked = 0.0
         self._line = "Uploading the rows …"
+        self._remaining: Remaining | None = None
 
     def hear(self, event: str, content: Json) -> None:
         if event == "upload":
             self._line = f"Uploading {Path(content['path']).name} …"
+            return
+        if event == "estimate":
+            self._remaining = _remaining(self._gateway, content)
             return
         self._nodes = _nodes(event, content) or self._nodes
         self._line = ""
@@ -81,7 +87,8 @@ class Board:
                 _bar(job.get("progress")),
                 _pace(job.get("progress")),
             )
-        return table
+        left = self._remaining.seconds() if self._remaining else None
+        return table if left is None else Group(table, f"[dim]About {in_words(left)} left[/]")
 
     def _look(self) -> None:
         """Ask how the running jobs stand, at most once a second: the experiment's events only name them."""
@@ -98,15 +105,28 @@ class Board:
 class Lines:
     """The same for a log, which is no terminal: a line for each step when it is done or has failed."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, gateway: GatewayClient) -> None:
         self._console = console
+        self._gateway = gateway
         self._told: set[str] = set()
+        self._remaining: Remaining | None = None
 
     def hear(self, event: str, content: Json) -> None:
+        if event == "estimate":
+            self._remaining = _remaining(self._gateway, content)
+            if self._remaining.whole is not None:
+                self._console.print(f"It takes about {in_words(self._remaining.whole)}.", highlight=False)
+            return
         for name, node in _nodes(event, content).items():
             if node["state"] in TOLD and name not in self._told:
                 self._told.add(name)
-                self._console.print(f"{MARKS[node['state']]} {escape(name)}", highlight=False)
+                left = self._remaining.seconds() if self._remaining else None
+                after = "" if left is None else f" [dim](about {in_words(left)} left)[/]"
+                self._console.print(f"{MARKS[node['state']]} {escape(name)}{after}", highlight=False)
+
+
+def _remaining(gateway: GatewayClient, content: Json) -> Remaining:
+    return Remaining(lambda: expected_seconds(gateway, content["recipe"]))
 
 
 def _nodes(event: str, content: Json) -> dict[str, Json]:
@@ -138,7 +158,7 @@ def _pace(progress: Json | None) -> str:
 def following(console: Console, gateway: GatewayClient) -> Iterator[Callable[[str, Json], None]]:
     """A live board while the block runs; what is yielded hears the events."""
     if not console.is_terminal:
-        yield Lines(console).hear
+        yield Lines(console, gateway).hear
         return
     board = Board(gateway)
     with Live(board, console=console, refresh_per_second=4, transient=False):
@@ -151,8 +171,11 @@ def _cell(cell: Json) -> str:
     if value is None:
         return "–"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    margin = "" if cell["low"] is None else f" ± {(cell['high'] - cell['low']) / 2:.2g}"
-    return text + margin
+    margin = 0.0 if cell["low"] is None else (cell["high"] - cell["low"]) / 2
+    if margin <= 0:
+        return text
+    decimals = max(0, 1 - math.floor(math.log10(margin)))  # two digits of the margin, and as far of the value
+    return f"{value:.{decimals}f} ± {margin:.{decimals}f}"
 
 
 def _fitting(console: Console, report: Json) -> Table:

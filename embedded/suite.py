@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def start(
     here = f"http://127.0.0.1:{ports.source}/v1"
     source = source or Source(here, "story-generator", "stand-in")
     if source.started_here:
-        source = Source(here, source.model, source.started_here)
+        source = replace(source, base_url=here)
     suite = Suite(data_dir, ports, source, base)
     suite.logs.mkdir(exist_ok=True)
     config = data_dir / "supervisord.conf"

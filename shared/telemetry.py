@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import REGISTRY, Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from shared.stored import count_unreadable
 
 REQUESTS = Counter(
     "gamut_http_requests_total", "HTTP answers by route and status.", ["method", "route", "status"]
 )
 
+
+class UnreadableObjects(Collector):
+    """By kind, the objects of the store that this process has met and cannot read."""
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "gamut_store_unreadable", "Objects that this process met and cannot read.", labels=["kind"]
+        )
+        for kind, objects in count_unreadable().items():
+            family.add_metric([kind], objects)
+        yield family
+
+
+REGISTRY.register(UnreadableObjects())
 
 # Where an error came from, without the variables there: a key may be among them.
 _FRAMES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)

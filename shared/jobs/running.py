@@ -31,6 +31,7 @@ from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
 from shared.jobs.moving import Moving
 from shared.jobs.records import JobRecords, StaleRecord
+from shared.jobs.retries import OUTAGE_SECONDS, backoff, is_due
 from shared.jobs.sending import Sender
 from shared.jobs.usage import charged
 from shared.jobs.workspace import Cancelled, Draining, LeaseLost, Signals, Workspace
@@ -38,8 +39,6 @@ from shared.store.base import ObjectStore
 from shared.stored import Unreadable
 
 log = structlog.get_logger(__name__)
-BACKOFF_SECONDS = (1, 5, 20, 60)
-OUTAGE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,12 @@ class JobRunner:
             except Unreadable:
                 log.warning("job.not_run", why="its record cannot be read by this worker")
                 return
-            if record is None or record.state.ended or record.state is JobState.PAUSED or _not_yet(record):
+            if (
+                record is None
+                or record.state.ended
+                or record.state is JobState.PAUSED
+                or not is_due(record, datetime.now(UTC))
+            ):
                 log.info("job.not_run", why=record.state if record else "unknown")
                 return
             if not self._understands(record):
@@ -233,7 +237,7 @@ class JobRunner:
         elif error.reason in RETRIED and (
             (moved := self._moving.moved(record)) or record.attempts < self._max_attempts
         ):
-            delay = BACKOFF_SECONDS[min(record.attempts, len(BACKOFF_SECONDS)) - 1]
+            delay = backoff(record.attempts)
             self._requeue(record, error.reason, delay, error, failures=0 if moved else record.attempts)
         else:
             self._end(record, JobState.FAILED, reason=error.reason, error=error)
@@ -303,7 +307,3 @@ class JobRunner:
             for record in self._records.readable([job_id]):
                 if record.queue is Queue.COORDINATE and not record.state.ended:
                     self._sender.send(record)
-
-
-def _not_yet(record: JobRecord) -> bool:
-    return record.not_before is not None and record.not_before > datetime.now(UTC)

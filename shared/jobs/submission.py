@@ -16,10 +16,8 @@ from shared.artifacts import find_manifest, has_manifest, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import JobRequest
 from shared.contracts.jobs import JobRecord, JobState
-from shared.contracts.problems import FieldError
-from shared.damage import was_set_aside
-from shared.errors import InputMissing
 from shared.identity import artifact_id, job_id
+from shared.jobs.inputs import check_inputs
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords, StaleRecord
 from shared.jobs.sending import Sender
@@ -66,8 +64,9 @@ class Submission:
             return found
         if found and found.state is JobState.SUCCEEDED and self._stands(found):
             return found
-        self._check_inputs(project, request)
-        made = None if found else find_manifest(project_store(self._store, project), artifact_id(request))
+        corner = project_store(self._store, project)
+        check_inputs(corner, request)
+        made = None if found else find_manifest(corner, artifact_id(request))
         if key is not None and made is None:
             self._admit(key, job_id(project, request), request)
         with tracing.span("job.submit", SpanKind.PRODUCER, operation=request.operation) as span:
@@ -128,18 +127,3 @@ class Submission:
         return record.artifact is None or has_manifest(
             project_store(self._store, record.project), record.artifact
         )
-
-    def _check_inputs(self, project: str, request: JobRequest) -> None:
-        store = project_store(self._store, project)
-        absent = [
-            FieldError(pointer=f"/{role}", detail=_why_absent(store, artifact))
-            for role, artifact in request.input_artifacts().items()
-            if find_manifest(store, artifact) is None
-        ]
-        if absent:
-            raise InputMissing(errors=absent)
-
-
-def _why_absent(store: ObjectStore, artifact: str) -> str:
-    known = was_set_aside(store, artifact)
-    return known.detail if known else f"there is no artifact {artifact}"

@@ -199,10 +199,16 @@ class LocalStore:
                     staged.unlink(missing_ok=True)
 
     def _collect_staging(self) -> None:
-        """Remove what killed writers left: none takes so long without writing a byte."""
+        """Remove what killed writers left: none takes so long without writing a byte. By the disk's clock:
+        this process' own may be wrong, and others are writing."""
+        probe = self.staging_path()
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
         for left in (self._root / _STAGING).iterdir():
-            if time.time() - left.stat().st_mtime > STAGING_SECONDS:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # written, or collected by another process
+                if now - left.stat().st_mtime > STAGING_SECONDS:
+                    left.unlink()
 
     def _replace(self, staged: Path, key: str) -> None:
         target = self._path(key)

@@ -18,7 +18,8 @@ from shared.jobs.live import LiveJobs
 from shared.jobs.moving import Moving
 from shared.jobs.reconciler import Reconciler
 from shared.jobs.records import JobRecords
-from shared.jobs.running import OUTAGE_SECONDS, Handlers, JobRunner
+from shared.jobs.retries import OUTAGE_SECONDS
+from shared.jobs.running import Handlers, JobRunner
 from shared.jobs.sending import Sender
 from shared.jobs.submission import Submission
 from shared.queue import make_queue

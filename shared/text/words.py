@@ -20,7 +20,7 @@ from shared.text.unspaced import QUARTERS_OF_A_WORD, UNSPACED, has_unspaced, qua
 _LETTER = rf"(?=[^\W_])[{UNSPACED}][{MARKS}]*+"
 """A letter of a script without blanks, with its marks."""
 _RUN = rf"[^\W{UNSPACED}](?:[^\W{UNSPACED}]|[{MARKS}])*+"
-_ASCII_TOKEN = re.compile(r"\w+")
+_BETWEEN_ASCII_TOKENS = {code: " " for code in range(128) if not re.match(r"\w", chr(code))}
 _TOKEN = re.compile(rf"{_LETTER}|{_RUN}")
 _ASCII_WORD = re.compile(rf"\w++(?:{APOSTROPHE}\w++)*+")
 _WORD = re.compile(rf"{_LETTER}|{_RUN}(?:{APOSTROPHE}{_RUN})*+")
@@ -30,7 +30,9 @@ _UNSPACED_LETTER = re.compile(_LETTER)
 def tokens(text: str) -> list[str]:
     """The tokens of a text, as they are compared (`normal.comparable`)."""
     compared = comparable(text)
-    return (_ASCII_TOKEN if compared.isascii() else _TOKEN).findall(compared)
+    if compared.isascii():
+        return compared.translate(_BETWEEN_ASCII_TOKENS).split()  # as findall, in a quarter of its time
+    return _TOKEN.findall(compared)
 
 
 def words(text: str) -> list[str]:

@@ -20,7 +20,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 from embedded.client import ENDED, GatewayClient, Json
 from embedded.demo import DATA
 from embedded.suite import Suite, status, wait_until_ready
-from tests.chaos.test_kills import pids
+from tests.chaos.weather import pids
 
 Work = Callable[[str, int], Json]
 WORK: dict[str, Work] = {

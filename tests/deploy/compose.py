@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PROFILES = ("demo", "cpu", "gpu", "own")
+PROFILES = ("demo", "cpu", "gpu", "own", "demo,ray")
 NO_COMPOSE = "no Docker Compose here: `make setup` brings it to Linux on x86-64; elsewhere install its plugin"
 SECRETS = ("REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")
 
@@ -48,7 +48,10 @@ def read_compose(variables: dict[str, str], *options: str) -> subprocess.Complet
 
 def services(profile: str) -> dict[str, dict[str, Any]]:
     """The services that a profile starts."""
-    variables = example(**{name: f"{name.lower()}-of-a-test" for name in SECRETS}, COMPOSE_PROFILES=profile)
+    given = {name: f"{name.lower()}-of-a-test" for name in SECRETS}
+    if "ray" in profile:
+        given["RAY_ADDRESS"] = "ray://ray-head:10001"
+    variables = example(**given, COMPOSE_PROFILES=profile)
     answer = read_compose(variables, "config", "--format", "json")
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)["services"]
@@ -56,4 +59,4 @@ def services(profile: str) -> dict[str, dict[str, Any]]:
 
 
 def _starts(service: dict[str, Any], profile: str) -> bool:
-    return not service.get("profiles") or profile in service["profiles"]
+    return not service.get("profiles") or not set(profile.split(",")).isdisjoint(service["profiles"])

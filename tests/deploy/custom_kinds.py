@@ -14,6 +14,7 @@ from tests.deploy.manifests import Manifest
 
 FOLDER = Path(__file__).with_name("kinds")
 PACKAGES = {
+    "gateway.networking.k8s.io/v1": "@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1",
     "keda.sh/v1alpha1": "@kubernetes-models/keda/keda.sh/v1alpha1",
     "monitoring.coreos.com/v1": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1",
 }

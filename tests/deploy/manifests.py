@@ -28,11 +28,14 @@ def renderer() -> list[str] | None:
 
 @cache
 def render(overlay: str) -> tuple[Manifest, ...]:
+    return build(K8S / "overlays" / overlay)
+
+
+def build(folder: Path) -> tuple[Manifest, ...]:
+    """The manifests of the kustomization in a folder."""
     command = renderer()
     assert command is not None
-    text = subprocess.run(
-        [*command, str(K8S / "overlays" / overlay)], capture_output=True, text=True, check=True
-    ).stdout
+    text = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=True).stdout
     return tuple(yaml.safe_load_all(text))
 
 
@@ -68,10 +71,19 @@ class Workload:
 def workloads(manifests: tuple[Manifest, ...]) -> Iterator[Workload]:
     for manifest in manifests:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if kind == "RayCluster":
+            spec = manifest["spec"]
+            groups = {"head": spec["headGroupSpec"]} | {g["groupName"]: g for g in spec["workerGroupSpecs"]}
+            for group, found in groups.items():
+                pod = found["template"]
+                yield Workload(kind, f"{name}-{group}", manifest, pod["metadata"]["labels"], pod["spec"])
+            continue
         if kind in {"Deployment", "StatefulSet"}:
             template = manifest["spec"]["template"]
         elif kind == "ScaledJob":
             template = manifest["spec"]["jobTargetRef"]["template"]
+        elif kind == "CronJob":
+            template = manifest["spec"]["jobTemplate"]["spec"]["template"]
         else:
             continue
         yield Workload(kind, name, manifest, template["metadata"]["labels"], template["spec"])
@@ -100,7 +112,8 @@ def environment(workload: Workload, manifests: tuple[Manifest, ...]) -> dict[str
     maps = named(manifests, "ConfigMap")
     found: dict[str, str | None] = {}
     for source in workload.main.get("envFrom", []):
-        found |= maps[source["configMapRef"]["name"]]["data"]
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]["data"]
     for variable in workload.main.get("env", []):
         found[variable["name"]] = variable.get("value")
     return found

@@ -6,7 +6,9 @@ import json
 import re
 from pathlib import Path
 
+import promql_parser
 import redis
+import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.gateway.exporting import SuiteMetrics
@@ -15,6 +17,7 @@ from shared.jobs.records import JobRecords
 from shared.store.local import LocalStore
 from tests.deploy.manifests import K8S
 
+ALERTS = yaml.safe_load((K8S / "components" / "monitoring" / "alerts.yaml").read_text())
 DASHBOARD = json.loads((K8S / "components" / "monitoring" / "gamut.json").read_text())
 
 
@@ -41,6 +44,26 @@ def test_every_series_of_ours_is_kept(redis_url: str, tmp_path: Path) -> None:
     }
     assert asked
     assert asked <= kept(redis_url, tmp_path)
+
+
+def test_every_alert_asks_for_series_that_are_kept_and_says_what_to_do(
+    redis_url: str, tmp_path: Path
+) -> None:
+    known = kept(redis_url, tmp_path)
+    rules = [rule for group in ALERTS["spec"]["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert set(re.findall(r"\bgamut_\w+", rule["expr"])) <= known, rule["alert"]
+        promql_parser.parse(rule["expr"])
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert ":" in rule["annotations"]["summary"], "what it is: what to do"
+
+
+def test_the_dashboard_shows_every_metric_of_the_suite(redis_url: str, tmp_path: Path) -> None:
+    asked = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
+    families = {re.sub(r"_(bucket|sum|count|total)$", "", name) for name in kept(redis_url, tmp_path)}
+    shown = {family for family in families if re.search(rf"\b{family}(_bucket|_total)?\b", asked)}
+    assert {name for name in families - shown if not name.endswith("_created")} == set()
 
 
 def test_panels_say_what_they_show_and_do_not_overlap() -> None:

@@ -1,4 +1,4 @@
-"""Strict validation: an unknown field is an error. Built-in kinds against two Kubernetes versions; kinds of
+"""Strict validation: an unknown field is an error. Built-in kinds against three Kubernetes versions; kinds of
 other projects against their published types, or, where no registry has those, against definitions in a folder
 that `GAMUT_CRDS` names."""
 
@@ -17,8 +17,8 @@ from jsonschema import Draft202012Validator
 from tests.deploy.custom_kinds import PACKAGES, compiler, faults
 from tests.deploy.manifests import NO_RENDERER, Manifest, render, renderer
 
-VERSIONS = ("1.31", "1.37")
-UNPUBLISHED = {"kueue.x-k8s.io/v1beta2"}
+VERSIONS = ("1.31", "1.34", "1.37")
+UNPUBLISHED = {"kueue.x-k8s.io/v1beta2", "ray.io/v1"}
 CUSTOM = UNPUBLISHED | set(PACKAGES)
 WITH_CUSTOM = ("gpu", "kueue")
 NOT_INSTALLED = "no types of custom kinds here: npm ci --prefix tests/deploy/kinds"
@@ -35,7 +35,7 @@ def test_built_in_kinds_are_valid(manifests: tuple[Manifest, ...], version: str)
 @pytest.mark.parametrize("overlay", WITH_CUSTOM)
 def test_published_kinds_are_valid(overlay: str, tmp_path: Path) -> None:
     checked = [m for m in _rendered(overlay) if m["apiVersion"] in PACKAGES]
-    assert {m["kind"] for m in checked} >= {"ScaledJob", "ScaledObject", "ServiceMonitor"}
+    assert {m["kind"] for m in checked} >= {"ScaledJob", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
     if compiler() is None:
         pytest.skip(NOT_INSTALLED)
     assert faults(checked, tmp_path) == ""
@@ -53,14 +53,18 @@ def test_a_faulty_custom_kind_is_noticed(field: str, value: Any, tmp_path: Path)
     assert "error TS" in faults([job], tmp_path)
 
 
-def test_unpublished_kinds_are_valid() -> None:
-    checked = [m for m in _rendered("kueue") if m["apiVersion"] in UNPUBLISHED]
-    assert {m["kind"] for m in checked} == {"ClusterQueue", "LocalQueue", "ResourceFlavor"}
+@pytest.mark.parametrize(
+    ("overlay", "kinds"),
+    [("kueue", {"ClusterQueue", "LocalQueue", "ResourceFlavor"}), ("ray", {"RayCluster"})],
+)
+def test_unpublished_kinds_are_valid(overlay: str, kinds: set[str]) -> None:
+    checked = [m for m in _rendered(overlay) if m["apiVersion"] in UNPUBLISHED]
+    assert {m["kind"] for m in checked} == kinds
     folder = os.environ.get("GAMUT_CRDS")
     if folder is None:
         pytest.skip(
-            "no package has the definitions of kueue.x-k8s.io: put the YAML files of a Kueue release into a "
-            "folder and name it in GAMUT_CRDS"
+            "no package has the definitions of Kueue's and KubeRay's kinds: put the YAML files of their "
+            "releases into a folder and name it in GAMUT_CRDS"
         )
     definitions = _definitions(Path(folder))
     for manifest in checked:

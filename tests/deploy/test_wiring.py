@@ -16,7 +16,7 @@ Manifests = tuple[Manifest, ...]
 def test_every_workload_selects_its_own_pods_and_no_others(manifests: Manifests) -> None:
     every = list(workloads(manifests))
     for workload in every:
-        if workload.kind == "ScaledJob":
+        if workload.kind in {"ScaledJob", "CronJob", "RayCluster"}:
             continue
         picked = [w.name for w in every if selects(workload.manifest["spec"]["selector"], w.labels)]
         assert picked == [workload.name]
@@ -64,7 +64,7 @@ def test_every_policy_means_pods_and_ports_that_exist(manifests: Manifests) -> N
     ports = (
         {name for w in every for name in w.ports}
         | {p for w in every for p in w.ports.values()}
-        | {53, 443, 4318, 6443}  # names, TLS, traces, the cluster's API
+        | {53, 443, 4318, 6443, 10443}  # names, TLS, traces, the cluster's API, Kubeflow's status
     )
     for policy in named(manifests, "NetworkPolicy").values():
         spec = policy["spec"]
@@ -156,6 +156,12 @@ def test_every_volume_map_and_secret_that_is_named_exists(manifests: Manifests) 
                 assert volume["secret"]["secretName"] == "gamut"
                 assert item["key"] in declared
         for source in workload.main.get("envFrom", []):
+            if "secretRef" in source:  # keys of sources, where there are any
+                assert (workload.service, source["secretRef"]) == (
+                    "generator",
+                    {"name": "gamut-sources", "optional": True},
+                )
+                continue
             assert source["configMapRef"]["name"] in maps, f"{workload.name}: kustomize left a name behind"
         for reference in _secrets(workload.manifest):
             assert reference["name"] == "gamut"

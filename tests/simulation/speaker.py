@@ -87,9 +87,13 @@ _COMMON = [
     "then",
     "so",
 ]
-_TOPIC = re.compile(r"(?:^Topic: |topic of the new text: |question is about: |The topics?: )(.+)$", re.M)
-_COUNT = re.compile(r"exactly (\d+) sentences|[Ll]ist (\d+)")
-_GROUP = re.compile(r"^Group (\d+), ", re.M)
+_TOPIC = re.compile(
+    r"^(?:Topic: (?P<plain>.+)"
+    r"|Write (?:an? |one of these: ).+? about (?P<text>.+?)(?:, in (?:exactly|about) \d+ \w+.*)?\."
+    r"|Write one new question about the text above, on (?P<pair>.+), and its answer, .*)$",
+    re.M,
+)
+_COUNT = re.compile(r"(?:exactly|in about) (\d+) sentences|[Ll]ist (\d+)")
 _LENGTH = re.compile(r"about (\d+) (?:words|tokens)")
 
 
@@ -109,8 +113,8 @@ class Speaker:
         chance = seed if temperature > 0 else 0
         self.rng = random.Random(digest(prompt, chance))
         self.prompt = prompt
-        topics = _TOPIC.findall(prompt)
-        self.topic = topics[-1] if topics else ""
+        topics = list(_TOPIC.finditer(prompt))
+        self.topic = next(filter(None, topics[-1].groups()), "") if topics else ""
         source = random.Random(digest("vocabulary", self.topic))
         self.words = [invented_word(source) for _ in range(vocabulary)]
 
@@ -159,11 +163,8 @@ class Speaker:
 def instance(schema: dict[str, Any], speaker: Speaker, root: dict[str, Any] | None = None) -> Any:
     """Some value that a JSON schema allows (the subset that our own schemas use)."""
     root = root or schema
-    if schema.get("title") == "ClusteringAnswer":
-        return _partition(schema["properties"]["clusters"]["maxItems"], speaker)
-    if schema.get("title") == "Verdicts":
-        asked = [int(number) for number in _GROUP.findall(speaker.prompt)]
-        return {"verdicts": [_verdict(number, speaker) for number in asked]}
+    if _is_by_number(schema) and schema["properties"]["1"].get("type") == "string":
+        return _partition(list(schema["properties"]), speaker)
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         return instance(root["$defs"][name], speaker, root)
@@ -185,17 +186,15 @@ def instance(schema: dict[str, Any], speaker: Speaker, root: dict[str, Any] | No
         return round(speaker.rng.uniform(schema.get("minimum", 0), schema.get("maximum", 1)), 3)
     if kind == "boolean":
         return speaker.rng.random() < 0.5
-    return speaker.sentence(6)
+    return speaker.sentence(6)[: schema.get("maxLength")]
 
 
-def _partition(texts: int, speaker: Speaker) -> dict[str, Any]:
-    """A clustering that a judge would accept as one: every text in exactly one cluster."""
-    groups: dict[int, list[int]] = {}
-    for text in range(1, texts + 1):
-        groups.setdefault(speaker.rng.randint(1, max(2, texts // 2)), []).append(text)
-    named = [{"name": speaker.sentence(3), "reasoning": speaker.sentence(6)} for _ in groups]
-    return {"clusters": [{**name, "members": m} for name, m in zip(named, groups.values(), strict=True)]}
+def _is_by_number(schema: dict[str, Any]) -> bool:
+    """Whether it asks for one thing about each of several texts, by their numbers."""
+    return "1" in schema.get("properties", {})
 
 
-def _verdict(number: int, speaker: Speaker) -> dict[str, Any]:
-    return {"cluster": number, "reasoning": speaker.sentence(5), "valid": int(speaker.rng.random() < 0.8)}
+def _partition(texts: list[str], speaker: Speaker) -> dict[str, Any]:
+    """A label for each text, with several texts to a label."""
+    labels = [speaker.sentence(3) for _ in range(max(2, len(texts) // 2))]
+    return {text: speaker.rng.choice(labels) for text in texts}

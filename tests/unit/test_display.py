@@ -36,6 +36,7 @@ def test_the_table_fits_the_terminal_and_keeps_the_answer(width: int) -> None:
     assert "…" not in shown  # no cell is cut
     assert {"distinct", "loss", "D1"} <= set(shown.replace("│", " ").replace("┃", " ").split())
     assert ("perplexity" in shown) == (width == 200)
+    assert "12.35 ± 0.12" in shown  # no digit that the margin does not allow
     assert "Lowest test loss: D1." in shown
     assert "trained, tested: 2 rows are too long" in shown
 

@@ -22,23 +22,29 @@ from shared.contracts.base import ArtifactKind, JobRequest, Queue
 from shared.contracts.estimates import JobEstimate
 from shared.contracts.fields import Range
 from shared.contracts.json_types import JsonObject
+from shared.http.connections import UNKEPT
+from shared.jobs.inputs import check_inputs
 
 LONGEST_SECONDS = 30.0
 """All questions of one estimate together."""
 
 
 def estimate_request(gateway: Gateway, project: str, request: JobRequest) -> Estimate:
+    """Raises `InputMissing`, as submission does."""
+    check_inputs(gateway.store(project), request)
     return _estimate(gateway, project, {"job": request}, None)
 
 
 def estimate_plan(gateway: Gateway, project: str, plan: ExperimentPlan) -> Estimate:
+    """Raises `InputMissing`, as submission does."""
+    check_inputs(gateway.store(project), plan.graph.recipe)
     return _estimate(gateway, project, {node.key: node.request for node in plan.nodes.values()}, plan)
 
 
 def _estimate(
     gateway: Gateway, project: str, requests: Mapping[str, JobRequest], plan: ExperimentPlan | None
 ) -> Estimate:
-    with httpx.Client() as client:
+    with httpx.Client(limits=UNKEPT) as client:
         asking = Estimates(gateway.settings, client, time.monotonic() + LONGEST_SECONDS)
         answers = dict(estimated(asking, project, gateway.store(project), requests))
     new = {name: requests[name] for name in answers}

@@ -44,7 +44,7 @@ class Collection:
             log.info("collection.project", project=project, objects=found.objects, bytes=found.bytes)
             total.objects += found.objects
             total.bytes += found.bytes
-        for usage in list(self.store.list("usage/")):
+        for usage in [*self.store.list("usage/"), *self.store.list("charged/")]:
             if usage.modified and now - usage.modified > self.ages.audit:
                 total.objects += 1
                 if delete:

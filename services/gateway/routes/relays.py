@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool as in_threads
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 
@@ -26,6 +27,8 @@ from shared.contracts.generation.previews import GenerationPlan, Preview, Previe
 from shared.contracts.measurement import MeasureTextsRequest, MeasureTextsResponse
 from shared.contracts.training.plans import Plan, PlannedJob, PlanRequest
 from shared.errors import ServiceUnavailable
+from shared.http.connections import UNKEPT
+from shared.jobs.inputs import check_inputs
 
 SECONDS = 300.0
 PASSED_ON = ("content-type", "accept")
@@ -133,12 +136,14 @@ def _add_plans(router: APIRouter, settings: GatewaySettings) -> None:
     ) -> Response:
         """A few candidates of a generation, with the very prompts. Tokens are spent, and counted to the key;
         nothing is kept."""
+        below = "/topics" if asked.topics else "/generation"
+        await run_in_threadpool(check_inputs, gateway.store(project), asked.request, below)
         key = asking.get()
         plan = GenerationPlan(**dict(asked), project=project)
         ask = partial(_ask, request, "generator", settings.generator_url, "/v1/preview", plan)
         if key is None:
             return await ask()
-        most = asked.samples * asked.request.max_tokens
+        most = asked.samples * asked.request.most_tokens
         async with in_threads(gateway.quotas.previewing(key, most)) as bill:
             answer = await ask()
             if answer.status_code == HTTPStatus.OK:
@@ -146,8 +151,12 @@ def _add_plans(router: APIRouter, settings: GatewaySettings) -> None:
         return answer
 
     @router.post("/v1/plan", tags=["training"], responses={200: {"model": Plan}})
-    async def plan_training(asked: PlannedJob, project: Project, request: Request) -> Response:
+    async def plan_training(
+        asked: PlannedJob, project: Project, gateway: InGateway, request: Request
+    ) -> Response:
         """What a training or an evaluation would take: tokens, steps, memory and seconds. Nothing is run."""
+        below = "/training" if asked.training else "/evaluation"
+        await run_in_threadpool(check_inputs, gateway.store(project), asked.request, below)
         plan = PlanRequest(**dict(asked), project=project)
         return await _ask(request, "trainer", settings.trainer_url, "/v1/plan", plan)
 
@@ -159,8 +168,8 @@ def wider_bodies(settings: GatewaySettings) -> dict[str, int]:
 
 @asynccontextmanager
 async def relaying(api: FastAPI) -> AsyncIterator[None]:
-    """Keeps the connections to the services while the app runs."""
-    async with httpx.AsyncClient(timeout=httpx.Timeout(SECONDS, connect=5)) as client:
+    """The client that asks the services while the app runs."""
+    async with httpx.AsyncClient(timeout=httpx.Timeout(SECONDS, connect=5), limits=UNKEPT) as client:
         api.state.relay = client
         yield
 
@@ -192,8 +201,6 @@ async def _send(
             f"GAMUT_{service.upper()}_URL"
         )
     client: httpx.AsyncClient = request.app.state.relay
-    # Kept connections are closed by a service after a 500 of its own, and the next call would find out.
-    headers = headers | {"connection": "close"}
     try:
         found = await client.post(address.rstrip("/") + path, content=content, headers=headers)
     except httpx.TransportError as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from shared.contracts.fields import Sampling, ServerSampling
+from shared.contracts.fields import USUAL_TOKENS, Sampling, ServerSampling
 
 KEY_BYTES = 16
 
@@ -49,7 +49,7 @@ class Params:
 
     temperature: float = 0.7
     top_p: float = 1.0
-    max_tokens: int = 512
+    max_tokens: int = USUAL_TOKENS
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     schema: str | None = None
@@ -57,9 +57,11 @@ class Params:
     """Other fields of the body, as the JSON text of an object with sorted names."""
 
     @classmethod
-    def of(cls, sampling: Sampling, stop: tuple[str, ...] = ()) -> Params:
-        """As a request asks for it."""
-        return cls(sampling.temperature, sampling.top_p, sampling.max_tokens, stop).and_also(sampling)
+    def of(cls, sampling: Sampling, stop: tuple[str, ...] = (), following: int = USUAL_TOKENS) -> Params:
+        """As a request asks for it; `following` is the most tokens that an answer takes, for a request that
+        leaves it to that."""
+        most = following if sampling.max_tokens is None else sampling.max_tokens
+        return cls(sampling.temperature, sampling.top_p, most, stop).and_also(sampling)
 
     def and_also(self, sampling: ServerSampling) -> Params:
         """The same parameters with the further ones that a request states."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,27 +13,32 @@ from pydantic import BaseModel
 from services.generator.calls.call import Params
 from services.generator.calls.target import Target
 from services.generator.engine.filters.contamination import ContaminationFilter
-from services.generator.engine.filters.length import LengthDistribution, LengthRange
+from services.generator.engine.filters.length import LengthDistribution, LengthRange, length_bounds
 from services.generator.engine.filters.near_duplicate import NearDuplicateFilter
 from services.generator.engine.filters.refusals import Refusals
 from services.generator.engine.stage import Filter
 from services.generator.errors import BadPromptTemplate
 from services.generator.inputs.values import Inputs
-from services.generator.strategies.parse import (
-    usual_shape,
-)
+from services.generator.strategies.echo import Echo
+from services.generator.strategies.parse import Shape, usual_shape
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.strategies.structured_pairs import (
     limited,
 )
 from services.generator.text.tokens import TokenCounter, WordCounter
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.fields import MOST_FOLLOWING, USUAL_TOKENS
 from shared.contracts.generation.acceptance import LengthMatch
 from shared.contracts.generation.limits import default_candidates
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.strategies import Strategy
 
+TOKENS_IN = {"words": 1.5, "characters": 1.0, "tokens": 1.0}
+"""Of a model's tokens in a unit of length, at most as a rule (English has 1.3 to 1.4 in a word; a letter of
+Chinese or Japanese has up to one)."""
+BESIDE_A_ROW = 8
+"""Tokens: a label, and the end mark."""
 STOPS: dict[tuple[Format, DatasetKind], tuple[str, ...]] = {
     (Format.PLAIN, DatasetKind.TEXT): ("\n",),
     (Format.PLAIN, DatasetKind.COMPLETION): ("\n",),
@@ -61,11 +67,13 @@ class GenerationInputs:
         return request.rows or len(self.inputs.prompts)
 
     @cached_property
-    def shape(self) -> tuple[int, int]:
-        """Sentences of a `completion` row, and of its completion: as asked for, else as the examples."""
+    def shape(self) -> Shape:
+        """Sentences of a `completion` row: exactly as asked for, else as the examples have them."""
         if self.request.sentences is not None:
-            return self.request.sentences, 1
-        return usual_shape(self.inputs.examples) if self.request.kind is DatasetKind.COMPLETION else (2, 1)
+            return Shape.exactly(self.request.sentences)
+        if self.request.kind is not DatasetKind.COMPLETION:
+            return Shape.exactly(2)
+        return usual_shape(self.inputs.examples, self.request.acceptance.length.slack)
 
     @cached_property
     def seed_lengths(self) -> list[int]:
@@ -83,7 +91,21 @@ class GenerationInputs:
     def params(self) -> Params:
         request = self.request
         stops = STOPS.get((request.format, request.kind), ())
-        return Params.of(request, stops)
+        return Params.of(request, stops, self._tokens_of_a_row)
+
+    @property
+    def _tokens_of_a_row(self) -> int:
+        """Of the longest row that acceptance takes, where it says which that is."""
+        rule = self.request.acceptance.length
+        if rule.match is LengthMatch.OFF or not self.seed_lengths or self.request.kind is DatasetKind.QA:
+            return USUAL_TOKENS
+        longest = length_bounds(self.seed_lengths, rule.slack)[1]
+        return min(math.ceil(longest * TOKENS_IN[self.count.unit]) + BESIDE_A_ROW, MOST_FOLLOWING)
+
+    @property
+    def echo(self) -> Echo | None:
+        words = self.request.acceptance.echo_words
+        return None if words is None else Echo(words)
 
     def held_to(self, form: type[BaseModel]) -> dict[str, Any] | None:
         """The JSON schema that answers are held to, where the request wants that."""

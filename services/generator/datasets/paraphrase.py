@@ -66,6 +66,7 @@ def paraphrase_stage(given: GenerationInputs, level: Level) -> Stage:
             if not isinstance(judge, NearDuplicateFilter)  # paraphrases are alike by their nature
         ],
         extra=level_column(level),
+        echo=given.echo,
     )
     own = request.templates
     return Paraphrase(

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.generator.strategies.chatter import without_chatter
 from services.generator.strategies.parse import (
+    Shape,
     completion_row,
     pair_row,
     text_row,
@@ -20,19 +21,19 @@ from shared.contracts.generation.request import GenerationRequest
 
 
 def row_parser(
-    request: GenerationRequest, shape: tuple[int, int], real: Sequence[str] = ()
+    request: GenerationRequest, shape: Shape, real: Sequence[str] = ()
 ) -> Callable[[str, str], dict[str, Any]]:
-    """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape`: sentences of a
-    completion row, and of its completion; `real` rows show what is no chatter among their like."""
+    """(answer, context id) → row of the request's kind; raises `Unparsable`. `shape` is that of
+    completion rows; `real` rows show what is no chatter among their like."""
     parse = _form_parser(request, shape)
     return without_chatter(parse, real) if request.acceptance.chatter else parse
 
 
-def _form_parser(request: GenerationRequest, shape: tuple[int, int]) -> Callable[[str, str], dict[str, Any]]:
+def _form_parser(request: GenerationRequest, shape: Shape) -> Callable[[str, str], dict[str, Any]]:
     if request.kind is DatasetKind.TEXT:
         return lambda text, context_id: text_row(text)
     if request.kind is DatasetKind.COMPLETION:
-        return lambda text, context_id: completion_row(text, *shape)
+        return lambda text, context_id: completion_row(text, shape)
     if request.structured:
         return structured_pair
     plain = request.format is Format.PLAIN  # the plain prompt ends with “Question: ”

@@ -34,7 +34,8 @@ def topic_guided_stage(given: GenerationInputs, level: Level) -> Stage:
     settings = TopicGuidedSettings(
         seed=request.seed,
         task=request.task,
-        sentences=given.shape[0],
+        item=request.item,
+        shape=given.shape,
         examples_per_prompt=request.examples_per_prompt,
         parse=row_parser(request, given.shape, given.seed_texts),
         text_of=partial(row_text, request.kind),
@@ -42,6 +43,7 @@ def topic_guided_stage(given: GenerationInputs, level: Level) -> Stage:
         length_unit=given.count.unit,
         schema=given.held_to(Pair),
         extra=level_column(level),
+        echo=given.echo,
         titled=not request.acceptance.chatter or have_titles(given.seed_texts),
     )
     return TopicGuided(

@@ -28,6 +28,8 @@ HELP: dict[Refusal, str] = {
     "`match: off`, where they are of another length than the examples",
     Refusal.ONLY_THOUGHT: "turning reasoning off (a source's `extra_body`: {chat_template_kwargs: "
     "{enable_thinking: false}}), or a max_tokens that is enough for the thought and the answer",
+    Refusal.ECHO: "fewer examples in a prompt (`examples_per_prompt`: weak models copy them), a prompt "
+    "template of your own, or a larger `acceptance.echo_words`",
     Refusal.CHATTER: "a prompt template that asks for the text alone, or `acceptance.chatter: false`",
     Refusal.REFUSAL: "another `task`, or another model; `acceptance.refusals: false` keeps such answers",
     Refusal.NEAR_DUPLICATE: "more topics, a higher temperature, or a higher `near_duplicate` (or null)",

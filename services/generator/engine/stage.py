@@ -27,6 +27,8 @@ class Refusal(StrEnum):
     """Too like a row accepted before."""
     CHATTER = "chatter"
     """It talks to whoever asked: "Sure! Here is …:", "Let me know if …"."""
+    ECHO = "echo"
+    """It repeats a run of words of its own prompt: an example, or what was asked."""
     ONLY_THOUGHT = "only_thought"
     """The model reasoned, and no answer came after it."""
     REFUSAL = "refusal"

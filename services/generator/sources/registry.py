@@ -47,6 +47,11 @@ class SourceSpec(BaseModel):
     max_concurrency: int = Field(default=512, ge=1)
     requests_per_minute: float | None = Field(default=None, gt=0)
     timeout_seconds: float = Field(default=300, gt=0, description="The longest silence.")
+    tokens_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="What its server writes, all calls together, where that was measured: for estimates.",
+    )
     price_in: Decimal = Field(default=Decimal(0), ge=0, description="Per million tokens.")
     price_out: Decimal = Field(default=Decimal(0), ge=0, description="Per million tokens.")
     omit: frozenset[Parameter] = Field(

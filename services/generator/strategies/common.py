@@ -9,6 +9,7 @@ from services.generator.calls.call import Answer, Call
 from services.generator.engine.stage import Draft, Refusal, Reject, origin
 from services.generator.sources.answer import Finish, Taken, untitled
 from services.generator.strategies.chatter import Chatter
+from services.generator.strategies.echo import Echoed
 from services.generator.strategies.parse import Unparsable
 from shared.datasets import Row
 
@@ -26,10 +27,11 @@ def draft_of(
     extra: Mapping[str, Any] | None = None,
     keep_cut: bool = False,
     titled: bool = True,
+    echo: Echoed | None = None,
 ) -> Draft | Reject:
     """The parsed answer, or why there is none. `extra` are columns beside the kind's own (such as `level`);
     with `keep_cut` an answer that max_tokens cut is taken as it is; unless rows are `titled`, a title comes
-    off."""
+    off; `echo` finds what the row repeats of its prompt."""
     answer = answer if titled else untitled(answer)
     where = origin(call, answer, topic)
     if Taken.THOUGHT in answer.taken and not answer.text.strip():
@@ -43,4 +45,6 @@ def draft_of(
     except Unparsable as error:
         return Reject(Refusal.PARSE, str(error), answer.text, where)
     text = text_of(row)
+    if echo is not None and (run := echo(text)):
+        return Reject(Refusal.ECHO, f"repeats its prompt: “{run}”", answer.text, where)
     return Draft({**row, **extra} if extra else row, text, where)

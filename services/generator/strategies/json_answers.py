@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.strategies.parse import Unparsable
 
 M = TypeVar("M", bound=BaseModel)
-
-
-@cache
-def schema_of(model: type[BaseModel]) -> JsonSchemaValue:
-    """The model's JSON schema, made once; copy it before changing it."""
-    return model.model_json_schema()
 
 
 MOST_STARTS = 1_000

@@ -26,15 +26,17 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import CallBounds, Draft, Filter, Refusal, Reject, Sample, Stage
 from services.generator.engine.targets import Targets
+from services.generator.strategies.bounded import in_prompts, sent
 from services.generator.strategies.collecting import collect, most_candidates
 from services.generator.strategies.common import Example, draft_of
+from services.generator.strategies.echo import Echo
 from services.generator.strategies.parse import question_only
 from services.generator.strategies.prompts import Prompts
 from services.generator.text.tokens import TokenCounter
 from services.generator.topics.identity import normalised
 from shared.datasets import Row
 
-VARIABLES = frozenset({"question", "answer", "example", "task", "schema"})
+VARIABLES = frozenset({"question", "answer", "example", "task", "schema", "form"})
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class ParaphraseSettings:
     schema: Mapping[str, Any] | None = None
     question_schema: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    echo: Echo | None = None
+    """What refuses pairs that repeat their prompt, the context apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,8 @@ class Paraphrase(Stage):
         self._contexts = list(contexts.items())
         self._real = real
         self._targets = targets
-        self._pair_params = params.held_to(settings.schema)
-        self._params = params.held_to(settings.question_schema)
+        self._pair_params = params.held_to(sent(settings.schema) if settings.schema else None)
+        self._params = params.held_to(sent(settings.question_schema) if settings.question_schema else None)
         self._pair_prompts = pair_prompts
         self._prompts = prompts
         self._settings = settings
@@ -168,6 +172,7 @@ class Paraphrase(Stage):
             lambda text: settings.parse(text, context_id),
             settings.text_of,
             extra=settings.extra,
+            echo=None if settings.echo is None else settings.echo.of(call.prompt, (context,)),
         )
 
     def _pair_call(self, context_id: str, context: str, number: int) -> Call:
@@ -176,13 +181,15 @@ class Paraphrase(Stage):
         others = self._examples(chance, context_id, settings.examples_per_prompt)
         variables = {
             "task": settings.task,
+            "item": "",
             "topic": "",
             "context": context,
             "examples": others,
             "length": settings.count(chance.choice(others)["text"]) if others else 0,
             "length_unit": settings.count.unit,
             "sentences": 0,
-            "schema": settings.schema or {},
+            "exactly": False,
+            **in_prompts(settings.schema),
         }
         prompt, target = self._rendered(chance, self._pair_prompts, variables)
         return target.call(prompt, self._pair_params, chance.call_seed, context_id)
@@ -211,7 +218,7 @@ class Paraphrase(Stage):
             "question": source.question,
             "answer": source.answer,
             "example": example or {},
-            "schema": settings.question_schema or {},
+            **in_prompts(settings.question_schema),
         }
         prompt, target = self._rendered(chance, self._prompts, variables)
         return target.call(prompt, self._params, chance.call_seed)

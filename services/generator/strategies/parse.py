@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from shared.text.sentences import TERMINAL, sentence_starts, sentences
 
+LOW_QUANTILE, HIGH_QUANTILE = 0.01, 0.99
+"""Of what real rows show: outside of them a row is unlike them."""
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
 _BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+(?:[.)]\s+|[、．]\s*))")
 _QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
@@ -26,26 +30,55 @@ def text_row(text: str) -> dict[str, str]:
     return {"text": whole}
 
 
-def completion_row(text: str, count: int, last: int = 1) -> dict[str, str]:
-    """Kind `completion`: a text of exactly `count` sentences, of which the `last` are the completion."""
+@dataclass(frozen=True)
+class Shape:
+    """Sentences of `completion` rows: as many as are `usual`, from `fewest` to `most`, of which the `last`
+    are the completion."""
+
+    usual: int
+    fewest: int
+    most: int
+    last: int = 1
+
+    @classmethod
+    def exactly(cls, count: int, last: int = 1) -> Shape:
+        return cls(count, count, count, last)
+
+    @property
+    def exact(self) -> bool:
+        return self.fewest == self.most
+
+
+def completion_row(text: str, shape: Shape) -> dict[str, str]:
+    """Kind `completion`: a text of as many sentences as the shape allows, divided as it says."""
     whole = " ".join(_LABEL.sub("", text.strip()).split())
     starts = sentence_starts(whole) if whole else []
-    if len(starts) != count:
-        raise Unparsable(f"{len(starts)} sentences where {count} were asked for")
+    if not shape.fewest <= len(starts) <= shape.most:
+        allowed = f"{shape.fewest}" if shape.exact else f"{shape.fewest} to {shape.most}"
+        raise Unparsable(f"{len(starts)} sentences where {allowed} make a row")
     if whole[-1] not in TERMINAL:
         raise Unparsable("the last sentence does not end")
-    return {"context": whole[: starts[-last]].rstrip(), "completion": whole[starts[-last] :]}
+    border = starts[-shape.last]
+    return {"context": whole[:border].rstrip(), "completion": whole[border:]}
 
 
-def usual_shape(rows: Iterable[Mapping[str, str]]) -> tuple[int, int]:
-    """How many sentences most of the `completion` rows have, and how many of them are the completion; of
-    those that have two at least, as a row must. Ties go to the shorter."""
+def usual_shape(rows: Iterable[Mapping[str, str]], slack: float = 0.0) -> Shape:
+    """The shape of real `completion` rows, of those that have two sentences at least, as a row must: the
+    count and the division that most of them have (ties go to the shorter), and from the 1 % quantile of their
+    counts to the 99 % quantile, widened by `slack` as lengths are."""
     shapes = Counter(
         (len(sentences(row["context"])) + last, last)
         for row in rows
         if (last := len(sentences(row["completion"])))
     )
-    return max(((n, k) for n, k in shapes if n > k), key=lambda s: (shapes[s], -s[0], -s[1]), default=(2, 1))
+    whole = {shape: times for shape, times in shapes.items() if shape[0] > shape[1]}
+    if not whole:
+        return Shape.exactly(2)
+    usual, last = max(whole, key=lambda shape: (whole[shape], -shape[0], -shape[1]))
+    counts = sorted(count for (count, _), times in whole.items() for _ in range(times))
+    low, high = (counts[round(share * (len(counts) - 1))] for share in (LOW_QUANTILE, HIGH_QUANTILE))
+    fewest = max(last + 1, math.floor(low * (1 - min(slack, 1))))
+    return Shape(usual, min(fewest, usual), math.ceil(high * (1 + slack)), last)
 
 
 def pair_row(text: str, context_id: str) -> dict[str, str]:

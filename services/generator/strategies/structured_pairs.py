@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 
+from services.generator.strategies.bounded import schema_of, stated
 from services.generator.strategies.common import Example
-from services.generator.strategies.json_answers import json_as, schema_of
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 
 M = TypeVar("M", bound=BaseModel)
@@ -24,13 +25,13 @@ WITHOUT_EXAMPLES = 2_000
 
 class Pair(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    question: str = Field(min_length=1)
-    answer: str = Field(min_length=1)
+    question: str = stated(WITHOUT_EXAMPLES, "the question")
+    answer: str = stated(WITHOUT_EXAMPLES, "its answer")
 
 
 class NewQuestion(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    question: str = Field(min_length=1)
+    question: str = stated(WITHOUT_EXAMPLES, "the new question")
 
 
 def limited(model: type[BaseModel], examples: Sequence[Example]) -> JsonSchemaValue:
@@ -39,7 +40,7 @@ def limited(model: type[BaseModel], examples: Sequence[Example]) -> JsonSchemaVa
     properties = {
         name: {**field, "maxLength": _limit(name, examples)} for name, field in schema["properties"].items()
     }
-    return {**schema, "properties": properties, "additionalProperties": False}
+    return {**schema, "properties": properties}
 
 
 def _limit(column: str, examples: Sequence[Example]) -> int:

@@ -21,6 +21,7 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Row, Sample, Stage
 from services.generator.engine.targets import Targets
+from services.generator.strategies.bounded import form_of, schema_of, sent, stated
 from services.generator.strategies.common import draft_of
 from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
@@ -28,34 +29,37 @@ from services.generator.strategies.prompts import FOLDER, Prompts
 from services.generator.topics.turns import TopicTurns
 from shared.contracts.generation.strategies import StyleTemplate
 
-VARIABLES = frozenset({"task", "topics", "style", "persona", "fewest", "most", "schema"})
+VARIABLES = frozenset({"task", "topics", "style", "persona", "fewest", "most", "schema", "form"})
+
+
+MOST_PASSAGES = 100
 
 
 class Passage(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    nuanced_content: str = Field(min_length=1)
-    passage: str = Field(min_length=1)
+    nuanced_content: str = stated(200, "the nuance that it brings out")
+    passage: str = stated(3_000, "the passage")
 
 
 class LessonQuestion(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    question: str = Field(min_length=1)
-    options: Annotated[list[str], Field(min_length=4, max_length=4)]
+    question: str = stated(500, "the question")
+    options: Annotated[list[Annotated[str, stated(300, "an option")]], Field(min_length=4, max_length=4)]
     answer_label: Literal["A", "B", "C", "D"]
-    step_by_step_explanation: str = Field(min_length=1)
+    step_by_step_explanation: str = stated(2_000, "step by step, why it is right")
 
 
 class Lesson(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    passages: list[Passage]
+    passages: list[Passage] = Field(json_schema_extra={"maxItems": MOST_PASSAGES})
     multiple_choice_question: LessonQuestion
 
 
 def lesson_schema(fewest: int, most: int) -> JsonSchemaValue:
     """The JSON schema of an answer with so many passages."""
-    schema = Lesson.model_json_schema()
-    schema["properties"]["passages"] |= {"minItems": fewest, "maxItems": most}
-    return schema
+    schema = schema_of(Lesson)
+    passages = {**schema["properties"]["passages"], "minItems": fewest, "maxItems": most}
+    return {**schema, "properties": {**schema["properties"], "passages": passages}}
 
 
 def bundled_personas() -> list[str]:
@@ -102,7 +106,7 @@ class Styles(Stage):
         self._prompts = prompts
         self._settings = settings
         self._schema = lesson_schema(settings.fewest, settings.most)
-        self._params = params.held_to(self._schema if settings.structured else None)
+        self._params = params.held_to(sent(self._schema) if settings.structured else None)
 
     async def candidate(self, number: int, ask: Ask, history: int) -> Sequence[Draft | Reject]:
         call, asked = self._call(number)
@@ -122,6 +126,7 @@ class Styles(Stage):
             "fewest": settings.fewest,
             "most": settings.most,
             "schema": self._schema,
+            "form": form_of(self._schema),
         }
         prompt = self._prompts.render(variables, chat=target.chat)
         return target.call(prompt, self._params, chance.call_seed), asked

@@ -16,13 +16,16 @@ from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Filter, Reject, Sample, Stage
 from services.generator.engine.targets import Targets
+from services.generator.strategies.bounded import in_prompts, sent
 from services.generator.strategies.common import Example, draft_of
+from services.generator.strategies.echo import Echo
+from services.generator.strategies.parse import Shape
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.turns import TopicTurns
 from shared.datasets import Row
 
-VARIABLES = frozenset({"task", "topic", "examples", "length", "length_unit", "sentences"})
-QA_VARIABLES = VARIABLES | {"context", "schema"}
+VARIABLES = frozenset({"task", "item", "topic", "examples", "length", "length_unit", "sentences", "exactly"})
+QA_VARIABLES = VARIABLES | {"context", "schema", "form"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,9 @@ class TopicGuidedSettings:
 
     seed: int
     task: str
-    sentences: int
+    item: str
+    """What one row is; "" where nobody said: one of `task`."""
+    shape: Shape
     examples_per_prompt: int
     parse: Callable[[str, str], Row]
     """(answer, context id) → row."""
@@ -44,6 +49,8 @@ class TopicGuidedSettings:
     extra: Mapping[str, Any] = field(default_factory=dict)
     titled: bool = True
     """Whether a title of its own is part of a row."""
+    echo: Echo | None = None
+    """What refuses rows that repeat their prompt."""
 
 
 class TopicGuided(Stage):
@@ -71,7 +78,7 @@ class TopicGuided(Stage):
         self._topics = topics
         self._examples = examples
         self._targets = targets
-        self._params = params.held_to(settings.schema)
+        self._params = params.held_to(sent(settings.schema) if settings.schema else None)
         self._prompts = prompts
         self._settings = settings
         self._contexts = list((contexts or {}).items())
@@ -82,6 +89,7 @@ class TopicGuided(Stage):
         settings = self._settings
         call, topic = self._call(number)
         context_id = call.prefix
+        given = (topic, self._context(number)[1])
         answer = await ask(call)
         return [
             draft_of(
@@ -92,6 +100,7 @@ class TopicGuided(Stage):
                 topic=topic,
                 extra=settings.extra,
                 titled=settings.titled,
+                echo=None if settings.echo is None else settings.echo.of(call.prompt, given),
             )
         ]
 
@@ -123,11 +132,13 @@ class TopicGuided(Stage):
         length = chance.choice(settings.lengths) if settings.lengths else 0
         variables = {
             "task": settings.task,
+            "item": settings.item,
             "examples": shown,
             "length": length,
             "length_unit": settings.length_unit,
-            "sentences": settings.sentences,
+            "sentences": settings.shape.usual,
+            "exactly": settings.shape.exact,
         }
         if not context_id:
             return variables
-        return {**variables, "context": context, "schema": settings.schema or {}}
+        return {**variables, "context": context, **in_prompts(settings.schema)}

@@ -15,10 +15,13 @@ from services.generator.strategies.common import Example
 from services.generator.strategies.prompts import BadTemplate, Prompts, load_prompts
 from services.generator.topics.identity import TopicSet
 from services.generator.topics.pool import VARIABLES, PoolSettings, TopicPool
+from shared.contracts.fields import MOST_FOLLOWING
 from shared.contracts.generation.limits import default_topic_calls
 from shared.contracts.generation.prompts import Format
 from shared.contracts.generation.topics import TopicsRequest
 
+TOKENS_A_WORD, TOKENS_A_LINE, TOKENS_BEFORE = 1.5, 2, 24
+"""Of a topic's words, of its bullet and line end, and of a line before the list."""
 STOPS: dict[Format, tuple[str, ...]] = {Format.PLAIN: ("\n\n",), Format.INSTRUCT: ()}
 
 
@@ -31,7 +34,8 @@ class PoolPlan:
         self._examples = examples
         self._target = target
         self._prompts = pool_prompts(request)
-        self._params = Params.of(request, STOPS[request.format])
+        longest = request.per_call * (TOKENS_A_WORD * request.max_words + TOKENS_A_LINE) + TOKENS_BEFORE
+        self._params = Params.of(request, STOPS[request.format], min(round(longest), MOST_FOLLOWING))
         self.seeds = distinct(request.seeds, request.near_duplicate)
         self.kept = self.seeds[: request.count] if request.keep_seeds else []
 

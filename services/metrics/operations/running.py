@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from services.metrics.lexical.runners.local import InProcess, LocalProcesses, Runner
 from services.metrics.measuring.subject import TextSet
+from shared.errors import ServiceUnavailable
 
 Runners = Callable[[TextSet], Runner]
 """The runner for a dataset. The values are the same on any of them, to the last bit."""
@@ -17,7 +18,7 @@ def runners(workers: int = 1, ray_address: str | None = None) -> Runners:
 
     Raises ImportError when a Ray cluster is asked for and the extra `ray` is not installed.
     """
-    on_ray = _connect(ray_address) if ray_address else None
+    on_ray = _on_ray(ray_address) if ray_address else None
 
     def choose(texts: TextSet) -> Runner:
         if texts.texts.nbytes <= texts.shard_bytes:
@@ -29,10 +30,21 @@ def runners(workers: int = 1, ray_address: str | None = None) -> Runners:
     return choose
 
 
-def _connect(address: str) -> Callable[[], Runner]:
+def _on_ray(address: str) -> Callable[[], Runner]:
+    """Connects when a dataset is large enough, and again when the cluster was away meanwhile.
+
+    The runner raises ServiceUnavailable while no cluster answers: the job waits for it.
+    """
     import ray
 
     from services.metrics.lexical.runners.on_ray import OnRay
 
-    ray.init(address, ignore_reinit_error=True, log_to_driver=False)
-    return OnRay
+    def connected() -> Runner:
+        if not ray.is_initialized():
+            try:
+                ray.init(address, log_to_driver=False)
+            except ConnectionError as error:
+                raise ServiceUnavailable(f"The Ray cluster at {address} does not answer: {error}") from error
+        return OnRay()
+
+    return connected

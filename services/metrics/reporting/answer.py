@@ -128,7 +128,9 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
         smallest=_smallest([decision.best, *ties]) if decision.best else None,
         doses=tuple(doses),
         curve=_curve(evaluated, question),
-        avoid=tuple(_avoid(doses, found, untuned, question, level)),
+        avoid=()
+        if decision.verdict == "nothing_learnt"
+        else tuple(_avoid(doses, found, untuned, question, level)),
         comparisons=_comparisons(tried, references, untuned, question),
         correlations=tuple(correlations(treated, y)),
         correlated=correlated,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.table import TITLES
-from services.metrics.reporting.verdicts import Dose
+from services.metrics.reporting.verdicts import LEAST_LEARNT, Dose
 from shared.contracts.report import IntervalEstimate, Verdict
 
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
@@ -19,6 +19,8 @@ def recommendation(answer: ReportAnswer, question: Question) -> list[str]:
         return [NOTHING]
     title = TITLES.get(question.y, question.y)
     said = [_VERDICTS[answer.verdict](answer, best, title)]
+    if answer.verdict == "nothing_learnt":
+        return [within(answer) + said[0]]
     if answer.tested:
         said.append(tested_against(answer))
     if answer.verdict in ("add", "add_nothing") and (replaced := answer.of("in_place_of")):
@@ -91,6 +93,16 @@ def _do_not_train(answer: ReportAnswer, best: Dose, title: str) -> str:
     )
 
 
+def _nothing_learnt(answer: ReportAnswer, best: Dose, title: str) -> str:
+    assert answer.untuned is not None
+    return (
+        f"Nothing was learnt, so nothing can be compared: the {title} of the model as it was is "
+        f"{answer.untuned.value:.4g}, of the one trained on {best.name} {best.outcome.value:.4g}, and no "
+        f"training moved it by {LEAST_LEARNT:.1%}. There were too few steps, or the learning rate is too "
+        "low: raise `epochs` or `learning_rate`, or take more rows."
+    )
+
+
 def _undecided(answer: ReportAnswer, best: Dose, title: str) -> str:
     return NOTHING
 
@@ -103,6 +115,7 @@ _VERDICTS: Mapping[Verdict, Callable[[ReportAnswer, Dose, str], str]] = {
     "train": _train,
     "keep_baseline": _keep_baseline,
     "do_not_train": _do_not_train,
+    "nothing_learnt": _nothing_learnt,
     "undecided": _undecided,
 }
 

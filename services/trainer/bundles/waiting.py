@@ -20,6 +20,7 @@ from shared.contracts.jobs import JobRecord, JobState, Progress
 from shared.jobs.heartbeat import Heartbeat
 from shared.jobs.live import LiveJobs
 from shared.jobs.records import JobRecords
+from shared.jobs.retries import is_due
 from shared.jobs.sending import Sender
 from shared.jobs.workspace import Signals
 
@@ -83,5 +84,4 @@ class WaitingTrainings:
 
 
 def _waits(record: JobRecord) -> bool:
-    due = record.not_before is None or record.not_before <= datetime.now(UTC)
-    return record.state is JobState.QUEUED and due
+    return record.state is JobState.QUEUED and is_due(record, datetime.now(UTC))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import TrainingArguments
+from transformers.integrations.integration_utils import is_kubeflow_available
 
 from services.trainer.models import loading
 from shared.contracts.training.settings import TrainingSettings
@@ -42,7 +43,8 @@ def arguments(settings: TrainingSettings, folder: Path, model: nn.Module, seed: 
         logging_strategy="no",
         logging_nan_inf_filter=False,  # `StepTrainer` ends at such a loss; looking again waits for the device
         save_total_limit=1,
-        report_to="none",
+        # In a TrainJob of a cluster that asks for it, the TrainJob itself shows how far the training is.
+        report_to="kubeflow" if is_kubeflow_available() else "none",  # type: ignore[no-untyped-call]
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,

@@ -261,6 +261,8 @@ def save(
         (folder / "README.md").unlink(missing_ok=True)  # peft's template of a model card, with a local path
         config = json.loads((folder / "adapter_config.json").read_text())
         config |= {"base_model_name_or_path": base_name, "revision": revision}
+        if isinstance(config["target_modules"], list):  # of a set: in another order in another process
+            config["target_modules"].sort()
         (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
     else:
         assert isinstance(model, PreTrainedModel)

@@ -136,4 +136,5 @@ def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace)
     output.put_json("loss_curve.json", [point.model_dump() for point in trained.curve])
     output.put("loss_curve.csv", curve_csv(trained.curve), "text/csv")
     output.put("loss_curve.png", curve_png(trained.curve), "image/png")
-    output.put_json("training.json", result.model_dump(mode="json"))
+    # The same training has the same parts: how long it took is in the summary alone.
+    output.put_json("training.json", result.model_dump(mode="json", exclude={"seconds"}))

@@ -66,6 +66,12 @@ class Acceptance(Contract):
         description="Refuse answers that talk to whoever asked (“Sure! Here is …:”, “Let me know if …”), "
         "unless the examples do it too. Not for the strategies `answers` and `styles`.",
     )
+    echo_words: NgramWords | None = Field(
+        default=NGRAM_WORDS,
+        description="Refuse rows that repeat this many words in a row of their own prompt, its examples "
+        "among it; the topic, and the context of pairs, do not count. Null: none. Not for the strategies "
+        "`answers` and `styles`.",
+    )
     held_out: ArtifactId | None = Field(
         default=None, description="A dataset no row of which a row may hold, such as the test set."
     )

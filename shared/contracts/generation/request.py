@@ -30,7 +30,7 @@ class GenerationRequest(JobRequest, Sampling):
     """Make a dataset of exactly `rows` accepted rows."""
 
     operation: ClassVar[str] = "generate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.DATASET
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[GenerationSummary]] = GenerationSummary
@@ -55,6 +55,13 @@ class GenerationRequest(JobRequest, Sampling):
         max_length=2_000,
         description="What is generated, for the prompt.",
     )
+    item: str = Field(
+        default="",
+        max_length=500,
+        description="What one row is, with its article: “a short story”. Kinds `text` and `completion`. Weak "
+        "models write what is named so, and write about it when they are asked for one of `task`, which is "
+        "what the prompt says where this is empty.",
+    )
     topics: ArtifactId | None = None
     topic_count: int | None = Field(
         default=None, ge=1, le=1_000_000,
@@ -73,8 +80,9 @@ class GenerationRequest(JobRequest, Sampling):
     sentences: int | None = Field(
         default=5, ge=2, le=100,
         description="Kind `completion`: a candidate is a text of this many sentences (W's stories: five); "
-        "the last one is the completion, those before it the context. Null: it has as many, and is divided "
-        "where, most of the examples are.",
+        "the last one is the completion, those before it the context. Null: about as many as the examples "
+        "have (their 1 % to 99 % quantiles, widened by `acceptance.length.slack`), divided where most of "
+        "them are.",
     )  # fmt: skip
     prompts: ArtifactId | None = Field(default=None, description="`answers`: the dataset of prompts.")
     paraphrase: ParaphraseRule = ParaphraseRule()

@@ -19,7 +19,7 @@ class TopicsRequest(JobRequest, Sampling):
     """Make a pool of exactly `count` distinct topics (W: 10,000)."""
 
     operation: ClassVar[str] = "topics"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     produces: ClassVar[ArtifactKind] = ArtifactKind.TOPICS
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[TopicsSummary]] = TopicsSummary

@@ -38,7 +38,7 @@ class ClusterAgentRequest(JobRequest, ServerSampling):
     """
 
     operation: ClassVar[str] = "cluster_agent"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[ClusterAgentSummary]] = ClusterAgentSummary
@@ -85,7 +85,7 @@ class JudgeRequest(JobRequest, ServerSampling):
     """
 
     operation: ClassVar[str] = "judge"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.MEASUREMENT
     queue: ClassVar[Queue] = Queue.GENERATE
     result: ClassVar[type[JudgeSummary]] = JudgeSummary

@@ -25,6 +25,12 @@ class PlannedJob(Contract):
             raise ValueError("name exactly one of training and evaluation")
         return self
 
+    @property
+    def request(self) -> TrainingRequest | EvaluationRequest:
+        request = self.training or self.evaluation
+        assert request is not None
+        return request
+
 
 class PlanRequest(PlannedJob):
     """The same with the project that holds its artifacts: the gateway fills it in, from the caller's key."""

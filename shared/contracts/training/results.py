@@ -122,7 +122,7 @@ class TrainingFigures(Contract):
 
 
 class TrainingResult(TrainingFigures):
-    """A training with the names of the rows that did not fit, as `training.json` has it."""
+    """A training with the names of the rows that did not fit: `training.json`, but for the seconds."""
 
     rendering: RenderingCounts
     load_on: str

@@ -49,14 +49,16 @@ class Processes:
             ],
             "coordinator": _worker(python, "coordinator", "coordinate"),
             "worker": _worker(python, "workers", "generate,measure,train"),
-            "reconciler": [python, "-m", "services.gateway.reconciler"],
+            "reconciler": [python, "-m", APP],
         }
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, release: str = "this") -> None:
+        """Processes of this release, or of the `previous` or the `next` one."""
+        environment = self._environment | {"TEST_RELEASE": release}
         for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
                 self._running[name] = subprocess.Popen(
-                    self._commands[name], cwd=ROOT, env=self._environment, stdout=log, stderr=log
+                    self._commands[name], cwd=ROOT, env=environment, stdout=log, stderr=log
                 )
 
     def kill(self, name: str) -> None:

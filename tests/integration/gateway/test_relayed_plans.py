@@ -116,22 +116,26 @@ def test_a_plan_says_what_a_training_takes(suite: Suite) -> None:
     assert told.json()["fits"]
 
 
-def naming(dataset: str, own: str) -> list[tuple[str, dict[str, Any]]]:
-    """Every way in which a request names a dataset; `own` stands where another one is needed."""
+def naming(dataset: str, own: str) -> list[tuple[str, dict[str, Any], str]]:
+    """Every way in which a request names a dataset, and where; `own` stands where another one is needed."""
     return [
-        ("/v1/preview", answering(dataset)),
-        ("/v1/preview", answering(own, examples=dataset)),
-        ("/v1/preview", answering(own, acceptance={"held_out": dataset})),
-        ("/v1/plan", training(dataset)),
-        ("/v1/plan", {"evaluation": {"dataset": dataset, "base": "base"}}),
+        ("/v1/preview", answering(dataset), "/generation/prompts"),
+        ("/v1/preview", answering(own, examples=dataset), "/generation/examples"),
+        (
+            "/v1/preview",
+            answering(own, acceptance={"held_out": dataset}),
+            "/generation/acceptance/held_out",
+        ),
+        ("/v1/plan", training(dataset), "/training/dataset"),
+        ("/v1/plan", {"evaluation": {"dataset": dataset, "base": "base"}}, "/evaluation/dataset"),
     ]
 
 
 def test_nobody_sees_anothers_dataset_through_them(suite: Suite) -> None:
-    for path, body in naming(suite.dataset, suite.theirs):
+    for path, body, pointer in naming(suite.dataset, suite.theirs):
         refused = suite.post(path, body, THEIRS)
-        assert refused.status_code == 422
-        assert f"there is no artifact {suite.dataset}" in refused.json()["detail"]
+        assert (refused.status_code, refused.json()["code"]) == (422, "input_missing")
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
         assert "secret" not in refused.text
         for project in ("p", "theirs", "../p"):
             named = suite.post(path, body | {"project": project}, THEIRS)
@@ -139,7 +143,7 @@ def test_nobody_sees_anothers_dataset_through_them(suite: Suite) -> None:
             assert [error["pointer"] for error in named.json()["errors"]] == ["/project"]
         assert suite.post(path, body, None).status_code == 401
     assert suite.source.server.counts.requests == 0
-    for path, body in naming(suite.theirs, suite.theirs):
+    for path, body, _ in naming(suite.theirs, suite.theirs):
         assert suite.post(path, body, THEIRS).status_code == 200, "the same of its own"
 
 
@@ -169,10 +173,12 @@ def test_previews_count_to_the_tokens_of_a_key(suite: Suite) -> None:
 
 def test_a_service_that_is_not_there_is_named(redis_url: str, tmp_path: Path) -> None:
     settings = GatewaySettings(redis_url=redis_url, data_dir=tmp_path)
+    store: Any = open_store(settings)
+    dataset = upload(store, DatasetKind.COMPLETION, ROWS, project="default")
     with TestClient(create_app(settings), base_url="http://gateway.test") as client:
         for path, body, name in (
-            ("/v1/preview", answering("dataset-" + "0" * 32), "GAMUT_GENERATOR_URL"),
-            ("/v1/plan", training("dataset-" + "0" * 32), "GAMUT_TRAINER_URL"),
+            ("/v1/preview", answering(dataset), "GAMUT_GENERATOR_URL"),
+            ("/v1/plan", training(dataset), "GAMUT_TRAINER_URL"),
         ):
             told = client.post(path, json=body)
             assert told.status_code == 503

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from services.gateway.access.keys import ApiKey, key_digest, new_key
@@ -18,6 +19,7 @@ from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
 from services.metrics.api import create_app as create_metrics
 from services.metrics.settings import MetricsSettings
+from shared.http.service import make_api
 
 TEXTS = [f"the {who} {what} home" for who in ("cat", "dog", "fox", "elf") for what in ("ran", "sang", "hid")]
 OTHERS = [text.replace("home", "far far away") for text in TEXTS]
@@ -96,3 +98,38 @@ def test_a_key_is_asked_for_and_not_passed_on(redis_url: str, tmp_path: Path, me
         assert client.post("/v1/measure", json=body).status_code == 401
         allowed = client.post("/v1/measure", json=body, headers={"authorization": f"Bearer {key}"})
         assert allowed.status_code == 200
+
+
+@pytest.fixture
+def faulty() -> Iterator[tuple[str, list[int]]]:
+    """A service whose every other answer is an error that nobody expected; the ports it was asked from."""
+    asked: list[int] = []
+    service = make_api("faulty", "", "1", {})
+
+    def answer(request: Request) -> dict[str, str]:
+        assert request.client
+        asked.append(request.client.port)
+        if len(asked) % 2:
+            raise RuntimeError("nobody expected this")
+        return {"status": "well"}
+
+    service.add_api_route("/v1/measure", answer, methods=["POST"])
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(service, log_level="critical"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked
+        server.should_exit = True
+        thread.join()
+
+
+def test_the_call_after_a_services_error_is_answered(
+    redis_url: str, tmp_path: Path, faulty: tuple[str, list[int]]
+) -> None:
+    """The service closes the connection with its error: the next call must not be sent over it."""
+    address, asked = faulty
+    with gateway(redis_url, tmp_path, metrics_url=address) as client:
+        answers = [client.post("/v1/measure", json={"texts": TEXTS}).status_code for _ in range(20)]
+    assert answers == [500, 200] * 10
+    assert len(set(asked)) == len(asked)  # no connection was used twice

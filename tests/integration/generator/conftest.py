@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from fastapi.testclient import TestClient
 
 from services.generator.api import create_api
@@ -27,6 +24,7 @@ from shared.contracts.jobs import JobRecord
 from shared.store.local import LocalStore
 from shared.testing import Bench, put_dataset
 from tests.simulation.server import MODEL, Behaviour, SimulatedServer
+from tests.simulation.serving import serving
 
 
 @dataclass
@@ -45,25 +43,8 @@ def simulated_server(
     behaviour: Behaviour | None = None, kind: type[SimulatedServer] = SimulatedServer
 ) -> Iterator[Simulated]:
     server = kind(behaviour)
-    loop = asyncio.new_event_loop()
-    runner = web.AppRunner(server.app())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    async def start() -> int:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return int(runner.addresses[0][1])
-
-    port = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-    try:
-        yield Simulated(server, f"http://127.0.0.1:{port}/v1")
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    with serving(server.app()) as address:
+        yield Simulated(server, f"{address}/v1")
 
 
 @pytest.fixture

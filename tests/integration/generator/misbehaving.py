@@ -171,6 +171,12 @@ def _stream(exchange: Exchange) -> web.Response:
     return web.Response(text="".join(lines) + end, content_type="text/event-stream")
 
 
+def _copy(exchange: Exchange) -> web.Response:
+    """The first example that the prompt shows."""
+    prompt = exchange.asked["messages"][-1]["content"]
+    return exchange.answer(prompt.partition("<example>")[2].partition("</example>")[0].strip())
+
+
 def _is_system(asked: dict[str, Any]) -> bool:
     return bool(asked["messages"][0]["role"] == "system")
 
@@ -225,6 +231,7 @@ MANNERS: dict[str, Manner] = {
     "preamble": wrapped("Sure! Here's a short story about that:\n\n", "\n\nLet me know if you like it."),
     "trail": wrapped("", "\n\nLet me know if you need more."),
     "here-is": wrapped("Here is what you asked for:\n\n"),
+    "copies": _copy,
     "think-cut": lambda e: wrapped(f"<think>\n{THOUGHT}")(Exchange(e.asked, "", e.number)),
     "reasoning-null": empty("length", reasoning_content=THOUGHT, reasoning=THOUGHT),
     "tool-calls": empty("tool_calls", tool_calls=[{"id": "c1", "type": "function", "function": {}}]),

@@ -110,6 +110,7 @@ def test_a_rate_limit_that_lasts_ends_by_the_patience_that_was_set(
         ("reasoning-null", "only_thought", "max_tokens"),
         ("tool-calls", "parse", "template"),
         ("preamble", "chatter", "acceptance.chatter"),
+        ("copies", "echo", "examples_per_prompt"),
     ],
 )
 def test_a_run_whose_answers_are_refused_for_one_reason_stops_after_tens(

@@ -21,6 +21,7 @@ from services.generator.sources.gauges import SourceQueue
 from services.generator.sources.openai import Client
 from services.generator.sources.registry import Registry, SourceSpec
 from services.generator.sources.router import Router
+from services.generator.strategies.bounded import sent
 from services.generator.strategies.structured_pairs import Pair, limited, structured_pair
 from services.generator.text.tokens import counter
 from shared.contracts.generation.request import GenerationRequest
@@ -86,7 +87,7 @@ async def test_logprobs_are_the_raw_ones(client: Client, temperature: float) -> 
 
 async def test_structured_output_keeps_to_the_schema(client: Client) -> None:
     examples = [{"question": "Who sold the geese at the market?", "answer": "The fox", "text": ""}]
-    schema = limited(Pair, examples)
+    schema = sent(limited(Pair, examples))
     answers = await asyncio.gather(
         *(
             client.ask(replace(ASK, seed=seed, params=Params(max_tokens=200).held_to(schema)))

@@ -13,7 +13,7 @@ import pytest
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, project_store
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
-from shared.damage import DamagedArtifact
+from shared.damage import DamagedArtifact, look
 from shared.errors import InputMissing, StoreUnavailable
 from shared.store.base import ObjectStore
 from shared.store.local import LocalStore
@@ -53,6 +53,18 @@ READS: dict[str, Read] = {
 }
 
 
+def as_yesterday(store: ObjectStore, artifact: Artifact) -> Artifact:
+    """The same artifact as it was written before keys told a CRC-32."""
+    parts = []
+    for part in artifact.manifest.parts:
+        key = f"parts/1-{part.name}"
+        store.put(f"artifacts/{NAME}/{key}", store.get(f"artifacts/{NAME}/{part.key}"))
+        parts.append(part.model_copy(update={"key": key}))
+    manifest = artifact.manifest.model_copy(update={"parts": parts})
+    store.put(f"artifacts/{NAME}/manifest.json", manifest.model_dump_json().encode())
+    return Artifact.open(store, NAME)
+
+
 def make(store: ObjectStore, folder: Path, token: int = 1) -> Artifact:
     writer = ArtifactWriter(store, NAME, token, folder)
     writer.put_rows("rows.jsonl", ROWS)
@@ -72,10 +84,13 @@ def store(local_store: LocalStore) -> ObjectStore:
 @pytest.mark.parametrize(
     "damage", [cut, torn, replaced, nonsense, None], ids=lambda d: d.__name__ if d else "gone"
 )
+@pytest.mark.parametrize("yesterday", [False, True], ids=["by CRC-32", "by SHA-256"])
 def test_every_way_to_read_names_the_artifact_and_the_part(
-    store: ObjectStore, tmp_path: Path, read: Read, damage: Damage | None
+    store: ObjectStore, tmp_path: Path, read: Read, damage: Damage | None, yesterday: bool
 ) -> None:
     artifact = make(store, tmp_path)
+    if yesterday:
+        artifact = as_yesterday(store, artifact)
     key = artifact.key("rows.jsonl")
     if damage is not None:
         store.put(key, damage(store.get(key)))
@@ -95,6 +110,14 @@ def test_what_is_whole_is_read_in_every_way(store: ObjectStore, tmp_path: Path) 
         read(artifact, tmp_path)
     assert list(artifact.rows()) == ROWS
     assert [json.loads(line) for line in lines(artifact, tmp_path)] == ROWS
+
+
+def test_a_look_that_is_to_be_sure_compares_the_sha256(store: ObjectStore, tmp_path: Path) -> None:
+    """As `make check-store` does: a part whose CRC-32 is right by chance is found nevertheless."""
+    artifact = make(store, tmp_path)
+    [part] = artifact.manifest.parts
+    assert look(store, NAME, part) is None
+    assert "SHA-256" in (look(store, NAME, part.model_copy(update={"sha256": "0" * 64})) or "")
 
 
 def test_a_damaged_artifact_is_gone_until_it_is_made_again(store: ObjectStore, tmp_path: Path) -> None:

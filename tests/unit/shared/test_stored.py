@@ -17,17 +17,9 @@ from shared.jobs.records import JobRecords
 from shared.store.base import ObjectStore
 from shared.store.local import LocalStore
 from shared.stored import Unreadable, count_unreadable, read_stored
+from tests.releases import FIRST_MANIFEST, FIRST_RECORD
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-FIRST_RECORD = frozenset({
-    "id", "project", "operation", "version", "queue", "request", "state", "sequence", "attempts", "artifact",
-    "reason", "error", "not_before", "resubmissions", "key", "created_at", "updated_at",
-})  # fmt: skip
-"""The fields of a record before records said their format. Those who read them then refused all others."""
-FIRST_MANIFEST = frozenset({
-    "id", "kind", "operation", "version", "request", "inputs", "parts", "summary", "software", "job",
-    "created_at",
-})  # fmt: skip
 
 
 def record(**fields: Any) -> dict[str, Any]:

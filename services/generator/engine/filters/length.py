@@ -12,10 +12,16 @@ import numpy as np
 import orjson
 
 from services.generator.engine.stage import Draft, Filter, Refusal, Reject
+from services.generator.strategies.parse import HIGH_QUANTILE, LOW_QUANTILE
 
 Count = Callable[[Draft], int]
 """Tokens of a row's text."""
-LOW_QUANTILE, HIGH_QUANTILE = 0.01, 0.99
+
+
+def length_bounds(seed_lengths: Sequence[int], slack: float) -> tuple[int, int]:
+    """The shortest and the longest row that is like the seeds."""
+    low, high = np.quantile(seed_lengths, [LOW_QUANTILE, HIGH_QUANTILE])
+    return max(1, int(np.floor(low * (1 - min(slack, 1))))), int(np.ceil(high * (1 + slack)))
 
 
 class LengthRange(Filter):
@@ -23,9 +29,7 @@ class LengthRange(Filter):
     quarter)."""
 
     def __init__(self, seed_lengths: Sequence[int], slack: float, count: Count) -> None:
-        low, high = np.quantile(seed_lengths, [LOW_QUANTILE, HIGH_QUANTILE])
-        self.low = max(1, int(np.floor(low * (1 - min(slack, 1)))))
-        self.high = int(np.ceil(high * (1 + slack)))
+        self.low, self.high = length_bounds(seed_lengths, slack)
         self._count = count
 
     def judge(self, draft: Draft) -> Reject | None:

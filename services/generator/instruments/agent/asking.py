@@ -10,6 +10,7 @@ from typing import Any
 from services.generator.calls.call import Answer, Call, Params, derived_seed
 from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
+from services.generator.strategies.bounded import in_prompts, sent
 from services.generator.strategies.prompts import Prompts, load_prompts
 
 CLIPPED = "[…]"
@@ -29,9 +30,9 @@ class Interviewer:
         self, template: str, variables: Mapping[str, Any], schema: Mapping[str, Any] | None, *name: object
     ) -> Call:
         """`name` is what makes this call's seed its own."""
-        prompts = _prompts(template, frozenset({*variables, "schema"}))
-        prompt = prompts.render({**variables, "schema": schema or {}}, chat=self.target.chat)
-        params = self.params.held_to(schema if self.structured else None)
+        prompts = _prompts(template, frozenset({*variables, "schema", "form"}))
+        prompt = prompts.render({**variables, **in_prompts(schema)}, chat=self.target.chat)
+        params = self.params.held_to(sent(schema) if self.structured and schema else None)
         return self.target.call(prompt, params, derived_seed(self.seed, template, *name))
 
     async def ask(

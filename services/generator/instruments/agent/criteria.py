@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
@@ -19,7 +20,8 @@ from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, 
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
-from services.generator.strategies.json_answers import json_as, schema_of
+from services.generator.strategies.bounded import schema_of, stated
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from shared.datasets import Row
 
@@ -32,15 +34,15 @@ NOTICED, FEWEST_NOTICED, MOST_NOTICED = 4, 3, 5
 
 class Metadata(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    name: str = Field(min_length=1)
-    definition: str
+    name: str = stated(60, "a name")
+    definition: str = stated(300, "its definition")
 
 
 class NoticedMetric(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    name: str = Field(min_length=1)
-    justification: str
-    scoring: str = Field(description="What each of the scores 1 to 5 means.")
+    name: str = stated(60, "a name")
+    justification: str = stated(300, "why it tells the texts apart")
+    scoring: str = stated(300, "what the scores 1 to 5 mean")
 
 
 class Noticed(BaseModel):
@@ -53,18 +55,18 @@ class Noticed(BaseModel):
 
 class Entry(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    name: str = Field(min_length=1)
-    description: str
+    name: str = stated(60, "a name")
+    description: str = stated(300, "a description")
 
 
 class Gathered(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    kept: list[Entry] = Field(min_length=1)
+    kept: list[Entry] = Field(min_length=1, json_schema_extra={"maxItems": PORTION})
 
 
 class Sentence(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    criterion: str = Field(min_length=1)
+    criterion: str = stated(400, "the sentence")
 
 
 Kind = Literal["metadata", "metrics"]
@@ -124,7 +126,7 @@ def gathering_outline(interviewer: Interviewer, runs: int, kept: int) -> list[Sa
     size = min(PORTION, NOTICED * runs)
     portions = _portions(NOTICED * runs, kept)
     variables = {"kind": "metadata", "entries": [entry.model_dump()] * size, "kept": kept}
-    gather = interviewer.call("agent_gather", variables, Gathered.model_json_schema(), "outline")
+    gather = interviewer.call("agent_gather", variables, _gathered_schema(kept), "outline")
     put_as_criterion = interviewer.call(
         "agent_criterion", {"entry": entry.model_dump()}, schema_of(Sentence), "outline"
     )
@@ -188,8 +190,7 @@ async def _reduce(
     portion: int,
 ) -> list[Entry]:
     variables = {"kind": kind, "entries": [entry.model_dump() for entry in entries], "kept": kept}
-    schema = Gathered.model_json_schema()
-    schema["properties"]["kept"]["maxItems"] = kept
+    schema = _gathered_schema(kept)
     for attempt in range(GATHER_TRIES):
         name = (kind, depth, portion, attempt)
         _, answer = await interviewer.ask(ask, "agent_gather", variables, schema, *name)
@@ -198,6 +199,11 @@ async def _reduce(
         except (ValidationError, Unparsable) as error:
             problem = _first_line(error)
     raise Unparsable(f"{GATHER_TRIES} attempts to gather the {kind} failed, the last with: {problem}")
+
+
+def _gathered_schema(kept: int) -> JsonSchemaValue:
+    entries = {**schema_of(Gathered)["properties"]["kept"], "maxItems": kept}
+    return {**schema_of(Gathered), "properties": {"kept": entries}}
 
 
 async def _sentence(entry: Entry, interviewer: Interviewer, ask: Ask) -> str:

@@ -15,16 +15,15 @@ from services.generator.engine.stage import CallBounds, Draft, Refusal, Reject, 
 from services.generator.instruments.agent.asking import Interviewer, clipped
 from services.generator.instruments.agent.clustering import (
     Cluster,
-    Verdicts,
-    clustering_schema,
+    labels_schema,
     read_clustering,
     read_verdicts,
     to_verify,
+    verdicts_schema,
 )
 from services.generator.instruments.agent.score import RunningMean, run_score
 from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
-from services.generator.strategies.json_answers import schema_of
 from services.generator.strategies.parse import Unparsable
 
 
@@ -96,7 +95,7 @@ class ClusterRuns(PaidStage):
         row = {
             "texts": list(chosen),
             "clusters": [cluster.model_dump() for cluster in clusters],
-            "verdicts": [verdict.model_dump() for verdict in verdicts.values()],
+            "verdicts": [{"cluster": n, **verdict.model_dump()} for n, verdict in verdicts.items()],
             "invalid": len(clusters) - len(valid),
             "C": len(sizes),
             "S": sum(sizes) / len(sizes) if sizes else None,
@@ -111,13 +110,12 @@ class ClusterRuns(PaidStage):
             {
                 "number": n,
                 "name": clusters[n - 1].name,
-                "reasoning": clusters[n - 1].reasoning,
                 "texts": [self._shown(chosen[member - 1]) for member in clusters[n - 1].members],
             }
             for n in asked
         ]
         variables = {"criteria": self._criteria, "clusters": shown}
-        return await self._interviewer.ask(ask, "agent_verify", variables, schema_of(Verdicts), number)
+        return await self._interviewer.ask(ask, "agent_verify", variables, verdicts_schema(asked), number)
 
     def _chosen(self, number: int) -> list[int]:
         chance = Chance(self._settings.seed, "runs", number)
@@ -125,7 +123,7 @@ class ClusterRuns(PaidStage):
 
     def _cluster_prompt(self, chosen: Sequence[int]) -> tuple[dict[str, list[str]], JsonSchemaValue]:
         variables = {"criteria": self._criteria, "texts": [self._shown(text) for text in chosen]}
-        return variables, clustering_schema(self._samples)
+        return variables, labels_schema(self._samples)
 
     def _shown(self, text: int) -> str:
         return clipped(self._texts[text], self._settings.max_characters)

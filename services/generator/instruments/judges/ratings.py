@@ -23,7 +23,8 @@ from services.generator.instruments.agent.score import RunningMean
 from services.generator.instruments.budget import BudgetKeeper
 from services.generator.instruments.paid import PaidStage
 from services.generator.sources.errors import SourceError
-from services.generator.strategies.json_answers import json_as, schema_of
+from services.generator.strategies.bounded import schema_of, stated
+from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import Unparsable
 from shared.contracts.instruments import Aspect
 
@@ -32,7 +33,7 @@ class Rating(BaseModel):
     """Reasoning first: the score is to follow from it."""
 
     model_config = ConfigDict(extra="ignore")
-    reasoning: str
+    reasoning: str = stated(400, "one or two sentences")
     score: int = Field(ge=1, le=5)
 
 

@@ -86,6 +86,7 @@ def test_a_bad_manifest_is_shown_as_unreadable_in_the_list(client: TestClient, s
     project_store(suite.store, PROJECT).put(f"artifacts/{bad.artifact}/manifest.json", b"")
     suite.reconciler.once()
     items: list[dict[str, Any]] = client.get("/v1/artifacts").json()["items"]
+    assert 'gamut_store_unreadable{kind="Manifest"}' in client.get("/metrics").text
     assert {item["id"]: item["unreadable"] for item in items if item["operation"] == "topics"} == {
         good.artifact: False,
         bad.artifact: True,

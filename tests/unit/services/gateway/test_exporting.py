@@ -48,12 +48,12 @@ def test_what_is_under_way_is_shown_as_it_is(suite: SmallSuite) -> None:
     job = suite.post(Pool(seed=1))
     suite.redis.rpush("generate", "a message")
     found = series(suite)
-    assert found["gamut_jobs_active{topics,queued}"] == 1
+    assert found["gamut_jobs_active{topics,generate,queued}"] == 1
     assert found["gamut_queue_messages{generate}"] == 1
     assert found["gamut_queue_messages{train}"] == 0
     suite.cancellation.cancel(job.id)
     found = series(suite)
-    assert "gamut_jobs_active{topics,queued}" not in found
+    assert "gamut_jobs_active{topics,generate,queued}" not in found
     assert found["gamut_jobs_ended_total{topics,cancelled}"] == 1
 
 

@@ -106,7 +106,7 @@ def test_even_a_job_that_moves_ends_some_time(tmp_path: Path, redis_url: str) ->
 def test_a_source_that_goes_away_again_and_again_lets_a_moving_job_end(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.jobs.running.BACKOFF_SECONDS", (0, 0, 0, 0))
+    monkeypatch.setattr("shared.jobs.retries.BACKOFF_SECONDS", (0, 0, 0, 0))
 
     def away(request: Count, workspace: Workspace) -> AnySummary:
         if workspace.token < 20:

@@ -52,6 +52,10 @@ def sight(
         (sight(JobState.QUEUED, unleased=0), Remedy.NOTHING),  # a bundle holds it: see ADR 20
         (sight(JobState.QUEUED, not_before=NOW + timedelta(seconds=1)), Remedy.NOTHING),
         (sight(JobState.QUEUED, not_before=NOW - timedelta(seconds=1)), Remedy.SEND),
+        (
+            sight(JobState.QUEUED, not_before=NOW + timedelta(days=2)),
+            Remedy.SEND,
+        ),  # by a clock that was wrong
         (sight(JobState.RUNNING, unleased=0), Remedy.NOTHING),
         (sight(JobState.RUNNING, unleased=GRACE - 1), Remedy.NOTHING),
         (sight(JobState.RUNNING, unleased=GRACE), Remedy.SEND),

@@ -204,4 +204,4 @@ def test_a_lost_worker_is_replaced_and_its_late_result_does_not_count(tmp_path: 
     assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
     assert ended.artifact is not None
     manifest = Artifact.open(project_store(suite.store, "p"), ended.artifact).manifest
-    assert [part.key for part in manifest.parts] == ["parts/2-rows.jsonl"]
+    assert [part.key.partition(".")[0] for part in manifest.parts] == ["parts/2"]

@@ -88,6 +88,27 @@ def test_no_built_in_study_leaves_anything_open(name: str, http: TestClient) -> 
     assert 0 < estimate["calls"]["low"] < estimate["calls"]["high"]
 
 
+NOWHERE = "dataset-" + "0" * 32
+UNKNOWN = {
+    "generations": {
+        "kind": "qa", "strategy": "answers", "prompts": NOWHERE, "sources": [{"name": "stories"}],
+    },
+    "trainings": {"dataset": NOWHERE, "base": "story-base"},
+    "measurements": {"dataset": NOWHERE},
+    "experiments": CALL | {"inputs": {"real": REAL, "test": NOWHERE}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("collection", UNKNOWN)
+def test_an_estimate_is_refused_as_the_request_itself_would_be(collection: str, http: TestClient) -> None:
+    """For an input that does not exist: by the same problem, with the same pointer."""
+    estimate = http.post(f"/v1/{collection}/estimate", json=UNKNOWN[collection])
+    submitted = http.post(f"/v1/{collection}", json=UNKNOWN[collection])
+    assert (estimate.status_code, estimate.json()["code"]) == (422, "input_missing")
+    assert estimate.json() == submitted.json()
+    assert len(estimate.json()["errors"]) == 1
+
+
 INSTRUMENTS = {
     "cluster-agent-measurements": {"dataset": REAL, "source": {"name": "stories"}, "runs": 10},
     "judgements": {"dataset": REAL, "source": {"name": "stories"}},

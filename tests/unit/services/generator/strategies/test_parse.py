@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from services.generator.strategies.json_answers import json_as
 from services.generator.strategies.parse import (
+    Shape,
     Unparsable,
     completion_row,
     list_items,
@@ -20,15 +21,15 @@ STORY = "The fox was hungry. He saw a goose! Was she alone? She was not. He went
 
 
 def test_a_story_is_split_before_its_last_sentence() -> None:
-    row = completion_row(f"Story: {STORY}\n", 5)
+    row = completion_row(f"Story: {STORY}\n", Shape.exactly(5))
     assert row["completion"] == "He went home."
     assert f"{row['context']} {row['completion']}" == STORY
 
 
 def test_a_story_without_spaces_is_split_as_it_is_written() -> None:
     story = "小狐狸很饿。它看见了一只鹅！鹅是一个人吗？不是的。它回家了。"
-    assert completion_row(story, 5) == {"context": story[:-5], "completion": "它回家了。"}
-    assert completion_row(f"{story[:6]}\n{story[6:]}", 5, 2) == {
+    assert completion_row(story, Shape.exactly(5)) == {"context": story[:-5], "completion": "它回家了。"}
+    assert completion_row(f"{story[:6]}\n{story[6:]}", Shape.exactly(5, 2)) == {
         "context": "小狐狸很饿。 它看见了一只鹅！鹅是一个人吗？",
         "completion": "不是的。它回家了。",
     }
@@ -37,7 +38,7 @@ def test_a_story_without_spaces_is_split_as_it_is_written() -> None:
 @pytest.mark.parametrize("text", [STORY + " And slept.", "The fox was hungry.", STORY[:-1], ""])
 def test_other_numbers_of_sentences_are_refused(text: str) -> None:
     with pytest.raises(Unparsable):
-        completion_row(text, 5)
+        completion_row(text, Shape.exactly(5))
 
 
 def test_a_pair_is_read_over_lines() -> None:
@@ -127,20 +128,29 @@ def row(context: int, completion: int) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("rows", "shape"),
     [
-        ([row(4, 1)] * 3 + [row(1, 3)] * 2, (5, 1)),
-        ([row(1, 3)] * 2 + [row(4, 1)], (4, 3)),
-        ([row(2, 1), row(3, 1)], (3, 1)),
-        ([], (2, 1)),
-        ([{"context": "", "completion": "One."}], (2, 1)),
+        ([row(4, 1)] * 3 + [row(1, 3)] * 2, Shape(5, 4, 5)),
+        ([row(1, 3)] * 2 + [row(4, 1)], Shape(4, 4, 5, 3)),
+        ([row(2, 1), row(3, 1)], Shape(3, 3, 4)),
+        ([], Shape.exactly(2)),
+        ([{"context": "", "completion": "One."}], Shape.exactly(2)),
     ],
     ids=["stories", "long answers", "a tie", "none", "no context"],
 )
-def test_rows_are_made_in_the_shape_of_the_real_ones(
-    rows: list[dict[str, str]], shape: tuple[int, int]
-) -> None:
+def test_rows_are_made_in_the_shape_of_the_real_ones(rows: list[dict[str, str]], shape: Shape) -> None:
     assert usual_shape(rows) == shape
 
 
+def test_a_row_may_have_about_as_many_sentences_as_the_real_ones() -> None:
+    """A weak model counts badly, and so do real rows: of five-sentence passages a sixth has four or six."""
+    shape = usual_shape([row(4, 1)] * 10, slack=0.25)
+    assert (shape.usual, shape.fewest, shape.most) == (5, 3, 7)
+    for count in (3, 7):
+        assert completion_row(" ".join(["It rained."] * count), shape)["completion"] == "It rained."
+    for count in (2, 8):
+        with pytest.raises(Unparsable):
+            completion_row(" ".join(["It rained."] * count), shape)
+
+
 def test_a_completion_may_have_several_sentences() -> None:
-    made = completion_row("Where is it? It is here. Take it.", 3, 2)
+    made = completion_row("Where is it? It is here. Take it.", Shape.exactly(3, 2))
     assert made == {"context": "Where is it?", "completion": "It is here. Take it."}

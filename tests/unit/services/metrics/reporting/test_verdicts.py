@@ -49,6 +49,16 @@ def first(runs: list[Run]) -> str:
     return tell(answers(runs, Question()), Question()).recommendation[0]
 
 
+def test_where_nothing_was_learnt_noise_is_no_verdict() -> None:
+    """Paired on the test rows, a difference of 0.003 can be as sure as one of 3."""
+    untuned = [run("untuned", 4.014)]
+    found = answer([*REAL, *replaced("D2", 4.013, 4.023, 4.003), *untuned])
+    assert found.verdict == "nothing_learnt"
+    assert found.avoid == ()
+    assert "`learning_rate`" in first([*REAL, *replaced("D2", 4.013, 4.023, 4.003), *untuned])
+    assert answer([*REAL, *WORSE, *untuned]).verdict != "nothing_learnt"
+
+
 @pytest.mark.parametrize(
     ("runs", "verdict", "recommended", "tested"),
     [

@@ -97,6 +97,15 @@ def test_the_same_modules_by_another_name_are_the_same(tmp_path: Path, make: Cal
         loading.load_adapter(make(), tmp_path, trainable=same)
 
 
+def test_modules_are_listed_in_one_order(tmp_path: Path) -> None:
+    """peft keeps them as a set, whose order differs from process to process."""
+    modules = ("v_proj", "q_proj", "up_proj", "o_proj", "k_proj")
+    model = loading.add_lora(tiny.llama(), LoraSettings(target_modules=modules), seed=0)
+    loading.save(model, tmp_path, base_name="tiny")
+    told = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
+    assert told == sorted(modules)
+
+
 def test_an_adapter_of_another_kind_is_named(tmp_path: Path) -> None:
     loading.save(loading.add_lora(tiny.llama(), LoraSettings(), seed=0), tmp_path, base_name="tiny")
     path = tmp_path / "adapter_config.json"

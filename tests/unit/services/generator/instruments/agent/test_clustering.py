@@ -9,25 +9,28 @@ from services.generator.instruments.agent.clustering import read_clustering, rea
 from services.generator.strategies.parse import Unparsable
 
 
-def clustering(*groups: list[int]) -> str:
-    return orjson.dumps({"clusters": [{"name": "g", "members": group} for group in groups]}).decode()
+def labels(*named: str) -> str:
+    return orjson.dumps({str(number): name for number, name in enumerate(named, start=1)}).decode()
 
 
-def test_a_partition_is_read() -> None:
-    clusters = read_clustering(clustering([1, 3], [2]), 3)
-    assert [cluster.members for cluster in clusters] == [[1, 3], [2]]
+def test_texts_with_one_label_are_a_cluster() -> None:
+    clusters = read_clustering(labels("Short tales", "letters", " short  Tales"), 3)
+    assert [(cluster.name, cluster.members) for cluster in clusters] == [
+        ("Short tales", [1, 3]),
+        ("letters", [2]),
+    ]
     assert to_verify(clusters) == [1]
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (clustering([1, 2]), r"texts \[3\]"),
-        (clustering([1, 2], [2, 3]), r"texts \[2\]"),
-        (clustering([1, 2, 3], [4]), r"texts \[4\]"),
-        (clustering([1, 2, 3], []), "not a clustering"),
+        (labels("a", "b"), "texts 3 "),
+        (labels("a", " ", "b"), "texts 2 "),
+        (labels("a", "b", "a", "b"), "texts 4 "),
+        ('{"1": "a", "2": ["b"], "3": "c"}', "not a clustering"),
         ("Here you are: two groups.", "not JSON"),
-        ('{"clusters": []}', "not a clustering"),
+        ("{}", "texts 1, 2, 3 "),
     ],
 )
 def test_anything_else_is_refused(text: str, why: str) -> None:
@@ -36,9 +39,9 @@ def test_anything_else_is_refused(text: str, why: str) -> None:
 
 
 def test_a_missing_verdict_is_not_a_verdict() -> None:
-    text = orjson.dumps({"verdicts": [{"cluster": 1, "valid": 1}]}).decode()
+    text = orjson.dumps({"1": {"reasoning": "Alike.", "valid": 1}}).decode()
     assert read_verdicts(text, [1])[1].valid == 1
     with pytest.raises(Unparsable, match=r"no verdict on clusters \[2\]"):
         read_verdicts(text, [1, 2])
     with pytest.raises(Unparsable, match="not verdicts"):
-        read_verdicts(orjson.dumps({"verdicts": [{"cluster": 1, "valid": 2}]}).decode(), [1])
+        read_verdicts(orjson.dumps({"1": {"reasoning": "Alike.", "valid": 2}}).decode(), [1])
