@@ -30,6 +30,7 @@ ROLES: dict[str, Role] = {
     "function_response": "tool",
     "observation": "tool",
 }
+_OURS = frozenset(ROLES.values())
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _READ = frozenset(
     (
@@ -93,8 +94,10 @@ class ChatReader:
             raise BadMessage(f"message {number}: {error}") from error
 
     def _message(self, message: Any) -> ChatMessage:
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             raise BadMessage("it is no object: write {role, content}")
+        if len(message) == 2 and message.get("role") in _OURS and type(message.get("content")) is str:
+            return cast(ChatMessage, message)  # most messages: there is nothing to do
         given = message.get("role") or message.get("from")
         role = ROLES.get(given) if isinstance(given, str) else None
         if role is None:
