@@ -19,7 +19,7 @@ DEMO_OPTIONS = $(if $(DATA),--data $(DATA)) $(if $(TEST),--test $(TEST)) $(if $(
 	$(if $(ROWS),--rows $(ROWS)) $(if $(RECIPE),--recipe $(RECIPE))
 
 .PHONY: help setup demo up down status test test-fast chaos test-docker check format models vllm-cpu bench bench-gateway bench-metrics \
-	bench-generator bench-trainer openapi measures clients backup restore collect check-store clean
+	bench-generator bench-trainer bench-answers bench-coverage openapi measures clients backup restore collect check-store clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -81,7 +81,7 @@ models: $(READY) ## Train the bundled stand-in models again (about 30 CPU minute
 vllm-cpu: ## Make .venv-vllm: a real vLLM on the CPU, in an environment of its own
 	scripts/vllm-cpu.sh
 
-bench: bench-gateway bench-metrics bench-generator bench-trainer ## Run every benchmark beside its peers
+bench: bench-gateway bench-metrics bench-generator bench-trainer bench-answers bench-coverage ## Run every benchmark beside its peers
 
 bench-gateway: $(READY) ## The gateway beside bare FastAPI, Celery chords and plain SSE
 	$(RUN) -m benchmarks.gateway
@@ -92,8 +92,14 @@ bench-metrics: $(READY) ## The metrics beside the packages people use today
 bench-generator: $(READY) ## The generator's client beside other clients
 	$(RUN) -m benchmarks.generator
 
+bench-answers: $(READY) ## The answers of reports on simulated studies of known truth
+	$(RUN) -m benchmarks.answers
+
 bench-trainer: $(READY) ## The trainer beside transformers' own
 	$(RUN) -m benchmarks.trainer
+
+bench-coverage: $(READY) ## How often intervals hold what they are for (hours; benchmarks/results/coverage.json)
+	$(RUN) -m benchmarks.coverage
 
 openapi: $(READY) ## Write the OpenAPI documents to clients/openapi, and say what would break older clients
 	$(RUN) -m clients.documents

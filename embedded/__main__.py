@@ -91,7 +91,7 @@ def demo(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(min=1, help="Rows of each kind, real and generated; 150 if unset, 48 with smollm2."),
+        typer.Option(min=1, help="Rows of each kind, real and generated; 120 if unset, 48 with smollm2."),
     ] = None,
     source: SourceOption = None,
     model: ModelOption = None,

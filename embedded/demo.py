@@ -29,6 +29,7 @@ REAL_TEST = REPOSITORY / "examples" / "data" / "fairytales.test.jsonl"
 REAL_TASK, REAL_ITEM = "short fairy tales", "a very short fairy tale"
 WEAK: Json = {
     "examples": 0,
+    "topics_from": None,
     "top_p": 0.95,
     "max_tokens": None,
     "pool": 25,
@@ -43,9 +44,14 @@ WEAK: Json = {
 """For an instruct model of 135M parameters on a CPU: it copies the examples that it is shown, repeats itself
 in long lists of topics, and takes about 11 CPU seconds for 1,000 tokens of training."""
 WEAK_LEVELS: Json = {"D1": 1, "D2": 5, "D3": 25}
+WEAK_REACHED: Json = {"25 %": 0.25}
+"""Of the learning curve of real rows one small size: four would take a model of this size too long here, and
+with fewer the report does not say what a generated row is worth."""
 W_TRAINING: Json = {"learning_rate": 1e-4, "lora": {"target_modules": "default"}, "epochs": 6}
 """For a base of the caller's own, W's but for the epochs, which are the most that a training may take; a base
 of a million parameters needs more."""
+REACH = 2
+"""Real rows of the learning curve to each real row of a training: as many as an addition makes of them."""
 HELD_BACK, MOST_HELD_BACK = 0.1, 100
 """Share of the real rows that says when a training is at its best, and the most rows it takes; never more
 than half as many as are trained on, since each epoch is judged by all of them."""
@@ -91,7 +97,7 @@ def run(
     wanted = {"kind": kind, **(parameters or {})}
     document = filled(recipe, inputs, wanted, there)
     if levels and recipe == RECIPE:
-        document["sweep"]["level"] = levels
+        document["sweep"] |= {"level": levels, "reached": WEAK_REACHED}
     told("estimate", {"recipe": document})
     job = gateway.post("/v1/experiments", document)
     reused = job["state"] == "succeeded"
@@ -118,7 +124,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
     document: Json = yaml.safe_load(recipe.read_text())
     document["inputs"] = inputs
     own = document.get("parameters", {})
-    if parameters.get("format") == "instruct":
+    if parameters.get("format") == "instruct" and "topics_from" not in parameters:
         parameters = {**parameters, "topics_from": inputs["real"]}
     for name, value in parameters.items():
         if name in own:
@@ -129,6 +135,7 @@ def filled(recipe: Path, inputs: dict[str, str], parameters: Json, real_rows: in
         share = held_back / max(real_rows, 2)
         own["held_back"] = {"train": 1 - share, "validation": share}
         own["rows"] = min(own["rows"], real_rows - held_back)
+        own["reach"] = REACH * own["rows"]
     return document
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from embedded.client import GatewayClient, Json
 from embedded.demo import Outcome
 from embedded.remaining import Remaining, expected_seconds, in_words
+from shared.contracts.measurement import SEEN
 
 MARKS = {
     "succeeded": "[green]✓[/]",
@@ -36,6 +37,7 @@ SHOWN = (
     "vendi",
     "js_unigram",
     "two_sample_auc",
+    "coverage",
     "loss",
     "perplexity",
 )
@@ -46,6 +48,7 @@ LEFT_OUT_FIRST = (
     "trained_epochs",
     "rows",
     "js_unigram",
+    "coverage",
     "two_sample_auc",
 )
 """In this order, until the table is no wider than the terminal; the page has them all."""
@@ -170,6 +173,11 @@ def _cell(cell: Json) -> str:
     value = cell["value"]
     if value is None:
         return "–"
+    if floor := cell.get("no_shift"):
+        # A shift is above its "none" by chance alone: what counts is the excess.
+        return (
+            f"{floor['excess']:+.2g} (p {floor['p_value']:.2g})" if floor["p_value"] <= SEEN else "none seen"
+        )
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     margin = 0.0 if cell["low"] is None else (cell["high"] - cell["low"]) / 2
     if margin <= 0:
@@ -194,7 +202,9 @@ def _table(report: Json, columns: list[str]) -> Table:
     table = Table(header_style="bold")
     for column in columns:
         justify: Literal["left", "right"] = "left" if column == "run" else "right"
-        table.add_column(column.replace("_", " "), justify=justify)
+        cells = [row[column] for row in report.get("table", [])]
+        excess = " excess" if any(cell.get("no_shift") for cell in cells) else ""
+        table.add_column(column.replace("_", " ") + excess, justify=justify)
     for row in report.get("table", []):
         table.add_row(*(_cell(row[column]) for column in columns))
     return table

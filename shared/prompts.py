@@ -73,6 +73,24 @@ def prompts_of(wanted: Iterable[str], read: Callable[[], Iterable[Mapping[str, A
     return {name: _shown(turns, texts) for name, turns in found.items()}
 
 
+class KeptPrompts:
+    """All prompts of a part, to be read in any order. Memory holds each piece once."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._pieces: dict[str, str] = {}
+        self._turns: dict[str, Sequence[Mapping[str, Any]]] = {}
+        for row in rows:
+            if "piece" in row:
+                self._pieces[row["piece"]] = row["text"]
+            else:
+                self._turns[row["prompt"]] = row["turns"]
+
+    def get(self, name: str) -> str | None:
+        """The prompt with that hash, as people read it; None where it is not kept."""
+        turns = self._turns.get(name)
+        return None if turns is None else _shown(turns, self._pieces)
+
+
 def _shown(turns: Sequence[Mapping[str, Any]], texts: Mapping[str, str]) -> str:
     shown: list[str] = []
     for turn in turns:

@@ -19,9 +19,10 @@ RATIOS = {
     "vendi_10k_vs_score_dual": 1,
     "mean_cosine_10k_vs_sklearn": 2_000,
     "distinct_2_intervals_vs_loop": 2_500,
+    "coverage_2k_vs_prdc": 1,
 }
-SECONDS = {"self_bleu_200k": 2.0, "stream_100m_tokens": 60.0}
-GIGABYTES = {"stream_100m_tokens": 4.0}
+SECONDS = {"self_bleu_200k": 2.0, "stream_100m_tokens": 60.0, "coverage_20k": 60.0, "mmd_10k": 20.0}
+GIGABYTES = {"stream_100m_tokens": 4.0, "coverage_20k": 1.0, "mmd_10k": 1.0}
 PARITY = 0.9
 """A ratio asked to be 1 is reached within a tenth: both sides call the same routines, the clock wavers."""
 

@@ -135,7 +135,9 @@ def _subject(request: MeasureTextsRequest, find: Embedders) -> Subject:
         vectors = embedder.embed([texts.text(int(row)) for row in rows])
         return Embedded(rows, vectors, embedder.description)
 
-    reference = None if request.reference is None else TextSet.of(request.reference)
+    reference = (
+        None if request.reference is None else TextSet.of(request.reference, keys=request.reference_groups)
+    )
     test = None if request.test is None else TextSet.of(request.test)
-    texts = TextSet.of(request.texts, request.contexts)
+    texts = TextSet.of(request.texts, request.contexts, request.groups, request.prompts)
     return Subject(texts, request, embed, reference=reference, test=test)

@@ -6,16 +6,16 @@ rung (successive halving, Jamieson and Talwalkar 2016). `ProposalRequest` is the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.experiment import ExperimentBudget
 from shared.contracts.fields import Seed
-from shared.contracts.measurement import RunName
 from shared.contracts.mixture import MixtureSummary
 from shared.contracts.training.fields import ModelName, PresetName
+from shared.contracts.trials import TriedMixture
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
 Pools = Annotated[dict[PoolName, ArtifactId], Field(min_length=1, max_length=32)]
@@ -34,30 +34,6 @@ class Search(Contract):
         if self.low > self.high:
             raise ValueError(f"low ({self.low}) is above high ({self.high})")
         return self
-
-
-class TriedMixture(Contract):
-    """A mixture of an earlier rung and how the model trained on it tested, as a recipe gathers them."""
-
-    name: RunName
-    label: RunName | None = None
-    axes: dict[str, Any] = Field(default={}, max_length=20)
-    mixture: ArtifactId
-    evaluation: ArtifactId | None = None
-    stopped: str | None = None
-
-
-class MixtureTrial(Contract):
-    """What became of a mixture that was tried: `kept` when the next rung tried it again (in the last rung:
-    when the proposal keeps it), `pruned` when it did not, `failed` when there is no figure of it."""
-
-    pool: str | None
-    rho: float | None
-    value: float | None
-    rung: int
-    outcome: Literal["kept", "pruned", "failed"]
-    mixture: ArtifactId
-    evaluation: ArtifactId | None
 
 
 class ProposalSummary(MixtureSummary):
@@ -120,7 +96,10 @@ class AdviceRequest(Contract):
     base: ModelName
     preset: PresetName = "W"
     training: dict[str, JsonValue] = Field(default={}, description="Settings, as a training takes them.")
-    search: Search = Search()
+    search: Search = Field(
+        default=Search(),
+        description="A pool needs ρ/(1 − ρ) × `size` rows at the highest ρ: at 0.9, nine times as many.",
+    )
     trials: int = Field(default=9, ge=2, le=81, description="Mixtures in the first rung.")
     reduction: int = Field(default=3, ge=2, le=9, description="Each rung keeps one in so many (η).")
     size: int = Field(ge=2, le=10**9, description="Real rows to train on in the end; rungs use fewer.")

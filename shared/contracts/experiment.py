@@ -90,7 +90,13 @@ class StopIf(Contract):
     """
 
     of: Name = Field(description="The step that makes the measurement.")
-    metric: MetricName = Field(description="The value's name in the measurement: `two_sample_auc`, …")
+    metric: MetricName = Field(
+        description="The value's name in the measurement. Of a shift take its excess over what no shift "
+        "gives at "
+        "this size (`js_unigram_excess`, `two_sample_auc_excess`) or its p-value (`js_unigram_p`): the "
+        "value itself "
+        "is above 0 without any shift."
+    )
     above: float | None = Field(default=None, description="Stop when the value is greater than this.")
     below: float | None = Field(default=None, description="Stop when the value is less than this.")
 
@@ -126,6 +132,23 @@ class ExperimentBudget(Contract):
     @property
     def limits(self) -> dict[str, float]:
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
+class StopWhenDecided(Contract):
+    """Seeds are trained one after the other, and only while the next one can change the verdict.
+
+    After `first` seeds, and after each one more, the report is made of those so far. It judges the comparison
+    that its verdict rests on so that all looks hold together (a confidence sequence): better, worse,
+    equivalent within `matters`, or undecided. When it is decided, or when only more test rows could decide
+    it, the steps of the seeds that are left do not run and cost nothing. After the last seed of the axis the
+    verdict is undecided within the budget.
+    """
+
+    matters: float = Field(gt=0, description="The smallest change in loss that matters to you.")
+    axis: Name = Field(default="seed", description="The axis that only repeats, in the order of its seeds.")
+    first: int = Field(
+        default=4, ge=1, le=100, description="Seeds before the first look; fewer than four decide nothing."
+    )
 
 
 class Step(Contract):
@@ -178,6 +201,9 @@ class ExperimentRequest(JobRequest):
     steps: dict[Name, Step] = Field(min_length=1, max_length=100)
     report: Name = Field(description="The step whose artifact, a report, is the experiment's answer.")
     budget: ExperimentBudget | None = Field(default=None, description="What it may spend before it pauses.")
+    stop: StopWhenDecided | None = Field(
+        default=None, description="Ends the study when another seed would not change its verdict."
+    )
 
     def input_artifacts(self) -> dict[str, str]:
         return {f"inputs/{name}": artifact for name, artifact in self.inputs.items()}
@@ -197,6 +223,7 @@ class RecipeCall(Contract):
         default={}, max_length=100, description="Gates before its steps, by the step's name."
     )
     budget: ExperimentBudget | None = None
+    stop: StopWhenDecided | None = None
 
 
 class Resumption(Contract):

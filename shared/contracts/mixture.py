@@ -3,6 +3,7 @@ for."""
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -88,6 +89,12 @@ class MixtureRequest(_RowOperation):
         return self
 
 
+def added_rows(real: int, rho: float) -> int:
+    """Generated rows that an additive mixture adds to so many real ones: ρ/(1 − ρ) times as many, rounded
+    half up (`services/metrics/rows/mixing.py` mixes so)."""
+    return floor(rho / (1 - rho) * real + 0.5)
+
+
 class SampleRequest(_RowOperation):
     """A seeded sample; a larger one of the same seed begins with the smaller one's rows."""
 
@@ -97,6 +104,9 @@ class SampleRequest(_RowOperation):
     dataset: ArtifactId
     size: int | None = Field(default=None, ge=1, le=10**10)
     fraction: float | None = Field(default=None, gt=0, le=1)
+    or_all: bool = Field(
+        default=False, description="Where there are fewer than `size`, all of them instead of a refusal."
+    )
     unit: Unit = "rows"
     stratify_by: RowField | None = None
     tokenizer: TokenizerName = "words"

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, Contract, JobRequest, Queue
 from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import RunName
+from shared.contracts.trials import TriedMixture
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -61,6 +62,21 @@ class IntervalEstimate(Contract):
         return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
+class WorthEstimate(Contract):
+    """What each generated row is worth in real ones, at the number of real rows that it was tried beside.
+
+    `equal`: how many real rows alone would have the same loss. None of `rate` and `equal`: no number of them,
+    as far as their curve tells; None of a bound: no bound is known. `extrapolated`: so many were not tried.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    equal: float | None
+    extrapolated: bool
+    level: float | None
+
+
 class Recommendation(Contract):
     """The answer for one value of the `within` axes: what to train on, and what to leave."""
 
@@ -71,6 +87,9 @@ class Recommendation(Contract):
     dataset: str | None
     loss: IntervalEstimate | None
     change: IntervalEstimate | None
+    worth: WorthEstimate | None = Field(
+        default=None, description="Of the rows that are recommended, where the runs have a learning curve."
+    )
     avoid: list[str]
 
 
@@ -80,6 +99,10 @@ class ReportSummary(ArtifactSummary):
     runs: int
     findings: list[str] = []
     recommended: list[Recommendation] = []
+    decided: int = Field(
+        default=0,
+        description="1 where what matters is decided in every answer, or no further seed could decide it.",
+    )
     pictures: list[str] = []
 
 
@@ -124,13 +147,15 @@ class ReportRequest(JobRequest):
     """A report over runs. Everything it shows is read from their artifacts' summaries."""
 
     operation: ClassVar[str] = "report"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     produces: ClassVar[ArtifactKind] = ArtifactKind.REPORT
     queue: ClassVar[Queue] = Queue.MEASURE
     result: ClassVar[type[ReportSummary]] = ReportSummary
 
     title: str = Field(default="Experiment", min_length=1, max_length=200)
-    runs: list[ReportRun] = Field(min_length=1, max_length=500)
+    runs: list[ReportRun] = Field(
+        max_length=500, description="None only where a search is told of that came to no end."
+    )
     x: SummaryName = Field(
         default="distinct_5", description="Measure on the x axis of the dose–response picture."
     )
@@ -156,11 +181,24 @@ class ReportRequest(JobRequest):
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
     )
+    matters: float | None = Field(
+        default=None,
+        gt=0,
+        description="The smallest change in loss that matters to you: the report says whether the runs could "
+        "have shown it, what it would take, and, at every look together, whether it is better, worse, "
+        "equivalent within that, or undecided, and what would decide it.",
+    )
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
     )
     trials: ArtifactId | None = Field(
         default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
+    )
+    tried: list[TriedMixture] = Field(
+        default=[],
+        max_length=2000,
+        description="The mixtures that a search tried, as a recipe gathers them: told also where the search "
+        "came to no end. In place of `trials`.",
     )
     notes: list[Annotated[str, StringConstraints(max_length=2000)]] = Field(default=[], max_length=50)
     recipe: JsonObject | None = Field(default=None, description="Printed, so that a reader can run it again.")
@@ -184,7 +222,19 @@ class ReportRequest(JobRequest):
                 for name, artifact in run.instruments.items()
             }
             | ({"trials": self.trials} if self.trials else {})
+            | {
+                f"tried/{place}/{role}": artifact
+                for place, tried in enumerate(self.tried)
+                for role, artifact in (("mixture", tried.mixture), ("evaluation", tried.evaluation))
+                if artifact is not None
+            }
         )
+
+    @model_validator(mode="after")
+    def _has_something_to_tell(self) -> Self:
+        if not self.runs and not self.tried:
+            raise ValueError("give at least one run")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -6,4 +6,6 @@ live          what Redis knows meanwhile: leases, progress, events, what was sen
 submission    a request becomes a job: state first, then the message
 running       a worker takes a job: lease, heartbeat, handler, commit
 reconciler    whatever got lost is found again
+
+Sixteen files in one place: each is one step of a job's way, or one account of it, and all change together.
 """

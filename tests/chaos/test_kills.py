@@ -16,8 +16,9 @@ from tests.chaos.study import SEED, watched
 from tests.chaos.weather import cpu_seconds, flush_redis, kill_any, stop_beyond_the_lease, weather
 from tests.e2e.conftest import shrunk
 
-IN_FLIGHT = 8
-"""Calls that a generator's worker or a source takes with it when it is killed."""
+IN_FLIGHT = 2 * 16
+"""Calls that a generator's worker takes with it when it is killed: those it makes at once, and as many that
+were answered while the journal's put before them was under way."""
 
 
 def small() -> Json:

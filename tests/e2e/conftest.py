@@ -102,9 +102,9 @@ def small_recipe(inputs: dict[str, str]) -> Callable[[int], Json]:
 def shrunk(path: Path, seed: int) -> Json:
     recipe: Json = yaml.safe_load(path.read_text())
     recipe["name"] = f"small-{seed}"
-    recipe["sweep"] = {"level": [2, 20], "seed": [seed]}
+    recipe["sweep"] = {"level": [2, 20], "reached": {"fewer": 0.25, "more": 1}, "seed": [seed]}
     recipe["steps"]["pool"]["request"]["seed"] = seed
-    recipe["parameters"] |= {"rows": 48, "pool": 20}
+    recipe["parameters"] |= {"rows": 48, "reach": 64, "pool": 20}
     often = {"patience": 2, "every_steps": 10}
     recipe["parameters"]["training"] |= {"max_steps": 60, "early_stopping": often}
     return recipe

@@ -38,7 +38,8 @@ def test_it_ends_with_a_report(gateway: GatewayClient, experiment: Json, tmp_pat
     assert "http://" not in page.replace("http://www.w3.org", "")  # it stands alone
     table = gateway.download(experiment["artifact"], "table.csv", tmp_path / "table.csv").read_text()
     rows = list(csv.DictReader(io.StringIO(table)))
-    assert len(rows) == 6  # real, two levels added to it and in its place, and the model as it was
+    assert len(rows) == 8  # real, two levels added to it and in its place, real rows at two other sizes, and
+    # the model as it was
     assert all(float(row["loss"]) > 0 for row in rows)
 
 
@@ -55,6 +56,8 @@ def test_more_topics_give_more_diverse_text(gateway: GatewayClient, experiment: 
         "real + level=20": 96,
         "level=2": 48,
         "level=20": 48,
+        "real rows fewer": 16,
+        "real rows more": 64,
         "untuned": None,
     }
 

@@ -52,7 +52,10 @@ def suite_on_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sui
 def test_the_main_job_on_s3(suite_on_s3: Suite, tmp_path: Path) -> None:
     gateway = KeyedGateway(suite_on_s3.url, KEY)
     inputs = {"real": gateway.upload(DATA, "completion", {}), "test": gateway.upload(TEST, "completion", {})}
-    recipe = shrunk(RECIPE, seed=3) | {"inputs": inputs, "sweep": {"level": [20], "seed": [3]}}
+    recipe = shrunk(RECIPE, seed=3) | {
+        "inputs": inputs,
+        "sweep": {"level": [20], "reached": [0.5], "seed": [3]},
+    }
     job = gateway.wait(gateway.post("/v1/experiments", recipe)["id"])
     assert (job["state"], job["error"]) == ("succeeded", None)
     page = gateway.download(job["artifact"], "report.html", tmp_path / "report.html").read_text()

@@ -77,7 +77,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document = shrunk(RECIPE, seed=1)
-    document["sweep"] = {"level": {"few": 2, "many": 10}, "seed": [1]}
+    document["sweep"] |= {"level": {"few": 2, "many": 10}, "seed": [1]}
     document["parameters"] |= {"rows": 8, "pool": 10}
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
     path.write_text(yaml.safe_dump(document))

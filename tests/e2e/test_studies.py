@@ -21,6 +21,8 @@ STORIES = {
 }  # fmt: skip
 STOPPING = {"early_stopping": {"patience": 2, "every_steps": 5}}
 SEEDS = [1, 2]
+CURVE = 4
+"""Sizes of real rows alone in the ladder, beside its baseline."""
 PAIRS = {
     "source": {"name": "simulated"}, "per_context": 4, "paraphrases": 2, "length": {"match": "off"},
     "training": {**LORA, "batching": "shared_prefix"},
@@ -92,6 +94,7 @@ CALLS: dict[str, Json] = {
         "sweep": {"seed": [1]},
     },
     "collapse": {"parameters": {**STORIES, "pool": 20}, "sweep": {"seed": [1]}},
+    "worth": {"parameters": {"reach": 80, "training": {**LORA, **STOPPING}}, "sweep": {"seed": [1]}},
 }  # fmt: skip
 NOTHING_MEASURED = {"sources": {"preferred"}}
 """Steps that ask more of a model than those of this machine can answer: a measurement of nothing fails, and
@@ -144,6 +147,7 @@ def small_inputs(
             "test": head(TEST, 40, folder / f"test-{kind}.jsonl", kind == "text"),
         }
         found[kind] = {name: gateway.upload(path, kind, {}) for name, path in files.items()}
+    found["completion"]["generated"] = found["completion"]["real"]  # any rows of the kind do
     found["qa"] = {
         "real": pairs(gateway, DATA, 6, folder / "real-qa.jsonl"),
         "test": pairs(gateway, TEST, 4, folder / "test-qa.jsonl"),
@@ -282,7 +286,7 @@ def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
     doses = {dose["label"]: dose for dose in answer["doses"]}
     assert all(dose["outcome"]["seeds"] == 3 for dose in doses.values())
     assert all(dose["outcome"]["covers"] == ["seeds", "test rows"] for dose in doses.values())
-    assert [len(answer["doses"]), len(report["table"])] == [1 + 2 * 4, 3 * (1 + 2 * 4) + 1]
+    assert [len(answer["doses"]), len(report["table"])] == [1 + 2 * 4, 3 * (1 + 2 * 4 + CURVE) + 1]
     distinct = [doses[level]["x"] for level in ("D0", "D1", "D2", "D3")]
     assert distinct == sorted(distinct)
     by_seed = {  # of an addition the generated rows are measured, so both designs agree

@@ -96,7 +96,7 @@ def test_parameters_follow_from_what_was_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "there", "rows"), [(None, 600, 150), (None, 60, 54), (900, 600, 540), (None, 2, 1)]
+    ("asked", "there", "rows"), [(None, 600, 120), (None, 60, 54), (900, 600, 540), (None, 2, 1)]
 )
 def test_as_many_rows_are_generated_as_real_ones_are_compared_with(
     asked: int | None, there: int, rows: int
@@ -104,6 +104,7 @@ def test_as_many_rows_are_generated_as_real_ones_are_compared_with(
     wanted = {"rows": asked, "nothing": 1} if asked else {}
     document = filled(RECIPE, {"real": "dataset-r", "test": "dataset-t"}, wanted, there)
     assert document["parameters"]["rows"] == rows
+    assert document["parameters"]["reach"] == 2 * rows
     assert "nothing" not in document["parameters"]
     shares = document["parameters"]["held_back"]
     assert round(shares["train"] * there) >= rows  # they are taken from those that nothing is held back of

@@ -52,3 +52,24 @@ def test_a_log_has_a_line_for_each_step_as_it_ends() -> None:
             )
             hear("progress", {"detail": {"nodes": nodes}})
     assert console.file.getvalue() == "✓ pool\n✗ trained[seed=1]\n"  # type: ignore[attr-defined]
+
+
+def test_a_shift_is_shown_as_what_it_is_beyond_none() -> None:
+    def shift(p: float) -> dict[str, object]:
+        return {**cell(0.056, 0.002), "no_shift": {"excess": 0.0041, "p_value": p}}
+
+    rows = [
+        {"run": {"value": name, "low": None, "high": None}, "js_unigram": shift(p)}
+        for name, p in (("halves", 0.4), ("shifted", 0.005))
+    ]
+    console = Console(width=120, record=True, file=io.StringIO())
+    report = {"columns": ["run", "js_unigram"], "table": rows, "findings": []}
+    outcome = Outcome(
+        job={"state": "succeeded"}, reused=False, report=report, page=Path("report.html"), failures={}
+    )
+    show(console, outcome)
+    shown = console.export_text()
+    assert "js unigram excess" in shown
+    assert "none seen" in shown
+    assert "+0.0041 (p 0.005)" in shown
+    assert "0.056" not in shown

@@ -35,6 +35,7 @@ def test_it_writes_and_is_the_base() -> None:
     document = filled(RECIPE, {"real": "dataset-1", "test": "dataset-2"}, wanted, 571)
     assert set(wanted) - {"training"} - {"format"} <= set(document["parameters"])
     assert document["parameters"]["rows"] == WEAK["rows"]
+    assert document["parameters"]["topics_from"] is None  # it would list lines of the rows that it is shown
     held_back = document["parameters"]["held_back"]["validation"] * 571
     assert round(held_back) == WEAK["rows"] // 2
 

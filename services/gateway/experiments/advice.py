@@ -88,18 +88,23 @@ def _proposal(request: AdviceRequest, rung: int, size: int, slot: Any, keep: int
         "seed": request.seed,
     }
     if rung:
-        body["history"] = {
-            "gather": [
-                {
-                    "name": f"rung {before}",
-                    "axes": {"rung": before},
-                    "mixture": {"step": f"mixture{before}"},
-                    "evaluation": {"step": f"tested{before}"},
-                }
-                for before in range(rung)
-            ]
-        }
+        body["history"] = _tried(rung)
     return {"operation": "propose", "request": body}
+
+
+def _tried(rungs: int) -> Document:
+    """What was tried in so many rungs."""
+    return {
+        "gather": [
+            {
+                "name": f"rung {before}",
+                "axes": {"rung": before},
+                "mixture": {"step": f"mixture{before}"},
+                "evaluation": {"step": f"tested{before}"},
+            }
+            for before in range(rungs)
+        ]
+    }
 
 
 def _rung(request: AdviceRequest, rung: int, size: int, slot: Any, keep: int) -> dict[str, Document]:
@@ -162,7 +167,7 @@ def _finish(request: AdviceRequest, last: int) -> dict[str, Document]:
             "request": {
                 "title": "Which mixture to train on",
                 "recipe": {"this": "recipe"},
-                "trials": {"step": "recommended"},
+                "tried": _tried(last),
                 "runs": {
                     "gather": [
                         _run("real", "only_real", "trained_real", "tested_real") | {"design": "alone"},

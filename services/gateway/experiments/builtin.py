@@ -51,6 +51,8 @@ def called(call: RecipeCall, recipes: Mapping[str, Document]) -> Document:
         whole["name"] = call.name
     if call.budget is not None:
         whole["budget"] = call.budget.model_dump(exclude_none=True)
+    if call.stop is not None:
+        whole["stop"] = call.stop.model_dump()
     return whole
 
 

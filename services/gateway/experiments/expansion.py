@@ -18,12 +18,14 @@ from services.gateway.experiments.plan import (
     Labels,
     Node,
     assignments,
+    at_first,
     fill_request,
     node_key,
     only,
     run_axes,
 )
 from services.gateway.experiments.references import AxisRef, Gather, ParameterRef, Template, at, runs
+from services.gateway.experiments.stopping import looks_of, stop_faults, with_gates
 from shared.contracts.base import JobRequest
 from shared.contracts.experiment import ExperimentRequest
 from shared.contracts.problems import pointer
@@ -35,6 +37,7 @@ MAX_GATHERED = 2000
 
 def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> ExperimentPlan:
     """Raises `InvalidRecipe`, with a pointer to every place that is wrong."""
+    refuse(stop_faults(recipe))
     graph = make_graph(recipe, catalogue.operations)
     _check_size(graph)
     expansion = _Expansion(graph, catalogue)
@@ -42,7 +45,21 @@ def expand(recipe: ExperimentRequest, catalogue: Catalogue) -> ExperimentPlan:
         for labels in assignments(graph, graph.axes[step], {}):
             expansion.add(step, labels)
         refuse(expansion.faults)  # steps that refer to a wrong one would only repeat its faults
-    return ExperimentPlan(graph, catalogue, _with_heights(expansion.nodes), expansion.keys)
+    nodes = expansion.nodes
+    if looks := [_look(graph, catalogue, expansion, seen) for seen in looks_of(graph)]:
+        nodes = with_gates(nodes, looks, graph)
+        expansion.keys.update({look.key: look.key for look in looks})
+    return ExperimentPlan(graph, catalogue, _with_heights(nodes), expansion.keys)
+
+
+def _look(graph: Graph, catalogue: Catalogue, whole: _Expansion, seen: tuple[str, ...]) -> Node:
+    """The report of the seeds so far."""
+    expansion = _Expansion(at_first(graph, seen), catalogue)
+    expansion.nodes, expansion.keys = dict(whole.nodes), dict(whole.keys)
+    found = expansion.made(graph.recipe.report, {})
+    assert found is not None  # the whole report is one
+    assert graph.recipe.stop is not None
+    return replace(found, key=f"{found.step}[{graph.recipe.stop.axis}≤{seen[-1]}]", seen=seen)
 
 
 class _Expansion:
@@ -55,28 +72,32 @@ class _Expansion:
         self.faults: list[Fault] = []
 
     def add(self, step: str, labels: Labels) -> None:
-        key = node_key(step, labels)
+        made = self.made(step, labels)
+        if made is None:
+            return
+        first = self._by_work.setdefault((made.artifact, made.gate), made.key)
+        self.keys[made.key] = first
+        if first != made.key:
+            self.nodes[first] = replace(self.nodes[first], also=(*self.nodes[first].also, made.key))
+            return
+        self.nodes[made.key] = made
+
+    def made(self, step: str, labels: Labels) -> Node | None:
+        """The step's node; None, and its faults are kept, where its request is wrong."""
         body = fill_request(self._graph, step, labels, self._artifact)
         assert body is not None  # while planning nothing is missing
         request = self._validated(step, labels, body)
         if request is None:
-            return
-        artifact = artifact_id(request)
-        gate = self._gate(step, labels)
-        first = self._by_work.setdefault((artifact, gate), key)
-        self.keys[key] = first
-        if first != key:
-            self.nodes[first] = replace(self.nodes[first], also=(*self.nodes[first].also, key))
-            return
-        self.nodes[key] = Node(
-            key,
+            return None
+        return Node(
+            node_key(step, labels),
             step,
             labels,
             request,
-            artifact,
+            artifact_id(request),
             needs=frozenset(self._needs(step, labels)),
             gathers=frozenset(self._gathers(step, labels)),
-            gate=gate,
+            gate=self._gate(step, labels),
         )
 
     def _artifact(self, step: str, labels: Labels) -> str:
@@ -104,14 +125,14 @@ class _Expansion:
             return self._catalogue.request(self._graph.recipe.steps[step].operation, body)
         except (ValidationError, UnknownNames) as error:
             found = error.faults if isinstance(error, UnknownNames) else faults(error)
-            self.faults += [_fault(self._graph, step, labels, place, detail) for place, detail in found]
+            self.faults += [placed(self._graph, step, labels, place, detail) for place, detail in found]
         except ValueError as error:  # a number or a text that JSON cannot carry
             self.faults.append((("steps", step, "request"), str(error)))
         return None
 
 
-def _fault(graph: Graph, step: str, labels: Labels, place: Place, detail: str) -> Fault:
-    """Where in the recipe a request's fault comes from: an axis' value, a gather, or the step itself."""
+def placed(graph: Graph, step: str, labels: Labels, place: Place, detail: str) -> Fault:
+    """Where in the recipe a request's fault comes from: an axis' value, a gather, a parameter, the step."""
     found = at(graph.templates[step], place)
     if found is None:
         return ("steps", step, "request", *place), detail

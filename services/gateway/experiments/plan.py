@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.gateway.catalogue import Catalogue
@@ -36,11 +36,17 @@ Labels = dict[str, str]
 """Where a node stands: axis → label."""
 
 
+DECIDED = "decided"
+"""The value of a report that says that no further seed would change its verdict."""
+
+
 @dataclass(frozen=True)
 class GateStopped:
-    """In place of an artifact: a gate stopped the step, or one that it needs, and why."""
+    """In place of an artifact: a gate stopped the step, or one that it needs, and why. `not_needed`: what it
+    would have told was decided already, and its run is left out of reports."""
 
     why: str
+    not_needed: bool = False
 
 
 Made = Callable[[str, Labels], str | GateStopped | None]
@@ -70,6 +76,8 @@ class Node:
     gate: Gate | None = None
     also: tuple[str, ...] = ()
     """Other names of the same work."""
+    seen: tuple[str, ...] | None = None
+    """Of a report before the last one: the seeds that it looks at."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +99,21 @@ class ExperimentPlan:
         `made`: the artifact of every node this one depends on, None for what could not be made, or the reason
         why it was not to be made.
         """
-        body = fill_request(
-            self.graph, node.step, node.labels, lambda step, labels: made[self._key(step, labels)]
-        )
+        graph = self.graph if node.seen is None else at_first(self.graph, node.seen)
+        body = fill_request(graph, node.step, node.labels, lambda step, labels: made[self._key(step, labels)])
         if body is None:
             return None
         return self.catalogue.request(self.graph.recipe.steps[node.step].operation, body)
 
     def _key(self, step: str, labels: Labels) -> str:
         return self.keys[node_key(step, only(labels, self.graph.axes[step]))]
+
+
+def at_first(graph: Graph, seen: tuple[str, ...]) -> Graph:
+    """The graph as if the axis of `stop` had these labels only."""
+    assert graph.recipe.stop is not None
+    axis = graph.recipe.stop.axis
+    return replace(graph, values=graph.values | {axis: {label: graph.values[axis][label] for label in seen}})
 
 
 def node_key(step: str, labels: Labels) -> str:
@@ -112,22 +126,26 @@ def describe(labels: Labels) -> str:
 
 
 def fill_request(graph: Graph, step: str, labels: Labels, made: Made) -> Template | None:
-    """The step's request for some labels; None when a gather finds no run that is left."""
-    try:
-        body: Template = fill(graph.templates[step], lambda ref: _meaning(graph, ref, labels, made))
-    except _NothingLeft:
-        return None
-    return body
+    """The step's request for some labels; None when none of its gathers finds anything that is left."""
+    gathered: list[bool] = []
 
+    def meaning(reference: Reference) -> Any:
+        found = _meaning(graph, reference, labels, made)
+        if isinstance(reference, Gather):
+            gathered.append(bool(found))
+        return found
 
-class _NothingLeft(Exception):
-    pass
+    body: Template = fill(graph.templates[step], meaning)
+    if graph.recipe.stop is not None and step == graph.recipe.report:
+        body = body | {"matters": graph.recipe.stop.matters}
+    return None if gathered and not any(gathered) else body
 
 
 class _Absent(Exception):
-    def __init__(self, why: str | None) -> None:
+    def __init__(self, why: str | None, *, not_needed: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.not_needed = not_needed
 
 
 def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> Any:
@@ -136,7 +154,7 @@ def _meaning(graph: Graph, reference: Reference, labels: Labels, made: Made) -> 
     if isinstance(reference, StepRef):
         artifact = made(reference.name, labels)
         if isinstance(artifact, GateStopped):
-            raise _Absent(artifact.why)
+            raise _Absent(artifact.why, not_needed=artifact.not_needed)
         if artifact is None:
             raise _Absent(None)
         return artifact
@@ -161,8 +179,6 @@ def _gathered(graph: Graph, gather: Gather, labels: Labels, made: Made) -> list[
         for at in assignments(graph, run_axes(graph, template), labels)
     ]
     found = [(run, at) for run, at in repeated if run is not None]
-    if not found:
-        raise _NothingLeft
     placed = [
         (run, at | {axis: str(value) for axis, value in run["axes"].items() if axis not in at})
         for run, at in found
@@ -201,6 +217,8 @@ def _run(graph: Graph, template: Template, at: Labels, made: Made) -> Template |
             run[name] = fill(item, lambda ref: _meaning(graph, ref, at, made))
             whole += needs
         except _Absent as lost:
+            if lost.not_needed:
+                return None
             absent += 1
             if lost.why is not None:
                 run["stopped"] = lost.why

@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from services.gateway.documents.pointers import MAX_FAULTS
-from services.gateway.experiments.plan import ExperimentPlan, GateStopped, Node
+from services.gateway.experiments.plan import DECIDED, ExperimentPlan, GateStopped, Node
 from shared.contracts.base import JobRequest
 from shared.contracts.problems import FieldError, pointer
 from shared.errors import GamutError, Reason
@@ -93,7 +93,9 @@ class PlanState:
 
     def stopped(self, key: str, why: str) -> None:
         """Its gate closed: it does not run, and neither does what needs it."""
-        self._settle(key, NodeState.STOPPED, GateStopped(why), why)
+        gate = self.plan.nodes[key].gate
+        decided = gate is not None and gate.rule.metric == DECIDED
+        self._settle(key, NodeState.STOPPED, GateStopped(why, not_needed=decided), why)
 
     def in_state(self, state: NodeState) -> list[str]:
         return [key for key, found in self.states.items() if found is state]

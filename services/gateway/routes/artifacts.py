@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import RedirectResponse
 
 from services.gateway.access.projects import Project
 from services.gateway.artifacts.shown import ShownArtifact, shown
 from services.gateway.context import ArtifactNotFound, InGateway
+from services.gateway.routes.datasets import page_of_rows
 from services.gateway.routes.parameters import Cursor, Limit, SomeArtifactId
-from services.gateway.views import ArtifactPage, Lineage
+from services.gateway.views import ArtifactPage, Lineage, RowPage
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+RowsPart = Annotated[str, Query(max_length=100, description="A JSONL part of the artifact.")]
 
 
 @router.get("")
@@ -56,6 +58,20 @@ def download_part(
         raise ArtifactNotFound(f"{artifact} has no part {name!r}; there is {parts or 'none'}")
     expires = timedelta(seconds=gateway.settings.download_url_seconds)
     return RedirectResponse(gateway.store(project).download_url(found.key(name), expires), 307)
+
+
+@router.get("/{artifact}/rows")
+def list_part_rows(
+    artifact: SomeArtifactId,
+    gateway: InGateway,
+    project: Project,
+    part: RowsPart,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> RowPage:
+    """A page of a part that holds rows, in their order: of a measurement the rows that its measures name
+    (`uncovered.jsonl`, `echoes.jsonl`), of an evaluation its losses."""
+    return page_of_rows(gateway, project, gateway.artifact(project, artifact), part, limit, cursor)
 
 
 @router.get("/{artifact}/lineage")

@@ -19,6 +19,7 @@ from services.gateway.experiments.builtin import BUILT_IN, RecipeNotFound, calle
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.expansion import expand
 from services.gateway.experiments.resuming import resume
+from services.gateway.experiments.row_counts import require_advice_rows, require_rows, stored_amounts
 from services.gateway.experiments.schema import recipe_schema
 from services.gateway.experiments.showing import show_experiment
 from services.gateway.jobs.submitting import accept
@@ -82,7 +83,7 @@ def create_experiment(
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Start an experiment, or go on with it: posted again, it makes only what is missing."""
-    expand(recipe, gateway.catalogue)
+    require_rows(expand(recipe, gateway.catalogue), stored_amounts(gateway.store(project)))
     return accept(gateway, project, recipe, response, idempotency_key)
 
 
@@ -101,6 +102,7 @@ def create_advice(
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Search for the mixture to train on: successive halving over pool × ρ. The job is an experiment."""
+    require_advice_rows(body, stored_amounts(gateway.store(project)))
     recipe = advice_recipe(body)
     expand(recipe, gateway.catalogue)
     return accept(gateway, project, recipe, response, idempotency_key)
@@ -109,6 +111,7 @@ def create_advice(
 @router.post("/advice/estimate")
 def estimate_advice(body: AdviceRequest, gateway: InGateway, project: Project) -> Estimate:
     """What the search would take; starts nothing and keeps nothing."""
+    require_advice_rows(body, stored_amounts(gateway.store(project)))
     return estimate_plan(gateway, project, expand(advice_recipe(body), gateway.catalogue))
 
 

@@ -28,6 +28,9 @@ from shared.settings import CommonSettings
 ROWS_SHOWN = 20
 WORST = "worst_rows.jsonl"
 """The part of a trace that says where the worst rows come from."""
+UNCOVERED, ECHOES = "uncovered.jsonl", "echoes.jsonl"
+"""Parts of a measurement: the real rows that nothing comes near, and the rows that repeat their prompt."""
+LISTED = (WORST, UNCOVERED, ECHOES)
 Fragment = Annotated[bool, Query(description="Only what changes, for the script.")]
 static = StaticFiles(directory=HERE / "static")
 
@@ -111,8 +114,15 @@ def make_router(settings: CommonSettings) -> APIRouter:
     def artifact(artifact: SomeArtifactId, gateway: InGateway, project: Project) -> HTMLResponse:
         found = gateway.artifact(project, artifact)
         lineage = gateway.lineage.of(project, gateway.store(project), artifact)
-        worst = list(islice(found.rows(WORST), ROWS_SHOWN)) if found.has(WORST) else []
-        return pages.render("artifact.html", manifest=found.manifest, lineage=lineage, worst=worst)
+        shown = {part: list(islice(found.rows(part), ROWS_SHOWN)) for part in LISTED if found.has(part)}
+        return pages.render(
+            "artifact.html",
+            manifest=found.manifest,
+            lineage=lineage,
+            worst=shown.get(WORST, []),
+            uncovered=shown.get(UNCOVERED, []),
+            echoes=shown.get(ECHOES, []),
+        )
 
     return router
 

@@ -14,6 +14,8 @@ LOW_QUANTILE, HIGH_QUANTILE = 0.01, 0.99
 """Of what real rows show: outside of them a row is unlike them."""
 _PAIR = re.compile(r"(?:question|q) ?:(?P<question>.+?)\n(?:answer|a) ?:(?P<answer>.+)", re.I | re.S)
 _BULLET = re.compile(r"^(?:[-–•·]\s*|\*\s+|\d+(?:[.)]\s+|[、．]\s*))")
+_MARK = re.compile(r"</?[a-z]+>")
+"""A line that is a mark of the prompt's, such as that of an example."""
 _QUOTED = re.compile(r"^(?:\*{1,2}|[\"“‘'])(.*?)(?:\*{1,2}|[\"”’'])$")
 _LABEL = re.compile(r"^(?:story|text|title)\s*:\s*", re.I)
 
@@ -113,6 +115,7 @@ def list_items(text: str, *, continued: bool = False) -> list[str]:
     dropped, and what is said around the list ("Here are 20 topics:"): lines that end with a colon, and in a
     list with bullets those without. `continued`: the first line's bullet is in the prompt."""
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.endswith((":", "："))]
+    lines = [line for line in lines if not _MARK.fullmatch(line)]
     listed = [line for place, line in enumerate(lines) if _BULLET.match(line) or (continued and place == 0)]
     if any(map(_BULLET.match, lines)):
         lines = listed

@@ -20,6 +20,7 @@ from services.generator.engine.chance import Chance
 from services.generator.engine.stage import Draft, Refusal, Reject, Row, Sample, Stage, origin
 from services.generator.sources.answer import Finish, Taken
 from services.generator.strategies.common import Example
+from services.generator.strategies.echo import Echo
 from services.generator.strategies.parse import list_items
 from services.generator.strategies.prompts import Prompts
 from services.generator.topics.identity import TopicSet, normalised
@@ -27,6 +28,8 @@ from shared.text.words import count_between_blanks
 
 VARIABLES = frozenset({"count", "task", "area", "shown", "max_words", "examples"})
 LOOKBACK = 64
+ECHO = Echo(5)
+"""A topic that repeats five words of a real row is a line of it, and no topic."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,13 @@ class TopicPool(Stage):
                 return [Reject(Refusal.ONLY_THOUGHT, "a thought, and no list after it", answer.raw, where)]
             return [Reject(Refusal.PARSE, "no list of topics", answer.text, where)]
         row: Row = {"area": area} if area else {}
-        return [Draft({"topic": item, **row}, item, where) for item in items[: self.most_rows_each]]
+        echoed = ECHO.of(call.prompt, ()) if self._examples else None
+        return [
+            Reject(Refusal.ECHO, f"repeats its prompt: “{run}”", item, where)
+            if (run := echoed(item) if echoed else "")
+            else Draft({"topic": item, **row}, item, where)
+            for item in items[: self.most_rows_each]
+        ]
 
     def _call(self, number: int, history: int) -> tuple[Call, str]:
         settings = self._settings

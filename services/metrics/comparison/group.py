@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from shared.contracts.measurement import MeasuredInterval, MeasuredValue
+from shared.contracts.measurement import MeasuredInterval, MeasuredValue, NoShift
 
 
 def mean_over_draws(draws: Sequence[Sequence[MeasuredValue]]) -> list[MeasuredValue]:
@@ -46,6 +46,8 @@ def _mean(drawn: Sequence[MeasuredValue]) -> MeasuredValue:
         update={
             "value": math.fsum(known) / len(known) if known else None,
             "interval": _mean_interval([one.interval for one in drawn if one.value is not None]),
+            "no_shift": _mean_no_shift([one.no_shift for one in drawn if one.value is not None]),
+            "equal_size": None if len(drawn) > 1 else drawn[0].equal_size,
             "estimator": {**drawn[0].estimator, "draws": len(known), "sd_over_draws": spread},
         }
     )
@@ -61,6 +63,16 @@ def _mean_interval(drawn: Sequence[MeasuredInterval | None]) -> MeasuredInterval
         values = [value for one in known if (value := getattr(one, name)) is not None]
         means[name] = math.fsum(values) / len(values) if len(values) == len(known) else None
     return known[0].model_copy(update={**means, "method": f"mean over cuts of {known[0].method}"})
+
+
+def _mean_no_shift(drawn: Sequence[NoShift | None]) -> NoShift | None:
+    """The mean of what no shift looks like beside each cut, p-values too; none where a cut has none."""
+    known = [one for one in drawn if one is not None]
+    if not known or len(known) < len(drawn):
+        return None
+    names = ("median", "percentile_95", "excess", "excess_low", "excess_high", "p_value")
+    means = {name: math.fsum(getattr(one, name) for one in known) / len(known) for name in names}
+    return known[0].model_copy(update=means)
 
 
 def _named(values: Sequence[MeasuredValue], name: str) -> MeasuredValue:

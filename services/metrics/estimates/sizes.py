@@ -63,7 +63,8 @@ def _source(request: JobRequest) -> str | None:
 
 def _rows(request: JobRequest, whole: int | None, each: float) -> int | None:
     if isinstance(request, SampleRequest):
-        return _asked(request.size, request.unit, whole, request.fraction, each)
+        rows = _asked(request.size, request.unit, whole, request.fraction, each)
+        return whole if request.or_all and whole is not None and rows is not None and rows > whole else rows
     if isinstance(request, SplitRequest):
         return _asked(None, "rows", whole, request.shares[request.take], each)
     if isinstance(request, MixtureRequest):

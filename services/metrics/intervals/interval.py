@@ -16,9 +16,10 @@ Method = Literal[
     "delete-a-group jackknife",
     "delete_one_jackknife",
     "student_t",
-    "delong",
+    "delong_and_relabelling",
     "exact_binomial",
     "order_statistics",
+    "half_samples",
 ]
 
 

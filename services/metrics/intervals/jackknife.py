@@ -80,17 +80,29 @@ def affordable(sizes: Rows, most: int, seed: int) -> Rows:
 
 
 def rescaled_interval(
-    measure: Measure, value: float, sample: int, count: int, *, level: float = 0.95, seed: int
+    measure: Measure,
+    value: float,
+    sample: int,
+    count: int,
+    *,
+    parts: Sequence[Rows] | None = None,
+    level: float = 0.95,
+    seed: int,
 ) -> Spread:
     """The interval of a set's `value` at a bounded cost: the jackknife of a sample of its rows, rescaled.
 
     `measure` takes the places to keep of the `sample` rows that were drawn of the set's `count`. Their
     standard error is taken times √(sample/count), the rate of a mean of rows that bear on each other only
-    little; with all rows drawn nothing is rescaled. None below 4 rows.
+    little; with all rows drawn nothing is rescaled. None below 4 rows. `parts` are the places to leave out
+    in turn, where rows are not drawn one by one: `sample` and `count` are then of what is.
     """
     if count < FEWEST:
         return NoInterval(f"an interval needs {FEWEST} rows and there are {count}")
-    without = _left_out(measure, np.arange(sample), GROUPS, seed)
+    if parts is None:
+        without = _left_out(measure, np.arange(sample), GROUPS, seed)
+    else:
+        places = np.arange(sum(len(part) for part in parts))
+        without = np.asarray([measure(np.delete(places, part)) for part in parts])
     # What the jackknife would say of the bias is that at the sample's size.
     found = replace(_interval(value, [without], level, seed, np.sqrt(sample / count)), bias=None)
     if np.ptp(without) == 0:

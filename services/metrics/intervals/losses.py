@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from services.metrics.intervals.interval import Interval, normal_quantile
 from services.metrics.problems import Unmeasurable, require_rows
@@ -59,14 +61,35 @@ def difference_interval(rows: RowLosses, baseline: RowLosses, *, level: float = 
     return _ratio_interval(rows.nll - baseline.nll, rows, level)
 
 
+def loss_covariance(tested: Sequence[RowLosses]) -> NDArray[np.float64]:
+    """The covariance of several corpus losses on the same test rows, over fresh ones: each one's variance as
+    in `loss_interval`, each pair's such that the variance of their difference is that of
+    `difference_interval`. The caller has seen to it that the rows are the same.
+    """
+    first = tested[0]
+    require_rows(first.drawn, 2, "The covariance of losses")
+    residuals = np.asarray([_residuals(rows.nll, first) for rows in tested])
+    return np.asarray(
+        residuals @ residuals.T * first.drawn / (first.drawn - 1) / first.tokens.sum() ** 2, np.float64
+    )
+
+
 def _ratio_interval(above: NDArray[np.float64], rows: RowLosses, level: float) -> Interval:
     count, below = rows.drawn, rows.tokens
     require_rows(count, 2, "The interval of a loss")
     ratio = float(above.sum() / below.sum())
-    residuals: NDArray[np.float64] = above - ratio * below
-    if rows.groups is not None:
-        members = np.unique(rows.groups, return_inverse=True)[1]
-        residuals = np.bincount(members, weights=residuals).astype(np.float64)
+    residuals = _residuals(above, rows)
     error = float(np.sqrt(np.square(residuals).sum() * count / (count - 1)) / below.sum())
-    half = normal_quantile(level) * error
+    normal_quantile(level)
+    # Of 10 or 20 draws the normal quantile covers .91 to .93.
+    half = float(student.isf((1 - level) / 2, count - 1)) * error
     return Interval(ratio - half, ratio + half, level, "influence", error)
+
+
+def _residuals(above: NDArray[np.float64], rows: RowLosses) -> NDArray[np.float64]:
+    """Of each draw (a row, or a group of them): what its rows are above their share of the ratio."""
+    residuals: NDArray[np.float64] = above - above.sum() / rows.tokens.sum() * rows.tokens
+    if rows.groups is None:
+        return residuals
+    members = np.unique(rows.groups, return_inverse=True)[1]
+    return np.bincount(members, weights=residuals).astype(np.float64)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.intervals.interval import Interval, normal_quantile
+from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.units import Units
 from services.metrics.problems import require_rows
 from services.metrics.semantic.moments import sum_of_rows
 from services.metrics.semantic.pairwise import mean_cosine_distance
 from services.metrics.semantic.vectors import Vectors
 
 
-def mean_cosine_interval(vectors: Vectors, *, level: float = 0.95) -> Interval:
+def mean_cosine_interval(vectors: Vectors, *, units: Units | None = None, level: float = 0.95) -> Interval:
     """The interval of `mean_cosine_distance` of n × d unit rows, n ≥ 3, in two passes.
 
     The rows' own means over the others are h_i = 1 − (x_i·Σx − 1)/(n − 1).
@@ -20,16 +21,17 @@ def mean_cosine_interval(vectors: Vectors, *, level: float = 0.95) -> Interval:
     count = len(vectors)
     require_rows(count, 3, "The interval of the mean pairwise distance")
     own = 1 - (vectors @ sum_of_rows(vectors) - 1) / (count - 1)
-    return pair_mean_interval(own, mean_cosine_distance(vectors), level=level).within(0, 2)
+    return pair_mean_interval(own, mean_cosine_distance(vectors), units=units, level=level).within(0, 2)
 
 
-def pair_mean_interval(own: NDArray[np.float64], value: float, *, level: float = 0.95) -> Interval:
+def pair_mean_interval(
+    own: NDArray[np.float64], value: float, *, units: Units | None = None, level: float = 0.95
+) -> Interval:
     """The interval of a mean over pairs from each row's own mean over the others, h, n ≥ 3.
 
     They are not independent of each other, but the U-statistic is within O(1/n) of a mean of 2h_i − U
-    (Hoeffding 1948): se = 2·sd(h)/√n.
+    (Hoeffding 1948): se = 2·sd(h)/√n; what the rows of one of the `units` do is added up.
     """
     require_rows(len(own), 3, "The interval of a mean over pairs")
-    error = 2 * float(np.std(own, ddof=1)) / float(np.sqrt(len(own)))
-    half = normal_quantile(level) * error
-    return Interval(value - half, value + half, level=level, method="influence", standard_error=error)
+    units = units or Units.singles(len(own))
+    return units.around(value, 2 * (own - own.mean()) / len(own), level)

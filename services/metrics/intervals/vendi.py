@@ -20,7 +20,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from services.metrics.intervals.interval import Interval, normal_quantile
+from services.metrics.intervals.interval import Interval
+from services.metrics.intervals.units import Units
 from services.metrics.problems import Unmeasurable, require_rows
 from services.metrics.semantic.moments import second_moment
 from services.metrics.semantic.vectors import Vectors
@@ -28,10 +29,15 @@ from services.metrics.semantic.vendi import NEAR_ONE, score_of_spectrum
 
 
 def vendi_interval(
-    vectors: Vectors, order: float = 1.0, *, value: float | None = None, level: float = 0.95
+    vectors: Vectors,
+    order: float = 1.0,
+    *,
+    value: float | None = None,
+    units: Units | None = None,
+    level: float = 0.95,
 ) -> Interval:
     """The interval of `vendi(vectors, order)`, or of that `value` where it is known, for n × d unit rows;
-    n ≥ 2, order > 0.
+    n ≥ 2, order > 0. The influences of the rows of one of the `units` are added up.
 
     For q < 1 a direction that no row of the sample has cannot be accounted for: such orders count rare
     directions most, and the interval is too narrow where many were missed.
@@ -39,13 +45,14 @@ def vendi_interval(
     require_rows(len(vectors), 2, "The interval of a Vendi score")
     if order == 0:
         raise Unmeasurable("bad_order", "The Vendi score of order 0 counts dimensions: it has no interval.")
-    z = normal_quantile(level)
+    units = units or Units.singles(len(vectors))
+    z = units.quantile(level)
     eigenvalues, directions = np.linalg.eigh(second_moment(vectors, exact=True) / len(vectors))
     kept = eigenvalues > eigenvalues[-1] * len(eigenvalues) * np.finfo(np.float64).eps
     eigenvalues = eigenvalues[kept] / eigenvalues[kept].sum()
     score = score_of_spectrum(eigenvalues, order)
     influence = _influence((vectors @ directions[:, kept]) ** 2, eigenvalues, order, math.log(score))
-    error = float(np.sqrt(np.square(influence).mean() / len(vectors)))
+    error = units.error(influence / len(vectors))
     value = score if value is None else value
     low, high = value * math.exp(-z * error), value * math.exp(z * error)
     return Interval(low, high, level, "influence", value * error)

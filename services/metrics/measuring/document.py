@@ -8,7 +8,9 @@ HEAD = """# Measures
 
 Made by `make measures` from `shared/contracts/measurement/metrics.py`, where a metric is declared. How to ask
 for them, how to read a value and what the methods are: [measuring](measuring.md). **Bold** ones are what
-`default` stands for (shifts where there is a reference, and `contamination` where there is a test set).
+`default` stands for (shifts where there is a reference, and `contamination` where there is a test set). *And
+no shift*: beside the value stands what rows give whose sides were dealt out again at random, and the excess
+over it.
 """
 
 

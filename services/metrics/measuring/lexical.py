@@ -41,6 +41,10 @@ CONVENTIONS = {
     "sacrebleu": "sacrebleu sentence BLEU, effective order, exponential smoothing; 0 to 100",
 }
 ONE_CONTEXT = NoInterval("contexts are what is drawn, and there is one")
+SHARED_PROMPTS = NoInterval("texts share prompts, and its groups are of single texts: there is no interval")
+SHARED = NoInterval(
+    "texts share prompts or are copies, and it is a mean over some of them: there is no interval"
+)
 ONE_TEXT = NoInterval("one text alone says nothing of how others would differ")
 TOO_MANY = NoInterval(f"above {MOST_JACKKNIFED:,} tokens there is no interval")
 ONE_POOL = NoInterval(f"pools of {POOL} texts are what is drawn, and there is one")
@@ -102,6 +106,7 @@ def ead(subject: Subject) -> Values:
             "vocabulary": GPT2_VOCABULARY,
         },
         jackknife(subject, 1, LeftOut.ead),
+        moves_with_size=True,
     )
 
 
@@ -165,14 +170,18 @@ def sentence_diversity(subject: Subject) -> Values:
     )
     value = Value(float(within.mean())) if len(within) else Value.none(TOO_FEW_SENTENCES)
     told_within = told | {"texts": len(within)}
-    yield measured("sentence_diversity_within", value, told_within, _of_mean(subject, within), note=LONGER)
+    yield measured("sentence_diversity_within", value, told_within, _of_long(subject, within), note=LONGER)
     rows, pools = drawn_pools(len(dataset), options.seed)
     pooled = diversity_of_pools(dataset.take(rows).texts.to_pylist(), pools, options.tokenizer)
     yield measured(
         "sentence_diversity_pooled",
         Value(float(pooled.mean())) if len(pooled) else Value.none(TOO_FEW_SENTENCES),
         told | {"pools": len(pooled), "texts_in_a_pool": min(POOL, len(dataset)), "seed": options.seed},
-        student_interval(pooled, level=options.level) if len(pooled) > 1 else ONE_POOL,
+        SHARED
+        if not subject.units.alone
+        else student_interval(pooled, level=options.level)
+        if len(pooled) > 1
+        else ONE_POOL,
         moves_with_size=len(dataset) < POOL,
         note=LONGER,
     )
@@ -231,7 +240,7 @@ def heaps(subject: Subject) -> Values:
                 "tokenizer": subject.options.tokenizer,
                 "points_every": subject.heaps_step,
             },
-            interval,
+            SHARED_PROMPTS if subject.units.by_key else interval,
             moves_with_size=True,
         )
 
@@ -239,35 +248,47 @@ def heaps(subject: Subject) -> Values:
 def lengths(subject: Subject) -> Values:
     options, words = subject.options, subject.lengths
     subject.details["lengths"] = {"lengths": words.lengths.tolist(), "texts": words.texts.tolist()}
-    data = np.asarray(words.values(), np.float64)
+    by_row = not subject.units.alone
+    data = np.asarray(subject.tokens.lengths if by_row else words.values(), np.float64)
     told: dict[str, Estimator] = {"tokenizer": options.tokenizer, "unit": "tokens"}
     yield measured("length_mean", words.mean(), told, _of_mean(subject, data))
-    spread = deviation_interval(data, level=options.level)
+    spread = deviation_interval(data, units=subject.units, level=options.level)
     yield measured("length_sd", words.standard_deviation(), told, spread)
     for name, at in {"length_p05": 0.05, "length_median": 0.5, "length_p95": 0.95}.items():
-        yield measured(name, words.quantiles([at])[0], told, quantile_interval(data, at, level=options.level))
+        found = quantile_interval(data, at, units=subject.units, level=options.level)
+        yield measured(name, words.quantiles([at])[0], told, found)
     characters = subject.lexical.characters
     unit: dict[str, Estimator] = {"unit": "Unicode code points"}
-    many = _of_mean(subject, np.asarray(characters.values(), np.float64))
+    counts = subject.tokens.characters if by_row else characters.values()
+    many = _of_mean(subject, np.asarray(counts, np.float64))
     yield measured("characters_mean", characters.mean(), unit, many)
 
 
 def hdd(subject: Subject) -> Values:
     value, texts = subject.lexical.hdd
     told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
-    interval = _of_mean(subject, subject.lexical.richness.long_hdd())
+    interval = _of_long(subject, subject.lexical.richness.long_hdd())
     yield measured("hdd", value, {"equation": "HD-D, mean over texts", **told}, interval)
 
 
 def mtld(subject: Subject) -> Values:
     value, texts = subject.lexical.mtld
     told: dict[str, Estimator] = {"tokenizer": subject.options.tokenizer, "texts": texts}
-    interval = _of_mean(subject, subject.lexical.richness.long_mtld())
+    interval = _of_long(subject, subject.lexical.richness.long_mtld())
     yield measured("mtld", value, {"equation": "MTLD, mean over texts", **told}, interval)
+
+
+def _of_long(subject: Subject, values: NDArray[np.float64]) -> Spread:
+    """Of a mean over some of the texts."""
+    return _of_mean(subject, values) if subject.units.alone else SHARED
 
 
 def _of_mean(subject: Subject, values: NDArray[np.float64]) -> Spread:
     options = subject.options
+    if not subject.units.alone:
+        return subject.units.around(
+            float(values.mean()), (values - values.mean()) / len(values), options.level
+        )
     return mean_interval(values, level=options.level, seed=options.seed) if len(values) > 1 else ONE_TEXT
 
 

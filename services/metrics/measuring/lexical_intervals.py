@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.metrics.intervals.interval import NoInterval, Spread
-from services.metrics.intervals.jackknife import Rows, affordable, rescaled_interval
+from services.metrics.intervals.jackknife import GROUPS, Rows, affordable, rescaled_interval
 from services.metrics.lexical import Tokens, Value
 from services.metrics.lexical.measures.compression import block_ratio
 from services.metrics.lexical.measures.repetition import self_repetition
@@ -68,9 +68,16 @@ def _interval(subject: Subject, value: Value, measure: Callable[[Rows], Value]) 
     def measured(kept: Rows) -> float:
         return measure(kept).value or 0.0
 
-    options, sample = subject.options, len(_sampled_texts(subject))
+    options, units = subject.options, subject.units
+    drawn = units.take(_sampled_rows(subject))
     return rescaled_interval(
-        measured, value.value, sample, len(subject.dataset), level=options.level, seed=options.seed
+        measured,
+        value.value,
+        drawn.count,
+        units.count,
+        parts=None if units.alone else drawn.groups(GROUPS, options.seed),
+        level=options.level,
+        seed=options.seed,
     )
 
 
@@ -78,12 +85,23 @@ def _within(found: Spread, most: float = float("inf")) -> Spread:
     return found if isinstance(found, NoInterval) else found.within(0, most)
 
 
-def _sampled_texts(subject: Subject) -> pa.ChunkedArray:
-    sizes = pc.binary_length(subject.dataset.texts).to_numpy().astype(np.int64)
+def _sampled_rows(subject: Subject) -> Rows:
+    """Rows of a random sample of what was drawn, ascending; all of them where they are not too many."""
+    sizes = pc.binary_length(subject.dataset.texts).to_numpy().astype(np.float64)
     if sizes.sum() <= subject.most_sampled_bytes:
-        return subject.dataset.texts
-    rows = affordable(sizes, subject.most_sampled_bytes, subject.options.seed)
-    return subject.dataset.texts.take(pa.array(rows))
+        return np.arange(len(sizes))
+    by_unit = subject.units.sums(sizes).astype(np.int64)
+    drawn = affordable(by_unit, subject.most_sampled_bytes, subject.options.seed)
+    return np.flatnonzero(np.isin(subject.units.of, drawn))
+
+
+def _sampled_texts(subject: Subject) -> pa.ChunkedArray:
+    rows = _sampled_rows(subject)
+    return (
+        subject.dataset.texts
+        if len(rows) == len(subject.dataset)
+        else subject.dataset.texts.take(pa.array(rows))
+    )
 
 
 def _sampled_tokens(subject: Subject) -> Tokens:

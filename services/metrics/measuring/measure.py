@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from services.metrics.lexical import BrokenText, LexicalError, MissingText, UnknownTokeniser
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
 from services.metrics.measuring import lexical, quality, semantic, shift
+from services.metrics.measuring.coverage import coverages
+from services.metrics.measuring.echo import echo
 from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import undefined
 from services.metrics.problems import Unmeasurable, require_rows
-from shared.contracts.measurement import MEASURES_VERSION, Measured, MeasuredValue, Metric
+from shared.contracts.measurement import MEASURES_VERSION, SHIFT, Measured, MeasuredValue, Metric
 
 MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
     Metric.DISTINCT: lexical.distinct,
@@ -33,14 +35,18 @@ MEASURES: dict[Metric, Callable[[Subject], Iterator[MeasuredValue]]] = {
     Metric.CHAMFER: semantic.chamfers,
     Metric.CLUSTERS: semantic.clusters,
     Metric.UNIGRAM_SHIFT: shift.unigrams,
+    Metric.BIGRAM_SHIFT: shift.bigrams,
     Metric.LENGTH_SHIFT: shift.lengths,
     Metric.EMBEDDING_SHIFT: shift.embeddings,
     Metric.MMD: shift.discrepancy,
     Metric.FRECHET: shift.frechet,
     Metric.MAUVE: shift.mauves,
+    Metric.COVERAGE: coverages,
     Metric.TWO_SAMPLE: shift.classifier,
     Metric.DUPLICATES: quality.exact_duplicates,
     Metric.NEAR_DUPLICATES: quality.near_duplicates,
+    Metric.EMBEDDING_DUPLICATES: quality.embedding_duplicates,
+    Metric.ECHO: echo,
     Metric.CONTAMINATION: quality.contamination,
     Metric.REJECTS: quality.rejects,
 }
@@ -80,7 +86,7 @@ def measure(subject: Subject, step: Step = lambda done, total, name: None) -> Me
 
 def _values(metric: Metric, subject: Subject) -> list[MeasuredValue]:
     try:
-        return [_with_unit(value, subject) for value in MEASURES[metric](subject)]
+        return [_with_notes(metric, value, subject) for value in MEASURES[metric](subject)]
     except UnknownTokeniser as error:
         raise Unmeasurable("unknown_tokenizer", str(error), field="tokenizer") from error
     except (BrokenText, MissingText):
@@ -93,8 +99,17 @@ def _values(metric: Metric, subject: Subject) -> list[MeasuredValue]:
         return [undefined(metric, error.detail)]
 
 
-def _with_unit(value: MeasuredValue, subject: Subject) -> MeasuredValue:
-    """The value, with a note where the default tokenizer takes letters of the dataset for words."""
-    if value.estimator.get("tokenizer") != DEFAULT_TOKENISER or not subject.dataset.has_letters_for_words:
-        return value
-    return value.model_copy(update={"note": "; ".join(part for part in (value.note, IN_LETTERS) if part)})
+def _with_notes(metric: Metric, value: MeasuredValue, subject: Subject) -> MeasuredValue:
+    """The value, with a note where the default tokenizer takes letters of the dataset for words, where texts
+    are empty, and of what its interval takes for a draw."""
+    notes, about_interval = [value.note], [value.interval_note]
+    if value.estimator.get("tokenizer") == DEFAULT_TOKENISER and subject.dataset.has_letters_for_words:
+        notes.append(IN_LETTERS)
+    if subject.dataset.empty:
+        notes.append(f"{subject.dataset.empty} of {len(subject.dataset)} texts are empty")
+    if value.interval is not None and metric not in SHIFT and subject.units.note:
+        about_interval.append(subject.units.note)
+    told = {"note": notes, "interval_note": about_interval}
+    return value.model_copy(
+        update={at: "; ".join(part for part in parts if part) for at, parts in told.items()}
+    )

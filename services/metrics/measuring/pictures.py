@@ -7,10 +7,12 @@ from functools import reduce
 
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.measures.heaps import HeapsFit, HeapsState
+from services.metrics.measuring.coverage import covering
 from services.metrics.measuring.subject import Subject, TextSet, heaps_step
 from services.metrics.pictures.growth import GrowthCurve, vocabulary_growth
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.maps import Projection, embedding_map
+from services.metrics.pictures.neighbourhoods import neighbourhoods
 from services.metrics.pictures.picture import Picture
 from services.metrics.problems import Unmeasurable
 
@@ -32,6 +34,12 @@ def growth(subject: Subject) -> Picture:
     return vocabulary_growth(curves, reference=REFERENCE)
 
 
+def coverage(subject: Subject) -> Picture:
+    found = covering(subject)
+    rows = subject.reference_embedded.rows
+    return neighbourhoods(found.radius, found.distance, found.covered, rows=rows, k=found.k)
+
+
 def map_pca(subject: Subject) -> Picture:
     return _map(subject, "pca")
 
@@ -43,12 +51,13 @@ def map_tsne(subject: Subject) -> Picture:
 DRAW: Mapping[str, Callable[[Subject], Picture]] = {
     "lengths": lengths,
     "vocabulary_growth": growth,
+    "coverage": coverage,
     "map_pca": map_pca,
     "map_tsne": map_tsne,
 }
 
 
-QUICK = ("lengths", "vocabulary_growth", "map_pca")
+QUICK = ("lengths", "vocabulary_growth", "coverage", "map_pca")
 """Those that take no longer than the measures."""
 
 

@@ -11,13 +11,17 @@ import numpy as np
 from services.metrics.duplicates import Contamination, HeldOutIndex
 from services.metrics.duplicates import exact_duplicates as find_equal
 from services.metrics.duplicates import near_duplicates as find_near
-from services.metrics.intervals.interval import NoInterval
-from services.metrics.intervals.shares import repeated_interval, share_interval
+from services.metrics.duplicates.by_embedding import pairs_within
+from services.metrics.duplicates.groups import Groups
+from services.metrics.intervals.interval import NoInterval, Spread
+from services.metrics.intervals.jackknife import delete_one_interval
+from services.metrics.intervals.shares import drawn_share_interval, repeated_interval, share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
+from services.metrics.measuring.semantic import about
 from services.metrics.measuring.subject import Subject, TextSet
 from services.metrics.measuring.values import Estimator, measured
-from services.metrics.problems import Unmeasurable
+from services.metrics.problems import Unmeasurable, require_rows
 from shared.contracts.measurement import MeasuredValue
 
 Values = Iterator[MeasuredValue]
@@ -33,7 +37,7 @@ def exact_duplicates(subject: Subject) -> Values:
         "duplicate_share",
         groups.duplicates / len(subject.dataset),
         {"equation": "rows equal to an earlier row / rows", "rows": groups.duplicates},
-        repeated_interval(groups.first, level=subject.options.level),
+        repeated_interval(groups.first, units=subject.units, level=subject.options.level),
         moves_with_size=True,
     )
 
@@ -46,22 +50,77 @@ def near_duplicates(subject: Subject) -> Values:
         threshold=options.near_duplicate_similarity,
         shingle=options.shingle,
     )
-    subject.details["near_duplicates"] = _groups(found.groups.members(), subject.dataset)
+    # Texts without words have no shingles, and may be equal all the same.
+    groups = found.groups.merge(find_equal(subject.dataset.texts))
+    subject.details["near_duplicates"] = _groups(groups.members(), subject.dataset)
     yield measured(
         "near_duplicate_share",
-        found.groups.duplicates / len(subject.dataset),
+        groups.duplicates / len(subject.dataset),
         {
             "equation": "rows near an earlier row of their group / rows",
-            "rows": found.groups.duplicates,
+            "rows": groups.duplicates,
             "similarity": f"Jaccard of {found.shingle}-word shingles ≥ {found.threshold}",
             "tokenizer": options.tokenizer,
             "method": found.method,
         },
-        repeated_interval(found.groups.first, level=options.level),
+        repeated_interval(groups.first, units=subject.units, level=options.level),
         moves_with_size=True,
         note=""
         if found.exact
         else "too many candidates: pairs were looked for by MinHash, some may be missed",
+    )
+
+
+def embedding_duplicates(subject: Subject) -> Values:
+    """Rows near an earlier one by embedding; then how often different rows of the reference are as near."""
+    options = subject.options
+    threshold = options.embedding_duplicate_similarity
+    found = pairs_within(subject.embedded.vectors, threshold)
+    groups = Groups.of(len(subject.embedded.rows), found.pairs)
+    members = [subject.embedded.rows[group].tolist() for group in groups.members()]
+    subject.details["embedding_duplicates"] = _groups(members, subject.dataset)
+    told: dict[str, Estimator] = {**about(subject), "similarity": f"cosine ≥ {threshold}"}
+    yield measured(
+        "embedding_duplicate_share",
+        groups.duplicates / len(groups.first),
+        {
+            **told,
+            "equation": "rows near an earlier row of their group / rows",
+            "repeating_rows": groups.duplicates,
+        },
+        repeated_interval(groups.first, units=subject.embedded_units, level=options.level),
+        moves_with_size=True,
+    )
+    if subject.reference is not None:
+        yield _false_rate(subject, told)
+
+
+def _false_rate(subject: Subject, told: dict[str, Estimator]) -> MeasuredValue:
+    """Of the pairs of reference rows whose texts differ, the share that reach the threshold: what it takes
+    for duplicates where there are none."""
+    reference, options = subject.reference_embedded, subject.options
+    texts = subject.required_reference.take(reference.rows).texts
+    different = np.flatnonzero(~find_equal(texts).repeated)
+    vectors, rows = reference.vectors[different], len(different)
+    require_rows(rows, 3, "How often different rows of a reference are near duplicates")
+    near = pairs_within(vectors, options.embedding_duplicate_similarity)
+    own = near.counts(rows)
+    pairs = rows * (rows - 1) / 2
+    without = (len(near.pairs) - own) / ((rows - 1) * (rows - 2) / 2)
+    interval: Spread = delete_one_interval(len(near.pairs) / pairs, without, level=options.level).within(0, 1)
+    if not len(near.pairs):
+        interval = NoInterval(f"none of {pairs:,.0f} pairs of different reference rows is so near")
+    return measured(
+        "embedding_duplicate_false_rate",
+        len(near.pairs) / pairs,
+        {
+            **told,
+            "equation": "pairs of different reference rows that are so near / such pairs",
+            "reference_rows": rows,
+            "pairs": len(near.pairs),
+        },
+        interval,
+        note="near pairs of real rows may be real duplicates: look at them before the threshold is blamed",
     )
 
 
@@ -94,7 +153,11 @@ def contamination(subject: Subject) -> Values:
         "contamination_share",
         len(rows) / len(subject.dataset),
         {**told, "equation": "rows that hold from_share of a test row's n-grams / rows", "rows": len(rows)},
-        share_interval(len(rows), len(subject.dataset), level=options.level),
+        share_interval(len(rows), len(subject.dataset), level=options.level)
+        if subject.units.alone
+        else drawn_share_interval(
+            found.contaminated(options.contamination_share), subject.units, level=options.level
+        ),
     )
     held = sum(share >= options.contamination_share for share in checked)
     yield measured(

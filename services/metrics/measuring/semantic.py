@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.clusters import cluster_intervals, count_intervals
 from services.metrics.intervals.interval import NoInterval, Spread
@@ -26,6 +29,13 @@ from services.metrics.shift.quantised import default_clusters
 from shared.contracts.measurement import MeasuredValue
 
 Values = Iterator[MeasuredValue]
+NEAREST = NoInterval(
+    "rows share prompts or are copies, and which row is nearest does not add up over them: there is no "
+    "interval"
+)
+IN_CLUSTERS = NoInterval(
+    "rows share prompts or are copies, and clusters were fitted to them: there is no interval that knows"
+)
 TOO_FEW = NoInterval("an interval of a measure of pairs needs 3 rows")
 
 
@@ -41,7 +51,8 @@ def vendi_scores(subject: Subject) -> Values:
         elif len(vectors) < 2:
             interval = NoInterval("an interval of a Vendi score needs 2 rows")
         else:
-            interval = vendi_interval(vectors, order, value=value, level=options.level)
+            units = subject.embedded_units
+            interval = vendi_interval(vectors, order, value=value, units=units, level=options.level)
         yield measured(
             "vendi"
             if order == 1
@@ -78,7 +89,8 @@ def dcscores(subject: Subject) -> Values:
 def cosine_distance(subject: Subject) -> Values:
     vectors = subject.embedded.vectors
     level = subject.options.level
-    interval = mean_cosine_interval(vectors, level=level) if len(vectors) > 2 else TOO_FEW
+    units = subject.embedded_units
+    interval = mean_cosine_interval(vectors, units=units, level=level) if len(vectors) > 2 else TOO_FEW
     yield measured(
         "cosine_distance",
         mean_cosine_distance(vectors),
@@ -94,7 +106,7 @@ def cliques(subject: Subject) -> Values:
         "remote_clique",
         value,
         {**about(subject), "equation": "mean angular distance to the other texts (2101.06030); 0 to 1"},
-        pair_mean_interval(own, value, level=level).within(0, 1) if len(own) > 2 else TOO_FEW,
+        _clique_interval(subject, own, value, level),
     )
 
 
@@ -115,7 +127,9 @@ def chamfers(subject: Subject) -> Values:
 def clusters(subject: Subject) -> Values:
     vectors, options = (subject.embedded.vectors, subject.options)
     spread = cluster_spread(vectors, options.clusters or default_clusters(len(vectors)), seed=options.seed)
-    intervals = cluster_intervals(spread, options.level)
+    intervals: Mapping[str, Spread] = cluster_intervals(spread, options.level)
+    if not subject.embedded_units.alone:
+        intervals = dict.fromkeys(intervals, IN_CLUSTERS)
     subject.details["cluster_counts"] = list(spread.counts)
     subject.details["cluster_share_intervals"] = count_intervals(spread.counts, level=options.level)
     for name, value in {
@@ -138,11 +152,21 @@ def clusters(subject: Subject) -> Values:
         )
 
 
+def _clique_interval(subject: Subject, own: NDArray[np.float64], value: float, level: float) -> Spread:
+    if len(own) < 3:
+        return TOO_FEW
+    return pair_mean_interval(own, value, units=subject.embedded_units, level=level).within(0, 1)
+
+
 def _dcscore_interval(subject: Subject, value: float) -> Spread:
     vectors, options = subject.embedded.vectors, subject.options
     if len(vectors) < 3:
         return TOO_FEW
     without = dcscore_without_each(vectors, options.dcscore_temperature)
+    if not subject.embedded_units.alone:
+        # To first order, what the rows of a unit do adds up.
+        found = subject.embedded_units.around(value, without.mean() - without, options.level)
+        return found.within(1, len(vectors))
     return delete_one_interval(value, without, level=options.level).within(1, len(vectors))
 
 
@@ -152,6 +176,8 @@ def _chamfer_interval(subject: Subject, value: float) -> Spread:
     vectors = subject.embedded.vectors
     if len(vectors) < 3:
         return TOO_FEW
+    if not subject.embedded_units.alone:
+        return NEAREST
     found = delete_one_interval(value, chamfer_without_each(vectors), level=subject.options.level)
     return replace(found.within(0, 1), bias=None)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import compress, count
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from services.metrics.duplicates import exact_duplicates
+from services.metrics.intervals.units import Units
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.measures.intervals import LeftOut
 from services.metrics.lexical.measures.lengths import Lengths
@@ -22,6 +26,10 @@ from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.text.texts import arrow_texts
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
+from services.metrics.shift.coverage import Coverage
+from services.metrics.shift.sides import Sides
+from services.metrics.shift.twins import Twins, twins
+from shared.contracts.contamination import NGRAM_WORDS
 from shared.contracts.measurement import MeasureOptions, Metric
 from shared.text.unspaced import UNSPACED
 
@@ -36,23 +44,54 @@ HEAPS_POINTS = 20
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What was asked for the texts of a set. Both are read when somebody wants them.
+
+    `rows` gives, text by text, what the model wrote of it (of an answer to a given prompt the answer alone)
+    and the prompt that it was written to, None where that is not kept. `examples` are the texts that prompts
+    show.
+    """
+
+    rows: Callable[[], Iterator[tuple[str, str | None]]]
+    examples: Callable[[], pa.ChunkedArray] | None = None
+
+    def take(self, rows: NDArray[np.int64]) -> Asked:
+        """Of these rows, given by ascending places, alone."""
+        return replace(self, rows=partial(self._some, frozenset(rows.tolist())))
+
+    def _some(self, places: frozenset[int]) -> Iterator[tuple[str, str | None]]:
+        return compress(self.rows(), (place in places for place in count()))
+
+
+@dataclass(frozen=True)
 class TextSet:
     """The texts of one dataset.
 
     `contexts` names the context of each text where the dataset has contexts (`qa`): Distinct-n is then summed
-    over them. `rejects` counts what was refused when the dataset was made, by reason. A shard holds about
-    `shard_bytes` of text.
+    over them. `keys` names what each text came from (a prompt, a context, the row it paraphrases), None for a
+    text of its own. `rejects` counts what was refused when the dataset was made, by reason. `asked` is there
+    where prompts are kept. A shard holds about `shard_bytes` of text.
     """
 
     texts: pa.ChunkedArray
     contexts: Sequence[str] | None = None
+    keys: Sequence[str | None] | None = None
     rejects: Mapping[str, int] = field(default_factory=dict)
+    asked: Asked | None = None
     shard_bytes: int = SHARD_BYTES
 
     @classmethod
-    def of(cls, texts: Sequence[str], contexts: Sequence[str] | None = None) -> TextSet:
+    def of(
+        cls,
+        texts: Sequence[str],
+        contexts: Sequence[str] | None = None,
+        keys: Sequence[str | None] | None = None,
+        prompts: Sequence[str] | None = None,
+    ) -> TextSet:
         """From strings. Raises LexicalError for what is no text."""
-        return cls(pa.chunked_array([arrow_texts(texts)]), contexts)
+        asked = None if prompts is None else Asked(lambda: zip(texts, prompts, strict=True))
+        own = contexts if keys is None else keys
+        return cls(pa.chunked_array([arrow_texts(texts)]), contexts, own, asked=asked)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -63,6 +102,11 @@ class TextSet:
         others = self.texts.filter(pc.invert(pc.string_is_ascii(self.texts)))
         return bool(pc.any(pc.match_substring_regex(others, f"[{UNSPACED}]")).as_py())
 
+    @cached_property
+    def empty(self) -> int:
+        """How many texts are empty, or white space."""
+        return int(pc.sum(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(self.texts)), 0)).as_py() or 0)
+
     def text(self, row: int) -> str:
         """One text as a string."""
         return str(self.texts[row].as_py())
@@ -70,7 +114,10 @@ class TextSet:
     def take(self, rows: NDArray[np.int64]) -> TextSet:
         """These rows as a set of their own."""
         contexts = None if self.contexts is None else [self.contexts[int(row)] for row in rows]
-        return replace(self, texts=self.texts.take(pa.array(rows)), contexts=contexts)
+        keys = None if self.keys is None else [self.keys[int(row)] for row in rows]
+        asked = None if self.asked is None else self.asked.take(rows)
+        texts = self.texts.take(pa.array(rows))
+        return replace(self, texts=texts, contexts=contexts, keys=keys, asked=asked)
 
     def shards(self) -> Iterator[tuple[int, pa.ChunkedArray]]:
         """Neighbouring texts of about `shard_bytes` in all, each with the place of its first."""
@@ -92,8 +139,27 @@ Embed = Callable[[TextSet], Embedded]
 
 
 @dataclass(frozen=True)
+class Listed:
+    """A row that a measure names: its place in its set, what is told of it, and the row of the dataset that
+    stands beside it, if any."""
+
+    row: int
+    told: Mapping[str, float | str | bool]
+    beside: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows that a measure names, in the order in which people should see them, and whose they are."""
+
+    side: Literal["dataset", "reference"]
+    rows: Sequence[Listed]
+
+
+@dataclass(frozen=True)
 class Subject:
-    """A dataset under measurement. `details` gathers what lists say better than numbers.
+    """A dataset under measurement. `details` gathers what lists say better than numbers, `lists` all the rows
+    that measures name.
 
     `runner` makes what the lexical pass runs on: this process, several, or a Ray cluster. Above
     `most_jackknifed` tokens lexical values have no intervals; what must be measured again for each replicate
@@ -109,12 +175,18 @@ class Subject:
     most_jackknifed: int = MOST_JACKKNIFED
     most_sampled_bytes: int = MOST_SAMPLED_BYTES
     details: dict[str, object] = field(default_factory=dict)
+    lists: dict[str, Listing] = field(default_factory=dict)
+    covered: dict[int, Coverage] = field(default_factory=dict, repr=False)
     _left_out: dict[int, LeftOut] = field(default_factory=dict, repr=False)
 
     @cached_property
     def metrics(self) -> list[Metric]:
         """The measures to take, in order."""
-        return self.options.chosen(reference=self.reference is not None, test=self.test is not None)
+        return self.options.chosen(
+            reference=self.reference is not None,
+            test=self.test is not None,
+            prompts=self.dataset.asked is not None,
+        )
 
     @cached_property
     def lexical(self) -> LexicalValues:
@@ -150,6 +222,11 @@ class Subject:
         """All tokens in one place."""
         return Tokens.of(self.dataset.texts, self.options.tokenizer)
 
+    @cached_property
+    def reference_tokens(self) -> Tokens:
+        """The reference's, in one place."""
+        return Tokens.of(self.required_reference.texts, self.options.tokenizer)
+
     def tokens_by_shard(self) -> Iterator[tuple[int, Tokens]]:
         """The tokens of each shard with the place of its first text."""
         for start, shard in self.dataset.shards():
@@ -160,8 +237,47 @@ class Subject:
         if self.size > self.most_jackknifed or len(self.dataset) < 2:
             return None
         if order not in self._left_out:
-            self._left_out[order] = LeftOut.of(self.tokens, order, seed=self.options.seed)
+            self._left_out[order] = LeftOut.of(
+                self.tokens,
+                order,
+                units=None if self.units.alone else self.units.of,
+                seed=self.options.seed,
+            )
         return self._left_out[order]
+
+    @cached_property
+    def units(self) -> Units:
+        """What was drawn, of the dataset: texts of one prompt, and copies, are one draw."""
+        return drawn_units(self.dataset.texts, self.dataset.keys)
+
+    @cached_property
+    def sides(self) -> Sides:
+        """The reference's rows and the dataset's as one pool, with what was drawn on both sides together."""
+        sets = self.required_reference, self.dataset
+        texts = pa.chunked_array([chunk for one in sets for chunk in one.texts.chunks], pa.large_string())
+        known = any(one.keys is not None for one in sets)
+        keys = [key for one in sets for key in (one.keys or [None] * len(one))] if known else None
+        return Sides.of(len(sets[0]), len(sets[1]), drawn_units(texts, keys))
+
+    @cached_property
+    def embedded_sides(self) -> Sides:
+        """The same of the rows that are embedded."""
+        rows = np.concatenate(
+            [self.reference_embedded.rows, len(self.required_reference) + self.embedded.rows]
+        )
+        return self.sides.take(rows) if len(rows) < len(self.sides) else self.sides
+
+    @cached_property
+    def twins(self) -> Twins:
+        """Whether rows have twins on the other side that no key tells of."""
+        vectors = np.concatenate([self.reference_embedded.vectors, self.embedded.vectors])
+        return twins(vectors, self.embedded_sides, seed=self.options.seed)
+
+    @cached_property
+    def embedded_units(self) -> Units:
+        """What was drawn, of the dataset's rows that are embedded."""
+        rows = self.embedded.rows
+        return self.units.take(rows) if len(rows) < len(self.units) else self.units
 
     @cached_property
     def embedded(self) -> Embedded:
@@ -188,6 +304,17 @@ class Subject:
         if self.test is None:
             raise Unmeasurable("no_test", "Contamination is measured by a test set: name one.", field="test")
         return self.test
+
+
+def drawn_units(texts: pa.ChunkedArray, keys: Sequence[str | None] | None) -> Units:
+    """The units of texts that share a key or are copies. Short texts are the same by chance: copies are
+    texts of `NGRAM_WORDS` words or more, as in contamination."""
+    copies = exact_duplicates(texts)
+    if copies.duplicates:
+        words = pc.count_substring_regex(texts, r"\S+").to_numpy()
+        short = np.flatnonzero(words < NGRAM_WORDS)
+        copies.first[short] = short
+    return Units.found(len(texts), keys, copies)
 
 
 def heaps_step(tokens: int) -> int:

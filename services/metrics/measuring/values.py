@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from services.metrics.intervals.interval import NoInterval, Spread
 from services.metrics.lexical import Value
-from shared.contracts.measurement import MeasuredInterval, MeasuredValue
+from shared.contracts.measurement import EqualSizeValue, MeasuredInterval, MeasuredValue, NoShift
 
 Estimator = str | int | float | bool | None
 
@@ -19,6 +19,8 @@ def measured(
     interval: Spread | None = None,
     *,
     moves_with_size: bool = False,
+    no_shift: NoShift | None = None,
+    equal_size: EqualSizeValue | None = None,
     note: str = "",
 ) -> MeasuredValue:
     """The value under its name. `estimator` holds all that it depends on."""
@@ -34,6 +36,8 @@ def measured(
         interval_note=left_out,
         estimator=dict(estimator),
         moves_with_size=moves_with_size,
+        no_shift=None if number is None else no_shift,
+        equal_size=None if number is None else equal_size,
         note="; ".join(part for part in (reason, note) if part),
     )
 

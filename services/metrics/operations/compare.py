@@ -14,7 +14,7 @@ from services.metrics.errors import translated
 from services.metrics.lexical import Tokens
 from services.metrics.measuring.measure import measure
 from services.metrics.measuring.subject import Embedded, Subject, TextSet, sampled_rows
-from services.metrics.operations.measure import put_picture, require_one_kind
+from services.metrics.operations.measure import put_picture, require_known, require_one_kind
 from services.metrics.operations.text_sets import Embedders, embedded, embedding_request, text_set
 from services.metrics.pictures.bars import bars_with_intervals
 from services.metrics.pictures.lengths import length_histograms
@@ -43,14 +43,19 @@ class Comparing:
         require_one_kind(workspace, "group", first, "reference", request.reference)
         with translated():
             group = {
-                name: text_set(workspace, dataset, request.turns)
+                name: text_set(workspace, dataset, request.group_by, request.turns)
                 for name, dataset in request.datasets.items()
             }
             lengths = {
                 name: Tokens.of(texts.texts, request.tokenizer).lengths for name, texts in group.items()
             }
             size = equal_size(lengths, request.equal)
-            reference = text_set(workspace, request.reference, request.turns) if request.reference else None
+            reference = (
+                text_set(workspace, request.reference, request.group_by, request.turns)
+                if request.reference
+                else None
+            )
+            require_known(request.group_by, reference, *group.values())
             vectors = Embeddings(request, workspace, self._find)
             if request.reference and reference is not None:
                 vectors.are_of(reference, request.reference)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from services.metrics.errors import translated
 from services.metrics.lexical.runners.local import InProcess
 from services.metrics.measuring.measure import measure
@@ -10,8 +12,11 @@ from services.metrics.measuring.subject import Embedded, Subject, TextSet
 from services.metrics.operations.running import Runners
 from services.metrics.operations.text_sets import Embedders, embed_into, embedded, embedding_request, text_set
 from services.metrics.pictures.picture import Picture
+from services.metrics.problems import Unmeasurable
 from shared.artifacts import ArtifactWriter
 from shared.contracts.measurement import (
+    EXCESS,
+    P_VALUE,
     EmbeddingRequest,
     EmbeddingSummary,
     Measured,
@@ -19,7 +24,7 @@ from shared.contracts.measurement import (
     MeasurementSummary,
 )
 from shared.contracts.problems import FieldError
-from shared.datasets import dataset_kind
+from shared.datasets import Row, dataset_kind, row_text
 from shared.errors import InvalidRequest
 from shared.jobs.workspace import Workspace
 
@@ -32,7 +37,8 @@ class Measuring:
         self._runners = runners
 
     def measure(self, request: MeasurementRequest, workspace: Workspace) -> MeasurementSummary:
-        """Values in `measurement.json`, headline values in the summary, pictures with their data beside."""
+        """Values in `measurement.json`, headline values in the summary, pictures with their data beside, and
+        a part for each list of rows that a measure names."""
         require_one_kind(workspace, "dataset", request.dataset, "reference", request.reference)
         with translated():
             subject = self._subject(request, workspace)
@@ -40,6 +46,7 @@ class Measuring:
                 subject, lambda done, total, name: workspace.progress(done, total, "measures", note=name)
             )
             workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
+            put_lists(request, subject, workspace)
             if request.pictures:
                 for picture in pictures(subject):
                     workspace.check()
@@ -48,7 +55,7 @@ class Measuring:
 
     def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:
         """Embeddings of a sample of the dataset, as numpy arrays."""
-        texts = text_set(workspace, request.dataset, request.turns)
+        texts = text_set(workspace, request.dataset, turns=request.turns)
         with translated():
             return embed_into(workspace.output, request, texts, workspace, self._find)
 
@@ -56,7 +63,7 @@ class Measuring:
         ids: dict[int, str] = {}
 
         def load(artifact: str) -> TextSet:
-            texts = text_set(workspace, artifact, request.turns)
+            texts = text_set(workspace, artifact, request.group_by, request.turns)
             ids[id(texts)] = artifact
             return texts
 
@@ -69,6 +76,7 @@ class Measuring:
         same = request.reference == request.dataset
         reference = None if request.reference is None else dataset if same else load(request.reference)
         test = None if request.test is None else load(request.test)
+        require_known(request.group_by, dataset, reference)
         return Subject(
             dataset,
             request,
@@ -79,10 +87,57 @@ class Measuring:
         )
 
 
+def require_known(group_by: str | None, *sets: TextSet | None) -> None:
+    """Refuse a field that no row of some set has: nothing would be kept together, without a word."""
+    if group_by is not None and any(texts is not None and texts.keys is None for texts in sets):
+        raise Unmeasurable(
+            "unknown_group",
+            f"No row of one of the datasets has a field `{group_by}`: name one that rows of both sides have.",
+            field="group_by",
+        )
+
+
 def headline(measured: Measured) -> MeasurementSummary:
-    """The defined values by name, flat."""
+    """The defined values by name, flat; of shifts also `NAME_excess` and `NAME_p`, beside what no shift
+    gives."""
     values = {value.name: value.value for value in measured.values if value.value is not None}
+    for value in measured.values:
+        if value.no_shift is not None:
+            values[f"{value.name}{EXCESS}"] = value.no_shift.excess
+            values[f"{value.name}{P_VALUE}"] = value.no_shift.p_value
     return MeasurementSummary.model_validate({"rows": measured.rows, "tokens": measured.tokens, **values})
+
+
+def put_lists(request: MeasurementRequest, subject: Subject, workspace: Workspace) -> None:
+    """`uncovered.jsonl` and the like: a line for each row that a measure names, in the measure's order, with
+    its id, its text and, where one stands beside it, the row of the dataset."""
+    sides = {"dataset": request.dataset, "reference": request.reference}
+    for name, listing in subject.lists.items():
+        own = _named(workspace, sides[listing.side], {one.row for one in listing.rows})
+        beside = {one.beside for one in listing.rows if one.beside is not None}
+        others = _named(workspace, request.dataset, beside)
+        lines = (
+            {
+                **own[one.row],
+                **one.told,
+                **({} if one.beside is None else {"nearest": others[one.beside]}),
+            }
+            for one in listing.rows
+        )
+        workspace.output.put_rows(f"{name}.jsonl", lines)
+
+
+def _named(workspace: Workspace, dataset: str | None, places: Collection[int]) -> dict[int, Row]:
+    """The rows of a dataset at these places: {id, text}."""
+    if dataset is None or not places:
+        return {}
+    artifact = workspace.input(dataset)
+    kind = dataset_kind(artifact.manifest)
+    return {
+        place: {"id": row["id"], "text": row_text(kind, row)}
+        for place, row in enumerate(artifact.rows())
+        if place in places
+    }
 
 
 def put_picture(output: ArtifactWriter, picture: Picture) -> None:

@@ -9,17 +9,20 @@ import numpy as np
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.operations.measure import put_picture
 from services.metrics.operations.propose import TRIALS
+from services.metrics.operations.trials import ended_trials, read_trial
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import mixture_found, tell
 from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
+from services.metrics.reporting.power import is_settled
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
-from shared.contracts.advice import ProposalSummary
+from shared.contracts.advice import ProposalRequest, ProposalSummary
 from shared.contracts.datasets import DatasetKind
+from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import Measured
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
 from shared.contracts.training.results import TrainingSummary
@@ -38,15 +41,20 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
         workspace.progress(number, len(request.runs), "runs", note=f"reading {run.name}")
         runs.append(_read(run, workspace))
     question = Question(
-        request.x, request.y, request.baseline, request.untuned, request.replicates, tuple(request.within)
+        request.x,
+        request.y,
+        request.baseline,
+        request.untuned,
+        request.replicates,
+        tuple(request.within),
+        request.matters,
     )
     table = make_table(runs, request.columns, request.baseline, request.y)
     found = answers(runs, question)
-    searched = workspace.input(request.trials) if request.trials else None
-    trials = searched.json(TRIALS) if searched else []
+    trials = _trials(request, workspace)
     said = tell(found, question)
-    if searched:
-        said.recommendation.insert(1, mixture_found(searched.summary_as(ProposalSummary), trials))
+    if trials:
+        said.recommendation.insert(1, mixture_found(_searched(request, workspace), trials))
     pictures = report_pictures(runs, found, question, request.series)
     for picture in pictures:
         workspace.check()
@@ -88,6 +96,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
         runs=len(runs),
         findings=said.all,
         recommended=[headline(answer) for answer in found],
+        decided=int(bool(found) and all(is_settled(answer.certainty) for answer in found)),
         pictures=[picture.name for picture in pictures],
     )
 
@@ -119,6 +128,24 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         length=_length(found.get("model")),
         maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
     )
+
+
+def _trials(request: ReportRequest, workspace: Workspace) -> list[JsonObject]:
+    """What a search tried, each with what became of it."""
+    if request.trials:
+        told: list[JsonObject] = workspace.input(request.trials).json(TRIALS)
+        return told
+    read = [read_trial(entry, request.y, workspace) for entry in request.tried]
+    return [trial.model_dump(mode="json") for trial in ended_trials(read)]
+
+
+def _searched(request: ReportRequest, workspace: Workspace) -> ProposalSummary | None:
+    """The mixture that a search ended with; None where it came to no end."""
+    named = [request.trials, *(run.dataset for run in request.runs)]
+    for artifact in (workspace.input(name) for name in named if name is not None):
+        if artifact.manifest.operation == ProposalRequest.operation:
+            return artifact.summary_as(ProposalSummary)
+    return None
 
 
 def _length(model: Artifact | None) -> Length | None:

@@ -67,7 +67,14 @@ def make_sample(request: SampleRequest, workspace: Workspace) -> DatasetSummary:
     stored = StoredRows(workspace, request.dataset)
     side = stored.side(unit=request.unit, tokenizer=request.tokenizer, stratify_by=request.stratify_by)
     with translated():
-        ids = sample(side, size=request.size, fraction=request.fraction, unit=request.unit, seed=request.seed)
+        ids = sample(
+            side,
+            size=request.size,
+            fraction=request.fraction,
+            or_all=request.or_all,
+            unit=request.unit,
+            seed=request.seed,
+        )
     return write_rows(stored, ids, workspace)
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
+from services.metrics.operations.asked import asked_for
+from services.metrics.operations.stored_rows import value_at
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import EmbeddingRequest, EmbeddingSummary, MeasureOptions
-from shared.datasets import REJECTS, dataset_kind, row_text
+from shared.datasets import REJECTS, Row, dataset_kind, row_text
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 
@@ -40,26 +43,58 @@ def embedders(models: Mapping[str, str]) -> Embedders:
     return find
 
 
-def text_set(workspace: Workspace, dataset: str, turns: str = "assistant") -> TextSet:
+def text_set(
+    workspace: Workspace, dataset: str, group_by: str | None = None, turns: str = "assistant"
+) -> TextSet:
     """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept; of chats the
-    `turns` that are asked for."""
+    `turns` that are asked for. What rows came from is named by the field `group_by`, or else by what rows of
+    their kind know."""
     artifact = workspace.input(dataset)
     kind = dataset_kind(artifact.manifest)
     contexts: list[str] = []
-    chunks = list(_text_chunks(artifact, kind, contexts, workspace, turns))
+    keys: list[str | None] = []
+    key = partial(_named, group_by) if group_by else KEYS[kind]
+    chunks = list(_text_chunks(artifact, kind, contexts, lambda row: keys.append(key(row)), workspace, turns))
     return TextSet(
         texts=pa.chunked_array(chunks, pa.large_string()),
         contexts=contexts if kind is DatasetKind.QA else None,
+        keys=keys if any(key is not None for key in keys) else None,
         rejects=_rejects(artifact),
+        asked=asked_for(workspace, artifact),
     )
 
 
+def _named(field: str, row: Row) -> str | None:
+    found = value_at(row, field)
+    return None if found is None else str(found)
+
+
+def _opening(row: Row) -> str | None:
+    return next((str(message["content"]) for message in row["messages"] if message["role"] == "user"), None)
+
+
+KEYS: Mapping[DatasetKind, Callable[[Row], str | None]] = {
+    DatasetKind.QA: partial(_named, "context_id"),
+    DatasetKind.COMPLETION: partial(_named, "context"),
+    DatasetKind.TEXT: partial(_named, "origin.prompt_hash"),
+    DatasetKind.CHAT: _opening,
+}
+"""What rows of each kind know of what they came from: the context that they ask about or complete, the
+prompt, what the user says first."""
+
+
 def _text_chunks(
-    artifact: Artifact, kind: DatasetKind, contexts: list[str], workspace: Workspace, turns: str
+    artifact: Artifact,
+    kind: DatasetKind,
+    contexts: list[str],
+    see: Callable[[Row], None],
+    workspace: Workspace,
+    turns: str,
 ) -> Iterator[pa.Array]:
     batch: list[str] = []
     for row in artifact.rows():
         batch.append(row_text(kind, row, turns))
+        see(row)
         if kind is DatasetKind.QA:
             contexts.append(str(row["context_id"]))
         if len(batch) == CHUNK:

@@ -17,8 +17,11 @@ from typing import Any
 from services.metrics.reporting.conditions import Condition, baseline_of, conditions
 from services.metrics.reporting.correlations import Correlation, correlations
 from services.metrics.reporting.estimates import change, outcome
+from services.metrics.reporting.power import Certainty, certainty
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.verdicts import Dose, decide
+from services.metrics.reporting.worth import RowsWorth, rows_worth
+from shared.contracts.measurement import EXCESS
 from shared.contracts.report import Against, Design, IntervalEstimate, Verdict
 
 LEVEL = 0.95
@@ -27,7 +30,8 @@ LEVEL = 0.95
 @dataclass(frozen=True)
 class Question:
     """How an experiment's runs are to be read. `within`: axes inside whose values runs are compared, such as
-    the base model; `baseline` and `untuned`: labels of the runs on real data, and of the model as it was."""
+    the base model; `baseline` and `untuned`: labels of the runs on real data, and of the model as it was;
+    `matters`: the smallest change that somebody cares for."""
 
     x: str = "distinct_5"
     y: str = "loss"
@@ -35,6 +39,7 @@ class Question:
     untuned: str | None = "untuned"
     replicates: str = "seed"
     within: tuple[str, ...] = ()
+    matters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,10 @@ class ReportAnswer:
     smallest: str | None
     doses: tuple[Dose, ...]
     curve: tuple[Dose, ...]
+    worth: RowsWorth | None
+    """What generated rows are worth in real ones; None where real rows alone were tried at too few sizes."""
+    certainty: Certainty | None
+    """Of the comparison that the verdict rests on: what could have shown, and what would show more."""
     avoid: tuple[Avoid, ...]
     correlations: tuple[Correlation, ...]
     correlated: Design | None
@@ -104,7 +113,8 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     evaluated = [c for c in found if c is not untuned and c.figures(y)]
     tried = [c for c in evaluated if not _on_the_curve(c, question)]
     references = {c.name: _reference(c, found, untuned, question) for c in tried}
-    level = 1 - (1 - LEVEL) / max(1, _comparisons(tried, references, untuned, question))
+    comparisons = _comparisons(tried, references, untuned, question)
+    level = 1 - (1 - LEVEL) / max(1, comparisons)
     own_level = 1 - (1 - LEVEL) / max(1, len(tried))
     doses = [_dose(c, references[c.name], question, level, own_level) for c in tried]
     doses.sort(key=lambda dose: dose.outcome.value)
@@ -114,6 +124,8 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
     decision = decide(doses, baseline, alone)
     ties = _ties(decision.best, doses, y, 1 - (1 - LEVEL) / max(1, len(tried) - 1))
     correlated = _correlated(generated)
+    nothing = decision.verdict == "nothing_learnt"
+    curve = _curve(evaluated, question)
     treated = [c for c in tried if c.label != question.baseline and c.design == correlated]
     return ReportAnswer(
         within=within,
@@ -127,13 +139,41 @@ def _answer(within: Mapping[str, Any], found: Sequence[Condition], question: Que
         ties=tuple(dose.name for dose in ties),
         smallest=_smallest([decision.best, *ties]) if decision.best else None,
         doses=tuple(doses),
-        curve=_curve(evaluated, question),
-        avoid=()
-        if decision.verdict == "nothing_learnt"
-        else tuple(_avoid(doses, found, untuned, question, level)),
-        comparisons=_comparisons(tried, references, untuned, question),
+        curve=curve,
+        worth=None
+        if nothing
+        else rows_worth([*([baseline] if baseline else []), *curve], generated, y, LEVEL),
+        certainty=None
+        if nothing
+        else _certainty(decision.best, baseline, generated, references, question, comparisons),
+        avoid=() if nothing else tuple(_avoid(doses, found, untuned, question, level)),
+        comparisons=comparisons,
         correlations=tuple(correlations(treated, y)),
         correlated=correlated,
+    )
+
+
+def _certainty(
+    best: Dose | None,
+    baseline: Dose | None,
+    generated: Sequence[Dose],
+    references: Mapping[str, Condition | None],
+    question: Question,
+    comparisons: int,
+) -> Certainty | None:
+    """Of what is recommended; where that is the baseline, of the best addition to it, else of the best
+    other."""
+    others = sorted(generated, key=lambda dose: dose.design != "in_addition_to")
+    judged = best if best is not baseline else next(iter(others), None)
+    reference = references[judged.name] if judged else None
+    if judged is None or reference is None or reference is judged.condition or question.y != "loss":
+        return None
+    return certainty(
+        judged.condition,
+        reference,
+        replicates=question.replicates,
+        matters=question.matters,
+        comparisons=comparisons,
     )
 
 
@@ -271,5 +311,12 @@ _EVIDENCE = ("two_sample_auc", "js_embedding", "js_unigram", "js_length", "disti
 
 
 def _evidence(condition: Condition) -> dict[str, float]:
-    """What was measured of the data itself."""
-    return {name: value for name in _EVIDENCE if (value := condition.mean(name)) is not None}
+    """What was measured of the data itself; of shifts the excess over what no shift gives, where it is
+    known."""
+    told: dict[str, float] = {}
+    for name in _EVIDENCE:
+        for shown in (f"{name}{EXCESS}", name):
+            if (value := condition.mean(shown)) is not None:
+                told[shown] = value
+                break
+    return told

@@ -25,7 +25,9 @@ from services.metrics.reporting.conditions import Condition
 
 FEWEST = 4
 EXACT = 8
-SHIFTS = ("js_", "kl_", "wasserstein_", "mmd", "frechet", "mauve", "two_sample")
+SHIFTS = (
+    "js_", "kl_", "wasserstein_", "mmd", "frechet", "mauve", "two_sample", "coverage", "density", "knn_",
+)  # fmt: skip
 OF_INSTRUMENTS = ("cluster_score",)
 """Values of language models as instruments that measure the training data."""
 _NOT_OF_THE_TEXT = ("rows", "tokens", "reject", "contaminat")

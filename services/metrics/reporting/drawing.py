@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from services.metrics.pictures.bars import bars_with_intervals
 from services.metrics.pictures.dose_response import DrawnDose, dose_response
 from services.metrics.pictures.growth import vocabulary_growth
+from services.metrics.pictures.learning_curve import DrawnPoint, PlacedRows, learning_curve
 from services.metrics.pictures.lengths import length_histograms
 from services.metrics.pictures.picture import Picture
 from services.metrics.reporting.answer import Question, ReportAnswer
@@ -14,6 +15,8 @@ from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, cell_of
 from services.metrics.reporting.verdicts import Dose as Tried
 
+MOST_CURVES = 4
+"""Learning curves drawn: one for each answer, as of each base model."""
 MOST_PANELS = 12
 """Datasets in a picture that draws each by itself; `report.json` and the measurements hold the others."""
 
@@ -21,10 +24,14 @@ MOST_PANELS = 12
 def report_pictures(
     runs: Sequence[Run], answers: Sequence[ReportAnswer], question: Question, series: str | None
 ) -> list[Picture]:
-    """Dose–response, bars of the measure, lengths and vocabulary growth."""
+    """Dose–response, learning curves, bars of the measure, lengths and vocabulary growth."""
     baseline = next((run for run in runs if (run.label or run.name) == question.baseline), None)
     reference = baseline.name if baseline else None
-    drawn = [_doses(answers, question, series), _bars(runs, question.x, reference)]
+    drawn = [
+        _doses(answers, question, series),
+        *_learning(answers),
+        _bars(runs, question.x, reference),
+    ]
     shown = _shown(runs, baseline)
     lengths = {run.name: counts for run in shown if (counts := run.lengths())}
     if lengths:
@@ -66,6 +73,25 @@ def _doses(answers: Sequence[ReportAnswer], question: Question, series: str | No
         loss=f"{TITLES.get(question.y, question.y)} on real data",
         baselines=levels,
     )
+
+
+def _learning(answers: Sequence[ReportAnswer]) -> Iterator[Picture]:
+    """The curve of real rows with the additions on it, of each answer that has one."""
+    curves = [(answer, answer.worth) for answer in answers if answer.worth is not None][:MOST_CURVES]
+    for place, (answer, found) in enumerate(curves, 1):
+        points = [DrawnPoint(point.rows, point.loss, point.low, point.high) for point in found.curve.points]
+        placed = [
+            PlacedRows(worth.dose.name, worth.real, worth.dose.outcome.value, worth.rate.equal)
+            for worth in found.worths
+            if worth.dose.design == "in_addition_to"
+        ]
+        yield learning_curve(
+            points,
+            list(zip(found.sizes, found.losses, strict=True)),
+            placed,
+            number=place,
+            within=", ".join(f"{axis} {value}" for axis, value in answer.within.items()),
+        )
 
 
 def _bounds(dose: Tried) -> tuple[float, float] | None:

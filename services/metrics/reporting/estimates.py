@@ -18,6 +18,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from services.metrics.intervals.losses import RowLosses, difference_interval, loss_interval
+from services.metrics.intervals.welch import VariancePart, combined
 from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.conditions import Condition
 from shared.contracts.report import IntervalEstimate
@@ -74,12 +75,11 @@ def _row_part(rows: RowLosses, baseline: RowLosses | None) -> _Part:
 def _estimate(value: float, parts: Sequence[_Part | None], level: float, seeds: int) -> IntervalEstimate:
     known = [part for part in parts if part is not None]
     covers = tuple(dict.fromkeys(part.of for part in known))
-    variance = sum(part.variance for part in known)
     if not known or covers == ("seeds of one side",):
         return _told(value, None, level, seeds, ())
+    variance, freedom = combined([VariancePart(part.variance, part.freedom) for part in known])
     if variance == 0:
         return _told(value, 0.0, level, seeds, covers)
-    freedom = variance**2 / sum(part.variance**2 / part.freedom for part in known if part.variance)
     half = float(student.isf((1 - level) / 2, freedom)) * variance**0.5
     return _told(value, half, level, seeds, covers)
 

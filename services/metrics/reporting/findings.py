@@ -10,9 +10,11 @@ from typing import Any
 from services.metrics.reporting.answer import Avoid, Question, ReportAnswer
 from services.metrics.reporting.correlations import Coefficient, Correlation, smallest_significant
 from services.metrics.reporting.lengths import FALLING
+from services.metrics.reporting.power import certainty_told
 from services.metrics.reporting.recommending import NOTHING, listed, recommendation, rows_told, told, within
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import Dose
+from services.metrics.reporting.worth_told import worth_sentences
 from shared.contracts.advice import ProposalSummary
 
 STRONGEST = 3
@@ -25,31 +27,49 @@ class Told:
     recommendation: list[str]
     warnings: list[str]
     lengths: list[str]
+    worths: list[str]
+    certainty: list[str]
     trends: list[str]
 
     @property
     def all(self) -> list[str]:
-        return [*self.recommendation, *self.lengths, *self.warnings, *self.trends]
+        return [
+            *self.recommendation,
+            *self.worths,
+            *self.certainty,
+            *self.lengths,
+            *self.warnings,
+            *self.trends,
+        ]
 
 
 def tell(answers: Sequence[ReportAnswer], question: Question) -> Told:
     if not any(answer.best for answer in answers):
         stopped = [sentence for answer in answers for sentence in warnings(answer, question)]
-        return Told([NOTHING], stopped, [], [])
+        return Told([NOTHING], stopped, [], [], [], [])
     return Told(
         [sentence for answer in answers for sentence in recommendation(answer, question)],
         [sentence for answer in answers for sentence in warnings(answer, question)],
         [sentence for answer in answers for sentence in lengths(answer)],
+        [sentence for answer in answers for sentence in worths(answer)],
+        [within(answer) + sentence for answer in answers for sentence in certainty_told(answer.certainty)],
         [sentence for answer in answers for sentence in trends(answer, question)],
     )
 
 
-def mixture_found(mixture: ProposalSummary, trials: Sequence[Mapping[str, Any]]) -> str:
-    """What a search over mixtures ended with, from the summary of its last proposal."""
+def mixture_found(mixture: ProposalSummary | None, trials: Sequence[Mapping[str, Any]]) -> str:
+    """What a search over mixtures ended with, from the summary of its last proposal; None: it came to no
+    end."""
     pruned = sum(trial["outcome"] == "pruned" for trial in trials)
-    failed = sum(trial["outcome"] == "failed" for trial in trials)
+    ways = ("failed", "refused")
+    counts = {way: sum(trial["outcome"] == way for trial in trials) for way in ways}
     rungs = len({trial["rung"] for trial in trials})
-    lost = f", {failed} failed" if failed else ""
+    lost = "".join(f", {count} {way}" for way, count in counts.items() if count)
+    if mixture is None:
+        return (
+            f"The search came to no mixture: of {len(trials)} trials in {rungs} rungs {pruned} were "
+            f"pruned{lost}."
+        )
     return (
         f"The search's mixture is {mixture.real:,.0f} real rows and {mixture.generated:,.0f} of the "
         f"pool {mixture.pool} (ρ = {mixture.rho:.2g}); of {len(trials)} trials in {rungs} rungs "
@@ -83,6 +103,11 @@ def _lengths(doses: Sequence[Dose]) -> Iterator[str]:
             f"Still falling where the training ended: {listed(falling)} (by more than {FALLING:.0%} over the "
             "last quarter of the steps). A longer training would lower their loss: allow more epochs."
         )
+
+
+def worths(answer: ReportAnswer) -> list[str]:
+    """What generated rows are worth in real ones, where the runs have a learning curve of those."""
+    return [within(answer) + sentence for sentence in worth_sentences(answer.worth)]
 
 
 def trends(answer: ReportAnswer, question: Question) -> list[str]:

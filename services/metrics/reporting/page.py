@@ -51,6 +51,7 @@ def render_page(
         notes=notes,
         recipe=None if recipe is None else json.dumps(recipe, ensure_ascii=False, indent=2),
         estimators=_estimators(runs, table),
+        uncovered=_uncovered(runs),
     )
 
 
@@ -63,6 +64,8 @@ def render_measurement(measured: Measured, pictures: Sequence[Picture], referenc
         reference_rows=reference_rows,
         level=next((value.interval.level for value in measured.values if value.interval), None),
         telling=measured.details.get("telling_rows"),
+        uncovered=measured.details.get("uncovered"),
+        echoes=measured.details.get("echoes"),
     )
 
 
@@ -103,6 +106,16 @@ def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:
             key = run.artifacts["measurement"]
             found.setdefault(key, (run.name, base64.b64encode(picture).decode()))
     return list(found.values())[:MOST_MAPS]
+
+
+def _uncovered(runs: Sequence[Run]) -> tuple[Run, Any] | None:
+    """The run that covers most of the real rows, and those that even it does not come near."""
+    listed = [
+        (run, rows)
+        for run in runs
+        if run.measured is not None and (rows := run.measured.details.get("uncovered"))
+    ]
+    return max(listed, key=lambda found: found[0].figure("coverage") or 0, default=None)
 
 
 def _estimators(runs: Sequence[Run], table: Table) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.table import TITLES
 from services.metrics.reporting.verdicts import LEAST_LEARNT, Dose
+from services.metrics.reporting.worth_told import worth_clause
 from shared.contracts.report import IntervalEstimate, Verdict
 
 NOTHING = "No run has been evaluated: there is nothing to compare yet."
@@ -35,7 +36,8 @@ def recommendation(answer: ReportAnswer, question: Question) -> list[str]:
 
 
 def _add(answer: ReportAnswer, best: Dose, title: str) -> str:
-    return f"Add {_added(best)} to your {_own_rows(answer)}: {title} {moved(best)}."
+    worth = worth_clause(answer.worth, best)
+    return f"Add {_added(best)} to your {_own_rows(answer)}: {title} {moved(best)}{worth}."
 
 
 def _add_nothing(answer: ReportAnswer, best: Dose, title: str) -> str:
@@ -45,7 +47,7 @@ def _add_nothing(answer: ReportAnswer, best: Dose, title: str) -> str:
     judged = "hurts least" if hurts else "neither helps nor hurts, as far as these runs can tell"
     return (
         f"Add none of the generated rows to your {_own_rows(answer)}: {effect}. The best, {_added(other)}, "
-        f"{judged}: {moved(other)}."
+        f"{judged}: {moved(other)}{worth_clause(answer.worth, other)}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.pictures.growth import GrowthCurve
 from services.metrics.reporting.lengths import Length
-from shared.contracts.measurement import Measured, MeasuredValue
+from shared.contracts.measurement import EXCESS, P_VALUE, Measured, MeasuredValue
 from shared.contracts.report import Design
 
 Number = float | int
@@ -44,6 +44,8 @@ class Run:
         """
         if (value := self.value(name)) is not None:
             return value.value
+        if (beside := self.no_shift(name)) is not None:
+            return beside
         if name == "trained_epochs":
             return None if self.length is None else self.length.epochs
         found_in = (*self.instruments.values(), self.evaluation, self.dataset, self.axes)
@@ -51,6 +53,14 @@ class Run:
             found = summary.get(name)
             if isinstance(found, int | float) and not isinstance(found, bool):
                 return found
+        return None
+
+    def no_shift(self, name: str) -> float | None:
+        """`NAME_excess` or `NAME_p` of a shift: beside what no shift gives."""
+        for end in (EXCESS, P_VALUE):
+            found = self.value(name.removesuffix(end)) if name.endswith(end) else None
+            if found is not None and found.no_shift is not None:
+                return found.no_shift.excess if end == EXCESS else found.no_shift.p_value
         return None
 
     def value(self, name: str) -> MeasuredValue | None:

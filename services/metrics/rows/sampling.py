@@ -9,11 +9,18 @@ from services.metrics.rows.side import Side, Unit
 
 
 def sample(
-    side: Side, *, size: int | None = None, fraction: float | None = None, unit: Unit = "rows", seed: int
+    side: Side,
+    *,
+    size: int | None = None,
+    fraction: float | None = None,
+    or_all: bool = False,
+    unit: Unit = "rows",
+    seed: int,
 ) -> list[str]:
     """The ids of `size` rows (or tokens), or of that `fraction` of them, in seeded order.
 
-    Samples with one seed are nested: a larger one begins with the smaller one.
+    Samples with one seed are nested: a larger one begins with the smaller one. `or_all`: where there are
+    fewer than `size`, all of them.
     Raises Unmeasurable when neither or both of `size` and `fraction` are given, or when there are too few.
     """
     if (size is None) == (fraction is None):
@@ -25,4 +32,4 @@ def sample(
     wanted = floor(fraction * side.amount(unit) + 0.5) if fraction is not None else size
     if wanted is None or wanted < 0:
         raise Unmeasurable("bad_size", f"A sample of {wanted} {unit} cannot be taken.", field="size")
-    return side.choose(wanted, unit, seed)
+    return side.choose(min(wanted, side.amount(unit)) if or_all else wanted, unit, seed)

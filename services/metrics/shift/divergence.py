@@ -41,7 +41,8 @@ def divergence(
         KL(p ‖ q) = Σ p ln(p/q),  p = (c + s)/(Σc + s·B) over the B bins that either side occupies
         JS(p, q)  = ½ KL(p ‖ m) + ½ KL(q ‖ m),  m = ½(p + q),  p and q unsmoothed
 
-    Bins that both sides leave empty are dropped first, so that a finer codebook alone changes nothing.
+    Without smoothing KL is infinite where the second side misses a bin of the first. Bins that both sides
+    leave empty are dropped first, so that a finer codebook alone changes nothing.
     Raises Unmeasurable for an empty side, vectors of different lengths, or negative smoothing.
     """
     p, q = np.asarray(real, dtype=np.float64), np.asarray(generated, dtype=np.float64)
@@ -58,13 +59,6 @@ def divergence(
     occupied = (p + q) > 0
     p, q = p[occupied], q[occupied]
     kl, reverse = _kl(p + smoothing, q + smoothing), _kl(q + smoothing, p + smoothing)
-    if not np.isfinite(kl + reverse):
-        raise Unmeasurable(
-            "infinite_divergence",
-            "Without smoothing KL is infinite here, because one side misses a bin of the other: "
-            "smooth by 0.5.",
-            field="smoothing",
-        )
     return Divergence(kl=kl, kl_reverse=reverse, js=_js(p, q), bins=int(occupied.sum()), smoothing=smoothing)
 
 

@@ -12,7 +12,10 @@ from scipy.stats import wasserstein_distance
 
 from services.metrics.problems import require_rows
 from services.metrics.shift.divergence import SMOOTHING, Divergence, divergence
+from services.metrics.shift.sides import Labels
 
+CELLS = 2**21
+"""Cells of rows × columns in memory at a time."""
 BINNING = "bins of one length up to 8, then 8 bins for each doubling"
 
 
@@ -43,6 +46,23 @@ def length_shift(
         divergence=divergence(length_histogram(real), length_histogram(generated), smoothing=smoothing),
         wasserstein=float(wasserstein_distance(real, generated)),
     )
+
+
+def wasserstein(lengths: NDArray[np.int64], real: Labels, generated: Labels) -> NDArray[np.float64]:
+    """The mean distance that lengths must move between the rows that each column of the first labels holds
+    and those of the second: ∫ |F − G|. `lengths` (rows,), labels (rows, columns)."""
+    order = np.argsort(lengths, kind="stable")
+    gaps = np.diff(lengths[order]).astype(np.float64)
+    width = max(1, CELLS // max(1, len(lengths)))
+    found = []
+    for start in range(0, real.shape[1], width):
+        first, second = (
+            np.cumsum(side[order, start : start + width], axis=0)[:-1]
+            / np.maximum(side[:, start : start + width].sum(axis=0), 1)
+            for side in (real, generated)
+        )
+        found.append(gaps @ np.abs(first - second))
+    return np.concatenate(found) if found else np.zeros(0)
 
 
 def length_histogram(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from services.trainer.data.datasets import Rows, read_rows
+from services.trainer.evaluation.gradients import gradient_diversity
 from services.trainer.evaluation.harness import require_tasks, run_tasks
 from services.trainer.evaluation.losses import evaluate
 from services.trainer.evaluation.perplexity import (
@@ -31,7 +32,13 @@ from services.trainer.planning.machine import this_machine
 from services.trainer.planning.memory import translated_memory_errors
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.requests import EvaluationRequest
-from shared.contracts.training.results import EvaluationResult, EvaluationSummary, RowLoss, TokenCounts
+from shared.contracts.training.results import (
+    EvaluationResult,
+    EvaluationSummary,
+    GradientDiversity,
+    RowLoss,
+    TokenCounts,
+)
 from shared.jobs.workspace import Workspace
 
 
@@ -49,6 +56,7 @@ def make_evaluation(
     require_fit(prepared.plan)
     with _loaded(settings, request, files, workspace) as model:
         rows = _score(prepared, model, workspace)
+        gradients = _gradients(request, prepared, model, workspace)
         benchmarks = _benchmarks(settings, request, model, prepared.tokenizer, workspace)
     gap = _gap(settings, request, data, rows, workspace)
     loss = corpus_loss(rows)
@@ -63,6 +71,7 @@ def make_evaluation(
         perplexity_gap=gap,
         benchmarks=benchmarks,
         turns=turn_losses(rows),
+        gradient_diversity=gradients,
     )
     workspace.output.put_rows("rows.jsonl", [_shown(row) for row in rows])
     whole = {**result.model_dump(mode="json"), "settings": request.settings.model_dump(mode="json")}
@@ -121,6 +130,27 @@ def _benchmarks(
         return {}
     workspace.progress(0, note="benchmarks")
     return run_tasks(settings.benchmark_tasks, request.benchmarks, model, tokenizer)
+
+
+def _gradients(
+    request: EvaluationRequest, prepared: Scored, model: Any, workspace: Workspace
+) -> GradientDiversity | None:
+    if request.gradients is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        workspace.progress(done, total, "rows", note="gradients")
+
+    with translated_memory_errors():
+        return gradient_diversity(
+            model,
+            prepared.rendered.examples,
+            prepared.settings,
+            request.gradients,
+            pad_id=loading.pad_id(prepared.tokenizer),
+            progress=report,
+            check=workspace.check,
+        )
 
 
 def _gap(

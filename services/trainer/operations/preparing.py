@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -13,15 +13,23 @@ from services.trainer.data.contamination import check_contamination
 from services.trainer.data.datasets import Rows, read_rows
 from services.trainer.data.rendering import Rendered, render
 from services.trainer.errors import NotPackable, OutOfMemory
+from services.trainer.evaluation.gradients import sampled
 from services.trainer.models import loading
 from services.trainer.models.resolving import ModelFiles, Place, resolve
 from services.trainer.planning import plans
 from services.trainer.planning.machine import Machine, this_machine
 from services.trainer.settings import TrainerSettings
+from shared.contracts.fields import Range
 from shared.contracts.training.plans import Plan
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.contracts.training.results import ContaminationResult
-from shared.contracts.training.settings import EvaluationSettings, RenderingSettings, TrainingSettings
+from shared.contracts.training.settings import (
+    EvaluationSettings,
+    GradientSettings,
+    LoraSettings,
+    RenderingSettings,
+    TrainingSettings,
+)
 
 log = structlog.get_logger(__name__)
 Asked = TypeVar("Asked", TrainingSettings, EvaluationSettings)
@@ -117,7 +125,46 @@ def prepare_evaluation(machine: Machine, request: EvaluationRequest, data: Rows,
     tokenizer, config = loading.load_tokenizer(files.folder), plans.read_config(files.folder)
     rendered = _rendered(data, tokenizer, request.settings.rendering, config)
     asked, plan = _planned(machine, config, rendered, request.settings, rendered.counts.longest)
+    if request.gradients is not None:
+        plan = _with_gradients(plan, machine, config, rendered, asked, request.gradients)
     return Scored(asked, tokenizer, rendered, plan)
+
+
+def _with_gradients(
+    plan: Plan,
+    machine: Machine,
+    config: PretrainedConfig,
+    rendered: Rendered,
+    asked: EvaluationSettings,
+    gradients: GradientSettings,
+) -> Plan:
+    """The plan with a backward pass over the rows whose gradients are wanted: it takes what one epoch of LoRA
+    on them would, padded."""
+    rows = sampled(rendered.examples, gradients)
+    like = TrainingSettings(
+        lora=LoraSettings(target_modules="all-linear"),
+        epochs=1,
+        rows_per_step=max(1, len(rows)),
+        loss_on=asked.loss_on,
+        batching="padded",
+        micro_batch_tokens=asked.micro_batch_tokens,
+        precision=asked.precision,
+    )
+    taught = plans.plan(config, replace(rendered, examples=tuple(rows)), like, machine=machine)
+    heavier = max(plan, taught, key=lambda found: found.memory_bytes.expected)
+    return plan.model_copy(
+        update={
+            "seconds": Range(
+                expected=plan.seconds.expected + taught.seconds.expected,
+                low=plan.seconds.low + taught.seconds.low,
+                high=plan.seconds.high + taught.seconds.high,
+            ),
+            "computed_tokens": plan.computed_tokens + taught.computed_tokens,
+            "memory_bytes": heavier.memory_bytes,
+            "fits": plan.fits and taught.fits,
+            "advice": [*plan.advice, *taught.advice],
+        }
+    )
 
 
 def _rendered(

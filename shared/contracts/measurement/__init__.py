@@ -28,14 +28,19 @@ from shared.contracts.measurement.requests import (
     MeasureOptions,
 )
 from shared.contracts.measurement.results import (
+    EXCESS,
+    P_VALUE,
+    SEEN,
     AgentScoreSummary,
     ComparisonSummary,
     EmbeddingSummary,
     EqualSizes,
+    EqualSizeValue,
     Measured,
     MeasuredInterval,
     MeasuredValue,
     MeasurementSummary,
+    NoShift,
 )
 from shared.contracts.measurement.texts import (
     MOST_TEXTS,
@@ -47,10 +52,13 @@ from shared.contracts.measurement.texts import (
 __all__ = [
     "ABOUT",
     "DEFAULT_METRICS",
+    "EXCESS",
     "HASHED_NGRAMS",
     "LEXICAL",
     "MEASURES_VERSION",
     "MOST_TEXTS",
+    "P_VALUE",
+    "SEEN",
     "SHIFT",
     "About",
     "AgentScoreRequest",
@@ -61,6 +69,7 @@ __all__ = [
     "EmbeddingName",
     "EmbeddingRequest",
     "EmbeddingSummary",
+    "EqualSizeValue",
     "EqualSizes",
     "Family",
     "MeasureOptions",
@@ -72,6 +81,7 @@ __all__ = [
     "MeasurementRequest",
     "MeasurementSummary",
     "Metric",
+    "NoShift",
     "RunName",
     "TokenizerName",
 ]

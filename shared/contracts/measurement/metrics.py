@@ -17,7 +17,7 @@ EmbeddingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-
 TokenizerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 RunName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
-MEASURES_VERSION = 4
+MEASURES_VERSION = 5
 """Raised when a value can change for the same texts and options: values of one version compare."""
 
 
@@ -51,7 +51,7 @@ LEFT_OUT = "`jackknife`"
 INFLUENCE = "`influence`"
 DELETE_ONE = "`delete_one_jackknife`"
 BINOMIAL = "`exact_binomial`"
-BOTH_SIDES = "`jackknife` of both sides"
+BOTH_SIDES = "`jackknife` of both sides, and no shift"
 
 
 class Metric(StrEnum):
@@ -183,7 +183,9 @@ class Metric(StrEnum):
     CHAMFER = (
         "chamfer",
         About(
-            Family.SEMANTIC, "Mean distance to the nearest other text", f"{DELETE_ONE}, wide by up to twice"
+            Family.SEMANTIC,
+            "Mean distance to the nearest other text",
+            f"{DELETE_ONE}, wide by up to twice; none where rows share prompts or are copies",
         ),
     )
     CLUSTERS = (
@@ -191,7 +193,8 @@ class Metric(StrEnum):
         About(
             Family.SEMANTIC,
             "k-means clusters: entropy, evenness, effective number, how many are occupied",
-            f"{INFLUENCE}; occupied: {DELETE_ONE}; shares: {BINOMIAL}",
+            f"{INFLUENCE}; occupied: {DELETE_ONE}; shares: {BINOMIAL}; none where rows share prompts or "
+            "are copies",
         ),
     )
 
@@ -202,6 +205,16 @@ class Metric(StrEnum):
             "KL and JS of the distributions of words",
             BOTH_SIDES,
             {"js_unigram": "JS words"},
+            usual=True,
+        ),
+    )
+    BIGRAM_SHIFT = (
+        "bigram_shift",
+        About(
+            Family.SHIFT,
+            "JS of the distributions of pairs of neighbouring words: it sees their order",
+            BOTH_SIDES,
+            {"js_bigram": "JS word pairs"},
             usual=True,
         ),
     )
@@ -230,7 +243,7 @@ class Metric(StrEnum):
         About(
             Family.SHIFT,
             "Maximum mean discrepancy and its permutation p-value",
-            f"{DELETE_ONE}, wide under no shift; the p-value has none: it is about chance itself",
+            f"{DELETE_ONE}, and no shift; the p-value has none: it is about chance itself",
         ),
     )
     FRECHET = (
@@ -247,12 +260,23 @@ class Metric(StrEnum):
             Family.SHIFT, "Area under the divergence frontier over clusters", BOTH_SIDES, {"mauve": "MAUVE"}
         ),
     )
+    COVERAGE = (
+        "coverage",
+        About(
+            Family.SHIFT,
+            "Share of real rows that something generated comes near (coverage), density, and precision and "
+            "recall, by k nearest neighbours; the real rows that nothing comes near are listed",
+            "`half_samples`, up to 5,000 rows a side",
+            {"knn_precision": "precision", "knn_recall": "recall"},
+            usual=True,
+        ),
+    )
     TWO_SAMPLE = (
         "two_sample",
         About(
             Family.SHIFT,
             "AUC of a classifier that tells generated from real: 0.5 is no shift",
-            "`delong`",
+            "`delong_and_relabelling`, and no shift",
             {"two_sample_auc": "two-sample AUC"},
             usual=True,
         ),
@@ -271,6 +295,27 @@ class Metric(StrEnum):
     NEAR_DUPLICATES = (
         "near_duplicates",
         About(Family.QUALITY, "Rows that are near an earlier one, by Jaccard of shingles", DELETE_ONE),
+    )
+    EMBEDDING_DUPLICATES = (
+        "embedding_duplicates",
+        About(
+            Family.QUALITY,
+            "Rows whose embedding is near an earlier row's, which light paraphrase does not hide; and how "
+            "often different real rows are as near",
+            DELETE_ONE,
+            {"embedding_duplicate_share": "near-duplicates by embedding"},
+        ),
+    )
+    ECHO = (
+        "echo",
+        About(
+            Family.QUALITY,
+            "Rows that repeat so many words of their own prompt, and of an example in it; only where prompts "
+            "are kept",
+            BINOMIAL,
+            {"echo_share": "echoes its prompt", "copied_example_share": "copies an example"},
+            usual=True,
+        ),
     )
     CONTAMINATION = (
         "contamination",
@@ -292,4 +337,4 @@ LEXICAL = frozenset(metric for metric, about in ABOUT.items() if about.family is
 SHIFT = frozenset(metric for metric, about in ABOUT.items() if about.family is Family.SHIFT)
 DEFAULT_METRICS = tuple(metric for metric, about in ABOUT.items() if about.usual)
 """What `default` stands for: everything cheap, and of the shifts those that say where the shift lies.
-Shifts are left out where there is no reference."""
+Shifts are left out where there is no reference, `echo` where no prompts are kept."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.chats import Turns
@@ -26,6 +26,8 @@ from shared.contracts.measurement.results import (
     EmbeddingSummary,
     MeasurementSummary,
 )
+
+GroupField = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+){0,7}$", max_length=200)]
 
 
 def _listed(asked: object) -> object:
@@ -77,6 +79,22 @@ class MeasureOptions(Contract):
     )
     smoothing: float = Field(default=0.5, ge=0, le=100, description="Added to every bin before KL.")
     permutations: int = Field(default=500, ge=19, le=10_000, description="Relabellings behind MMD's p-value.")
+    relabellings: int = Field(
+        default=199,
+        ge=19,
+        le=10_000,
+        description="Relabellings that say what no shift looks like, beside every other measure of shift.",
+    )
+    group_by: GroupField | None = Field(
+        default=None,
+        description="The field (dotted, as in `origin.topic`) that names what a row came from, on both "
+        "sides: a "
+        "prompt, a context, the row it paraphrases. Rows of one value are one draw in intervals, are held "
+        "out "
+        "together, and change sides within their pair only. Unset: `context_id`, the context that is "
+        "completed, "
+        "or the prompt's hash, where rows have them.",
+    )
     near_duplicate_similarity: float = Field(
         default=0.7,
         gt=0,
@@ -84,6 +102,20 @@ class MeasureOptions(Contract):
         description="Jaccard similarity of word shingles from which rows are near duplicates.",
     )
     shingle: int = Field(default=3, ge=1, le=20, description="Words in a shingle of near-duplicates.")
+    embedding_duplicate_similarity: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Cosine similarity of embeddings from which rows are near duplicates; what it takes for "
+        "such among different real rows stands beside the share.",
+    )
+    neighbours: int = Field(
+        default=5, ge=1, le=100, description="k of coverage, density, precision and recall."
+    )
+    echo_words: NgramWords = Field(
+        default=NGRAM_WORDS,
+        description="Words in a row that a row must have in common with its own prompt to repeat it.",
+    )
     contamination_order: NgramWords = Field(
         default=NGRAM_WORDS,
         description="n of the n-grams that test rows are known by, in words, whatever the tokenizer; a "
@@ -102,10 +134,11 @@ class MeasureOptions(Contract):
     level: float = Field(default=0.95, gt=0, lt=1, description="Confidence level of intervals.")
     seed: Seed = 42
 
-    def chosen(self, *, reference: bool, test: bool) -> list[Metric]:
-        """The measures to take, each once: `default` written out, as far as there is a reference or a
-        test."""
+    def chosen(self, *, reference: bool, test: bool, prompts: bool) -> list[Metric]:
+        """The measures to take, each once: `default` written out, as far as there is a reference, a test, or
+        the prompts of rows."""
         usual = [metric for metric in DEFAULT_METRICS if reference or metric not in SHIFT]
+        usual = [metric for metric in usual if prompts or metric is not Metric.ECHO]
         usual += [Metric.CONTAMINATION] if test else []
         asked = [usual if metric is Metric.DEFAULT else [metric] for metric in self.metrics]
         return list(dict.fromkeys(metric for metrics in asked for metric in metrics))

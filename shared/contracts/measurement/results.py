@@ -29,6 +29,55 @@ class MeasuredInterval(Contract):
     seed: int | None = Field(default=None, description="Of the draws, where the method draws.")
 
 
+EXCESS, P_VALUE = "_excess", "_p"
+"""What is added to a shift's name for its excess over what no shift gives, and for that p-value: in
+summaries, gates and tables."""
+
+
+SEEN = 0.05
+"""The p-value up to which a shift is said to be seen."""
+
+
+class NoShift(Contract):
+    """What a shift of this size looks like where there is none: the measure of rows whose sides were dealt
+    out again at random, and how far the value lies beyond. Finite samples of one source differ: read the
+    excess.
+    """
+
+    median: float = Field(description="Of the measure over relabelled rows.")
+    percentile_95: float = Field(
+        description="The value that 95 % of relabellings do not pass; of a measure that falls as shift grows "
+        "(MAUVE), the one that 95 % do not fall below."
+    )
+    excess: float = Field(
+        description="The value less the median. Of MAUVE it is negative where there is shift."
+    )
+    excess_low: float = Field(description="Of the interval of the excess.")
+    excess_high: float
+    p_value: float = Field(description="(1 + relabellings that reach the value) / (1 + relabellings).")
+    relabellings: int
+    relabelled: Literal["rows", "groups", "pairs"] = Field(
+        description="What changed sides: rows; groups of one prompt, context or text, as a whole; or rows "
+        "within "
+        "pairs (groups that stand on both sides)."
+    )
+    seed: int
+
+    @property
+    def seen(self) -> bool:
+        """Whether a shift is seen: at most 5 % of relabellings reach the value."""
+        return self.p_value <= SEEN
+
+
+class EqualSizeValue(Contract):
+    """The value at the size of the smaller side: the mean over random cuts of the larger one."""
+
+    value: float
+    rows: int
+    draws: int
+    seed: int
+
+
 class MeasuredValue(Contract):
     """One value and what made it. `value` is null where the measure is undefined; `note` then says why."""
 
@@ -44,6 +93,13 @@ class MeasuredValue(Contract):
     )
     moves_with_size: bool = Field(
         default=False, description="Compare it between datasets of equal size only."
+    )
+    no_shift: NoShift | None = Field(
+        default=None,
+        description="Of measures of shift: what no shift looks like at this size, and the excess.",
+    )
+    equal_size: EqualSizeValue | None = Field(
+        default=None, description="Of measures of shift where the sides differ in size by a tenth or more."
     )
     note: str = ""
 

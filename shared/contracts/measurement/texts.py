@@ -30,7 +30,24 @@ class MeasureTextsRequest(MeasureOptions):
         max_length=MOST_TEXTS,
         description="The name of each text's context: Distinct-n is then also summed over contexts.",
     )
-    picture: Literal["lengths", "vocabulary_growth", "map_pca", "map_tsne"] | None = Field(
+    groups: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
+        default=None,
+        max_length=MOST_TEXTS,
+        description="What each text came from: a prompt, a context, the text it paraphrases; the contexts "
+        "where "
+        "unset. Texts of one group are one draw in intervals, and are told from the reference's texts of "
+        "that "
+        "group.",
+    )
+    reference_groups: list[Annotated[str, StringConstraints(max_length=1000)]] | None = Field(
+        default=None, max_length=MOST_TEXTS, description="The same of each reference text."
+    )
+    prompts: list[Annotated[str, StringConstraints(max_length=1_000_000)]] | None = Field(
+        default=None,
+        max_length=MOST_TEXTS,
+        description="What was asked for each text: texts that repeat their own prompt are then found.",
+    )
+    picture: Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"] | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 
@@ -41,6 +58,16 @@ class MeasureTextsRequest(MeasureOptions):
             raise ValueError(
                 f"contexts names {len(self.contexts)} contexts of {len(self.texts)} texts: one a text"
             )
+        for name, groups, texts in (
+            ("groups", self.groups, self.texts),
+            ("reference_groups", self.reference_groups, self.reference or []),
+        ):
+            if groups is not None and len(groups) != len(texts):
+                raise ValueError(f"{name} names {len(groups)} groups of {len(texts)} texts: one a text")
+        if self.prompts is not None and len(self.prompts) != len(self.texts):
+            raise ValueError(f"there are {len(self.prompts)} prompts of {len(self.texts)} texts: one a text")
+        if self.group_by is not None:
+            raise ValueError("texts by themselves have no fields: give groups and reference_groups")
         return self
 
 

@@ -12,7 +12,12 @@ from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import ModelName, PresetName, TaskName
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
-from shared.contracts.training.settings import ContaminationSettings, EvaluationSettings, TrainingSettings
+from shared.contracts.training.settings import (
+    ContaminationSettings,
+    EvaluationSettings,
+    GradientSettings,
+    TrainingSettings,
+)
 
 
 class TrainingRequest(JobRequest):
@@ -113,6 +118,11 @@ class EvaluationRequest(JobRequest):
         max_length=50,
         description="Zero-shot tasks of lm-evaluation-harness, by their names in the trainer's task folder.",
     )
+    gradients: GradientSettings | None = Field(
+        default=None,
+        description="Also measure the gradient diversity (G-Vendi) of the rows under this model: name the "
+        "generated rows as `dataset` and a small `base`.",
+    )
     preset: PresetName = Field(
         default="W",
         description="The paper whose settings are the starting point; a model trained with a preset is "
@@ -135,7 +145,8 @@ class EvaluationRequest(JobRequest):
 
     def canonical(self) -> JsonObject:
         """Without the preset's name: its settings are written out, and they are what counts."""
-        return self.model_dump(mode="json", exclude={"preset"})
+        unasked = {"gradients"} if self.gradients is None else set()
+        return self.model_dump(mode="json", exclude={"preset", *unasked})
 
     def input_artifacts(self) -> dict[str, str]:
         found = {role: value for role in ("dataset", "model") if (value := getattr(self, role)) is not None}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from shared.contracts.base import ArtifactSummary, Contract
 from shared.contracts.training.fields import LaidOut, Method
+from shared.contracts.training.settings import GradientSettings
 
 
 class TrimmedPerplexity(Contract):
@@ -64,6 +67,17 @@ class TurnLoss(Contract):
     loss: float
 
 
+class GradientDiversity(Contract):
+    """How many different things rows would teach a model: G-Vendi (2505.20161), which grows with rows."""
+
+    value: float | None = Field(description="Null where no row has a gradient.")
+    low: float | None = Field(default=None, description="Of the 95 % interval (influence function).")
+    high: float | None = None
+    rows: int
+    rows_without_gradient: int = 0
+    settings: GradientSettings
+
+
 class EvaluationFigures(Contract):
     """`loss` = Σ nll / Σ tokens over all rows (token-weighted, nats); `perplexity` = exp(loss)."""
 
@@ -78,6 +92,7 @@ class EvaluationFigures(Contract):
     """Task → metric → value, of the zero-shot benchmarks that were asked for."""
     turns: list[TurnLoss] = []
     """Of `chat` rows."""
+    gradient_diversity: GradientDiversity | None = None
 
 
 class EvaluationResult(EvaluationFigures):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from shared.contracts.base import Contract
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
+from shared.contracts.fields import Seed
 from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import (
     Batching,
@@ -169,6 +170,16 @@ class EvaluationSettings(Contract):
     batching: Batching = "packed"
     micro_batch_tokens: Annotated[int, Field(ge=16)] = 16384
     precision: Precision = "auto"
+
+
+class GradientSettings(Contract):
+    """How the gradients of rows are compared."""
+
+    side: Annotated[int, Field(ge=2, le=128)] = 32
+    """Gradients are projected to side × side dimensions: 1,024 are what 2505.20161 takes."""
+    rows: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    """At most so many rows, a seeded sample."""
+    seed: Seed = 0
 
 
 class ContaminationSettings(Contract):

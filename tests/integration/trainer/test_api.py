@@ -16,6 +16,7 @@ from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.estimates import Coming, EstimateRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
+from shared.contracts.training.settings import GradientSettings
 from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
@@ -79,6 +80,17 @@ def test_an_estimate_says_what_the_training_then_takes_and_makes(
     assert before["calls"]["high"] == 0
     going_on = TrainingRequest(dataset=dataset, base_model=model.id)
     assert estimate(client, going_on)[1]["makes"]["base"] == "tiny-llama"
+
+
+def test_gradients_are_paid_for_in_the_estimate(client: TestClient, trainer: Trainer) -> None:
+    dataset = trainer.dataset(tiny.stories(20), DatasetKind.COMPLETION)
+    scored = EvaluationRequest(dataset=dataset, base="tiny-llama")
+    taught = scored.model_copy(update={"gradients": GradientSettings(rows=20)})
+    (_, plain), (_, dearer) = estimate(client, scored), estimate(client, taught)
+    assert dearer["seconds"]["expected"] > 2 * plain["seconds"]["expected"]
+    assert dearer["details"]["memory_bytes"]["expected"] > plain["details"]["memory_bytes"]["expected"]
+    few = scored.model_copy(update={"gradients": GradientSettings(rows=2)})
+    assert estimate(client, few)[1]["seconds"]["expected"] < dearer["seconds"]["expected"]
 
 
 def test_what_is_still_to_be_made_is_like_what_exists(client: TestClient, trainer: Trainer) -> None:

@@ -18,6 +18,7 @@ from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.settings import GradientSettings
 from shared.jobs.spending import spent
 from shared.jobs.workspace import Workspace
 from tests.integration.trainer.conftest import Trainer
@@ -44,6 +45,17 @@ def test_fine_tuning_lowers_the_test_loss(trainer: Trainer, tmp_path: Path) -> N
     assert [point["step"] for point in model.json("loss_curve.json")] == list(range(1, 9))
     assert model.read("loss_curve.png").startswith(b"\x89PNG")
     assert len(list(after.rows())) == 6
+
+
+def test_an_evaluation_tells_how_much_its_rows_would_teach(trainer: Trainer) -> None:
+    dataset = trainer.dataset(tiny.stories(12), DatasetKind.COMPLETION)
+    asked = EvaluationRequest(dataset=dataset, base="tiny-llama", gradients=GradientSettings(rows=10, side=8))
+    found = trainer.artifact(trainer.run(asked)).summary["gradient_diversity"]
+    plain = trainer.artifact(trainer.run(asked.model_copy(update={"gradients": None})))
+    assert plain.summary["gradient_diversity"] is None
+    assert 1 < found["low"] < found["value"] < found["high"]
+    assert found["value"] <= 10
+    assert (found["rows"], found["settings"]) == (10, {"side": 8, "rows": 10, "seed": 0})
 
 
 def test_peft_loads_the_adapter_unchanged(trainer: Trainer, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.lexical.values import Value
 
 SMOOTHING = 0.5
+INFINITE = "without smoothing it is infinite: one side misses a bin that the other holds"
 NO_REAL = "the real texts have no n-grams of this order"
 NO_GENERATED = "the generated texts have no n-grams of this order"
 
@@ -130,8 +131,8 @@ def joint_divergence(
     joint: JointSpectrum, order: int, *, smoothing: float = SMOOTHING, base: float = 2
 ) -> DivergenceValues:
     """The same from counts."""
-    if smoothing <= 0:
-        raise LexicalError(f"KL needs a smoothing above 0, not {smoothing}: it would be infinite")
+    if smoothing < 0:
+        raise LexicalError(f"smoothing adds to counts: {smoothing} is negative")
     if base <= 1:
         raise LexicalError(f"logarithms need a base above 1, not {base}")
     reason = joint.undefined()
@@ -139,11 +140,18 @@ def joint_divergence(
         return DivergenceValues(Value.none(reason), Value.none(reason), order, smoothing, base)
     unit = math.log(base)
     kl, js = kullback_leibler(joint, smoothing) / unit, jensen_shannon(joint) / unit
-    return DivergenceValues(Value(kl), Value(js), order, smoothing, base)
+    told = Value(kl) if math.isfinite(kl) else Value.none(INFINITE)
+    return DivergenceValues(told, Value(js), order, smoothing, base)
 
 
 def kullback_leibler(joint: JointSpectrum, smoothing: float) -> float:
-    """Σ p ln(p / q) over the union of both sets' n-grams, both smoothed; in nats."""
+    """Σ p ln(p / q) over the union of both sets' n-grams, both smoothed; in nats. Infinite without smoothing
+    where the generated texts miss an n-gram of the real ones."""
+    if smoothing == 0:
+        if ((joint.real > 0) & (joint.generated == 0) & (joint.kinds > 0)).any():
+            return math.inf
+        held = joint.real > 0
+        joint = JointSpectrum(joint.real[held], joint.generated[held], joint.kinds[held])
     union = int(joint.kinds.sum())
     p, q = (
         (counts + smoothing) / (total + smoothing * union)

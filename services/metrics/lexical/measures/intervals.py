@@ -92,7 +92,7 @@ class LeftOut:
     distinct    (1 + groups,) different n-grams
     total       (1 + groups,) all n-grams
     weight      (1 + groups,) Σ c ln c
-    sizes       (groups,) texts in each group
+    sizes       (groups,) texts, or units of them, in each group
     """
 
     order: int
@@ -102,11 +102,19 @@ class LeftOut:
     sizes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, tokens: Tokens, order: int, *, groups: int = REPLICATES, seed: int = 0) -> Self:
-        """Leave out each of `groups` random groups of texts in turn (of fewer, if there are fewer texts)."""
-        tokens, group = in_groups(tokens, groups, seed)
+    def of(
+        cls,
+        tokens: Tokens,
+        order: int,
+        *,
+        units: NDArray[np.int64] | None = None,
+        groups: int = REPLICATES,
+        seed: int = 0,
+    ) -> Self:
+        """Leave out each of `groups` random groups of texts in turn (of fewer, if there are fewer texts).
+        Texts of one of `units` (texts,), numbered from 0, go together."""
+        tokens, group, sizes = in_groups(tokens, groups, seed, units)
         entries = Partitioner([tokens]).entries(order, documents=True)
-        sizes = np.bincount(group, minlength=1)
         exclusive, weight = np.zeros(len(sizes), np.int64), np.zeros(len(sizes))
         found, all_weight = leave_out(
             entries.keys, entries.documents, entries.starts, entries.largest, group, exclusive, weight
@@ -144,17 +152,24 @@ class LeftOut:
         return grouped_jackknife(values[:1], values[1:, None], self.sizes, confidence)[0]
 
 
-def in_groups(tokens: Tokens, groups: int, seed: int) -> tuple[Tokens, NDArray[np.uint32]]:
-    """The texts ordered by random groups of equal size (to within one text), and each one's group."""
+def in_groups(
+    tokens: Tokens, groups: int, seed: int, units: NDArray[np.int64] | None = None
+) -> tuple[Tokens, NDArray[np.uint32], NDArray[np.int64]]:
+    """The texts ordered by random groups of equally many texts, or units of them (to within one), each one's
+    group, and how many units each group has."""
     if groups < 2:
         raise LexicalError(f"at least two groups of texts are needed, not {groups}")
-    count = len(tokens)
-    group = np.arange(count) * min(groups, count) // max(count, 1)
-    order = np.random.default_rng(seed).permutation(count)
-    hashes, offsets = np.empty(len(tokens.hashes), np.uint64), np.zeros(count + 1, np.int64)
+    units = np.arange(len(tokens)) if units is None else units
+    count = int(units.max(initial=-1)) + 1
+    group_of = np.arange(count) * min(groups, count) // max(count, 1)
+    place = np.empty(count, np.int64)
+    place[np.random.default_rng(seed).permutation(count)] = np.arange(count)
+    order = np.argsort(place[units], kind="stable")
+    group = group_of[place[units][order]]
+    hashes, offsets = np.empty(len(tokens.hashes), np.uint64), np.zeros(len(tokens) + 1, np.int64)
     gather_texts(tokens.hashes, tokens.offsets, order, hashes, offsets)
     reordered = Tokens(hashes, offsets, tokens.characters[order], tokens.tokeniser, tokens.seed)
-    return reordered, group.astype(np.uint32)
+    return reordered, group.astype(np.uint32), np.bincount(group_of, minlength=1)
 
 
 def _over(

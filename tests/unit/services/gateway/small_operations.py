@@ -103,6 +103,7 @@ class Report(_Small):
     queue: ClassVar[Queue] = Queue.MEASURE
 
     title: str = "report"
+    matters: float | None = None
     runs: list[Run]
     recipe: dict[str, Any] | None = None
 

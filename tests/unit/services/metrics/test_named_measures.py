@@ -14,7 +14,10 @@ from services.metrics.api import create_app
 from services.metrics.settings import MetricsSettings
 from shared.contracts.measurement import Metric
 
-INTERVAL_FREE = {"mmd_p_value", "reject_share", "length_p05", "length_p95", "sentence_diversity_pooled"}
+INTERVAL_FREE = {
+    "mmd_p_value", "reject_share", "length_p05", "length_p95", "sentence_diversity_pooled",
+    "embedding_duplicate_false_rate",
+}  # fmt: skip
 """Values that have no interval here, each with the reason beside it."""
 
 
@@ -52,14 +55,18 @@ NAMED: dict[str, list[str]] = {
     "chamfer": ["chamfer"],
     "clusters": ["cluster_entropy", "cluster_evenness", "clusters_effective", "clusters_occupied"],
     "unigram_shift": ["kl_unigram", "js_unigram"],
+    "bigram_shift": ["js_bigram"],
     "length_shift": ["kl_length", "kl_reverse_length", "js_length", "wasserstein_length"],
     "embedding_shift": ["kl_embedding", "kl_reverse_embedding", "js_embedding"],
     "mmd": ["mmd", "mmd_p_value"],
     "frechet": ["frechet"],
     "mauve": ["mauve"],
+    "coverage": ["coverage", "density", "knn_precision", "knn_recall"],
     "two_sample": ["two_sample_auc"],
     "duplicates": ["duplicate_share"],
     "near_duplicates": ["near_duplicate_share"],
+    "embedding_duplicates": ["embedding_duplicate_share", "embedding_duplicate_false_rate"],
+    "echo": ["echo_share"],
     "contamination": ["contamination_share", "contaminated_test_share"],
     "rejects": ["reject_share"],
 }
@@ -85,7 +92,8 @@ def test_there_is_no_measure_without_a_promise() -> None:
 
 @pytest.fixture(scope="module")
 def every(client: TestClient) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    return measured(client, metrics=list(NAMED), test=HELD)
+    prompts = [f"Write on with this: {text[:60]}" for text in GENERATED]
+    return measured(client, metrics=list(NAMED), test=HELD, prompts=prompts)
 
 
 def test_every_value_has_its_estimator_and_its_interval(every: Any) -> None:
@@ -119,6 +127,9 @@ def test_lists_stand_in_the_details(every: Any) -> None:
     assert details["telling_rows"][0]["text"] in {text[:300] for text in GENERATED + REAL}
     assert details["contaminated"][0]["row"] == 0
     assert details["rejects"] == {}
+    assert details["uncovered"][0]["text"] in {text[:300] for text in REAL}
+    assert details["uncovered"][0]["nearest_text"] in {text[:300] for text in GENERATED}
+    assert details["echoes"][0]["repeats"] in " ".join(details["echoes"][0]["text"].split())
 
 
 @pytest.mark.parametrize(
@@ -141,6 +152,8 @@ def test_lists_stand_in_the_details(every: Any) -> None:
         ),
         ("mmd", "mmd_p_value", {"permutations": 99}, {"permutations": 99, "seed": 42}),
         ("mauve", "mauve", {"seed": 7}, {"seed": 7}),
+        ("coverage", "coverage", {"neighbours": 3}, {"k": 3, "reference_rows": 48}),
+        ("embedding_duplicates", "embedding_duplicate_share", {"embedding_duplicate_similarity": 0.5}, {}),
         ("near_duplicates", "near_duplicate_share", {"shingle": 2, "near_duplicate_similarity": 0.5}, {}),
     ],
 )
@@ -182,6 +195,32 @@ def test_contexts_are_one_a_text(client: TestClient) -> None:
     assert "1 contexts of 2 texts" in answer.text
 
 
+def test_prompts_are_one_a_text(client: TestClient) -> None:
+    answer = client.post("/v1/measure", json={"texts": ["a", "b"], "prompts": ["one"]})
+    assert answer.status_code == 422
+
+
+def test_texts_that_repeat_their_prompt_are_counted_by_its_words(client: TestClient) -> None:
+    body = {
+        "texts": ["a b c d e f", "a b c d e f"],
+        "prompts": ["go on: A b, c d e.", "x"],
+        "metrics": ["echo"],
+    }
+    values, details = measured(client, **body, echo_words=5)
+    assert values["echo_share"]["value"] == 1 / 2
+    assert details["echoes"] == [
+        {"row": 0, "share": 0.5, "copies_example": False, "repeats": "a b c d e", "text": "a b c d e f"}
+    ]
+    assert measured(client, **body, echo_words=6)[0]["echo_share"]["value"] == 0
+
+
+def test_without_prompts_there_are_no_echoes(client: TestClient) -> None:
+    values, _ = measured(client, metrics=["echo"])
+    assert values["echo"]["value"] is None
+    assert values["echo"]["note"]
+    assert "echo_share" not in measured(client)[0]
+
+
 def test_test_texts_are_found(client: TestClient) -> None:
     values, details = measured(client, metrics=["contamination"], test=HELD)
     assert values["contamination_share"]["value"] == 1 / 48
@@ -198,3 +237,13 @@ def test_pictures_come_with_their_data(client: TestClient, picture: str) -> None
     assert {row["dataset"] for row in drawn["data"]} == {"dataset", "reference"}
     assert json.dumps(drawn["data"], allow_nan=False)
     assert drawn["alt"]
+
+
+def test_the_picture_of_coverage_has_a_point_a_real_row(client: TestClient) -> None:
+    body = {"texts": GENERATED, "reference": REAL, "metrics": ["coverage"], "picture": "coverage"}
+    answer = client.post("/v1/measure", json=body).json()
+    drawn = answer["picture"]
+    value = next(found for found in answer["measured"]["values"] if found["name"] == "coverage")
+    assert base64.b64decode(drawn["png_base64"]).startswith(b"\x89PNG")
+    assert [row["row"] for row in drawn["data"]] == list(range(48))
+    assert sum(row["covered"] for row in drawn["data"]) == round(48 * value["value"])

@@ -20,6 +20,7 @@ from shared.contracts.jobs import JobRecord, JobState
 from shared.contracts.mixture import SampleRequest, SplitRequest
 from shared.contracts.operations import OPERATIONS
 from shared.contracts.training.requests import EvaluationRequest
+from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
 from tests.summaries import summary_of
@@ -174,3 +175,24 @@ def test_a_coordinator_that_is_killed_while_it_submits_recommends_the_same(
     suite.drain()
     check_ended(suite, job)
     assert recommended(suite) == undisturbed
+
+
+class Hopeless(Searching):
+    """No mixture's model can be evaluated on the rows that are held back to choose by."""
+
+    def _work(self, request: JobRequest, workspace: Workspace) -> ArtifactSummary:
+        if isinstance(request, EvaluationRequest) and request.dataset != TEST:
+            raise InvalidData("the loss is not finite")
+        return super()._work(request, workspace)
+
+
+def test_a_search_that_comes_to_no_mixture_is_told_with_every_trial(
+    local_store: LocalStore, redis_url: str
+) -> None:
+    suite = Hopeless(local_store, redis_url)
+    ended = suite.records.get(suite.run(RECIPE).id)
+    assert ended.state is JobState.PARTIALLY_SUCCEEDED
+    assert ended.artifact is not None
+    report = Artifact.open(project_store(suite.store, PROJECT), ended.artifact).manifest.request
+    assert [(tried["axes"]["rung"], tried["evaluation"]) for tried in report["tried"]] == [(0, None)] * 9
+    assert {run["name"].partition(" ")[0] for run in report["runs"]} == {"real", "untuned"}

@@ -194,6 +194,24 @@ def rows_of(texts: Iterator[str] | list[str]) -> list[dict[str, Any]]:
     return [{"id": f"r{number}", "text": text} for number, text in enumerate(texts)]
 
 
+def give_measurement(store: LocalStore, lists: dict[str, list[dict[str, Any]]], folder: Path) -> str:
+    """A measurement with these lists of rows."""
+    artifact = "measurement-" + "d" * 32
+    writer = ArtifactWriter(project_store(store, PROJECT), artifact, 1, folder)
+    for part, rows in lists.items():
+        writer.put_rows(part, rows)
+    writer.commit(
+        Manifest.model_validate(
+            {
+                "id": artifact, "kind": "measurement", "operation": "measure", "version": 1, "request": {},
+                "inputs": {}, "parts": [], "summary": {"rows": 1, "tokens": 1}, "software": {},
+                "job": "job-0", "created_at": "2026-01-01T00:00:00Z",
+            }
+        )
+    )  # fmt: skip
+    return artifact
+
+
 def give_rows(store: LocalStore, rows: list[dict[str, Any]], folder: Path) -> str:
     artifact = "dataset-" + "c" * 32
     corner = project_store(store, PROJECT)
@@ -343,3 +361,17 @@ def test_a_damaged_dataset_is_told_and_the_same_upload_brings_it_back(
     suite.drain()
     assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "succeeded"
     assert client.get(rows).json()["total"] == 2
+
+
+def test_rows_that_a_measurement_names_are_read_page_by_page(
+    client: TestClient, local_store: LocalStore, tmp_path: Path
+) -> None:
+    uncovered = [{"id": f"r{number}", "text": f"far {number}", "distance": 1.0} for number in range(5)]
+    artifact = give_measurement(local_store, {"uncovered.jsonl": uncovered}, tmp_path)
+    address = f"/v1/artifacts/{artifact}/rows"
+    first = client.get(address, params={"part": "uncovered.jsonl", "limit": 3}).json()
+    rest = client.get(address, params={"part": "uncovered.jsonl", "cursor": first["next"]}).json()
+    assert (first["rows"] + rest["rows"], first["total"], rest["next"]) == (uncovered, 5, None)
+    wrong = client.get(address, params={"part": "nothing.jsonl"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/part")
+    assert client.get(address).status_code == 422

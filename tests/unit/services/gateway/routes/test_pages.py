@@ -15,7 +15,7 @@ from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
 from shared.testing import put_dataset
-from tests.unit.services.gateway.routes.test_datasets import give_rows, rows_of
+from tests.unit.services.gateway.routes.test_datasets import give_measurement, give_rows, rows_of
 from tests.unit.services.gateway.small_operations import ladder
 from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
 
@@ -127,6 +127,24 @@ def test_an_artifact_shows_where_it_is_from(client: TestClient, suite: SmallSuit
     page = client.get(f"/artifacts/{report}").text
     assert "runs/1/evaluation" in page
     assert f"/v1/artifacts/{report}/parts/result.json" in page
+
+
+def test_a_measurement_shows_the_rows_that_it_names(
+    client: TestClient, local_store: LocalStore, tmp_path: Path
+) -> None:
+    far = {
+        "id": "r1",
+        "text": "far <away>",
+        "distance": 1.2,
+        "radius": 0.5,
+        "nearest": {"id": "g1", "text": "near"},
+    }
+    echo = {"id": "g2", "text": "told again", "share": 1.0, "copies_example": True, "repeats": "told again"}
+    lists = {"uncovered.jsonl": [far], "echoes.jsonl": [echo]}
+    page = client.get(f"/artifacts/{give_measurement(local_store, lists, tmp_path)}").text
+    assert "far &lt;away&gt;" in page
+    assert "copies an example" in page
+    assert "part=uncovered.jsonl" in page
 
 
 def test_pages_need_nothing_from_elsewhere(client: TestClient, suite: SmallSuite) -> None:

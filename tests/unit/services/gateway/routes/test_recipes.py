@@ -63,7 +63,9 @@ def test_every_request_that_a_page_shows_can_be_run(page: Path) -> None:
     for asked in shown:
         document = called(RecipeCall.model_validate(asked), BUILT_IN)
         expand(ExperimentRequest.model_validate(document), Catalogue(OPERATIONS))
-    if page.stem == "diversity-ladder":
+    if page.stem in BUILT_IN:
+        assert page.stem in {asked["recipe"] for asked in shown}  # each page has the request of its study
+    if page.stem in ("diversity-ladder", "worth"):
         first = {name for name in shown[0] if name not in ("recipe", "inputs")}
         assert first == set()  # it runs with its inputs alone
     if page.stem in ("diversity-ladder", "paraphrase-ladder"):
@@ -93,7 +95,7 @@ def test_a_call_is_the_whole_recipe_with_its_changes(http: TestClient) -> None:
     assert (asked["name"], asked["parameters"]["rows"], asked["sweep"]) == (
         "mine",
         7,
-        {"level": {"D0": 1}, "seed": [5]},
+        {**BUILT_IN["diversity-ladder"]["sweep"], "level": {"D0": 1}, "seed": [5]},
     )
     assert asked["parameters"]["max_tokens"] == BUILT_IN["diversity-ladder"]["parameters"]["max_tokens"]
     assert asked["inputs"] == {"real": REAL, "test": TEST}
@@ -129,9 +131,30 @@ def test_what_is_wrong_with_a_call_is_pointed_at(http: TestClient, change: Any, 
 
 
 def test_advice_is_an_experiment(http: TestClient) -> None:
-    body = {"real": REAL, "test": TEST, "pools": {"D1": TEST}, "base": "story-base", "size": 50}
+    body = {"real": REAL, "test": TEST, "pools": {"D1": TEST}, "base": "story-base", "size": 20}
+    body["search"] = {"high": 0.5}
     job = http.post("/v1/advice", json=body)
     assert (job.status_code, job.json()["operation"]) == (202, "experiment")
     estimate = http.post("/v1/advice/estimate", json=body).json()
     assert estimate["by_operation"]["propose"] == 9 + 4 + 1
     assert estimate["training_seconds"] is None  # nobody answered for the trainer: nothing is guessed
+
+
+@pytest.mark.parametrize("path", ["/v1/advice", "/v1/advice/estimate"])
+def test_advice_on_a_pool_that_is_too_small_is_refused_before_anything_runs(
+    http: TestClient, path: str
+) -> None:
+    """Forty rows: of the real ones 32 are left to train on, and at ρ = 0.9 these take 288 of a pool."""
+    body = {"real": REAL, "test": TEST, "pools": {"D1": TEST}, "base": "story-base"}
+    answer = http.post(path, json=body | {"size": 32})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_recipe")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/pools/D1"]
+    more = http.post(path, json=body | {"size": 150})
+    assert {error["pointer"] for error in more.json()["errors"]} == {"/size", "/pools/D1"}
+
+
+def test_a_study_that_samples_more_than_there_is_is_refused_before_anything_runs(http: TestClient) -> None:
+    asked = {"recipe": "mixing-additive", "inputs": {"real": REAL, "test": TEST}, "parameters": {"size": 50}}
+    answer = http.post("/v1/experiments", json=asked)
+    assert answer.status_code == 422
+    assert "/parameters/size" in [error["pointer"] for error in answer.json()["errors"]]

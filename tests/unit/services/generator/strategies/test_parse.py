@@ -103,6 +103,7 @@ def test_lists_have_their_marks_in_other_scripts_too() -> None:
 def test_the_first_line_may_have_its_bullet_in_the_prompt() -> None:
     assert list_items(" a fox\n- a hen", continued=True) == ["a fox", "a hen"]
     assert list_items("Gladly.\n- a hen") == ["a hen"]
+    assert list_items("<example>\na hen\n</example>") == ["a hen"]
 
 
 def test_a_hyphen_within_a_line_is_no_bullet() -> None:

@@ -35,7 +35,7 @@ CHATS = [
 def test_the_turns_that_are_asked_for_are_the_text(bench: Any, turns: str, first: str) -> None:
     dataset = bench.dataset(CHATS, DatasetKind.CHAT)
     workspace = bench.workspace(MeasurementRequest(dataset=dataset))
-    assert text_set(workspace, dataset, turns).texts.to_pylist()[0] == first
+    assert text_set(workspace, dataset, turns=turns).texts.to_pylist()[0] == first
 
 
 def test_a_request_that_says_nothing_of_turns_is_the_artifact_that_it_was() -> None:

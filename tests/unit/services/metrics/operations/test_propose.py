@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from services.metrics.operations.propose import make_proposal
-from shared.contracts.advice import ProposalRequest, TriedMixture
+from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import ArtifactKind, JobRequest, Queue
+from shared.contracts.trials import TriedMixture
 from shared.errors import InvalidData
 from tests.summaries import AnySummary
 from tests.unit.services.metrics import phrases

@@ -41,3 +41,9 @@ def test_tokens_are_counted_when_asked() -> None:
 def test_impossible_samples_are_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(Unmeasurable):
         sample(Side(IDS), seed=0, **arguments)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 80), st.integers(0, 2**31))
+def test_a_sample_of_as_many_as_there_are_is_the_whole_where_they_are_fewer(size: int, seed: int) -> None:
+    chosen = sample(Side(IDS), size=size, or_all=True, seed=seed)
+    assert chosen == sample(Side(IDS), size=40, seed=seed)[:size]

@@ -61,13 +61,18 @@ def test_a_dataset_does_not_diverge_from_itself(real: list[int]) -> None:
         ([0, 0], [1, 1], 0.5, "empty_dataset"),
         ([1], [1, 2], 0.5, "bin_mismatch"),
         ([1, 1], [1, 1], -1, "bad_smoothing"),
-        ([1, 1], [1, 0], 0, "infinite_divergence"),
     ],
 )
 def test_what_has_no_divergence(real: list[int], generated: list[int], smoothing: float, code: str) -> None:
     with pytest.raises(Unmeasurable) as caught:
         divergence(real, generated, smoothing=smoothing)
     assert caught.value.code == code
+
+
+def test_without_smoothing_kl_is_infinite_where_a_bin_is_missed_and_js_is_not() -> None:
+    found = divergence([1, 1], [1, 0], smoothing=0)
+    assert (found.kl, found.kl_reverse) == (math.inf, pytest.approx(math.log(2)))
+    assert found.js == pytest.approx(divergence([1, 1], [1, 0]).js)
 
 
 def test_length_bins_hold_every_length_once() -> None:

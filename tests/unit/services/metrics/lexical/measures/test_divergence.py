@@ -79,8 +79,8 @@ def test_the_joint_spectrum_is_of_pairs() -> None:
 
 def test_what_cannot_be_compared_is_refused() -> None:
     tokens = Tokens.of(["a"])
-    with pytest.raises(LexicalError, match="smoothing above 0"):
-        divergence(tokens, tokens, smoothing=0)
+    with pytest.raises(LexicalError, match="negative"):
+        divergence(tokens, tokens, smoothing=-1)
     with pytest.raises(LexicalError, match="base above 1"):
         divergence(tokens, tokens, base=1)
     with pytest.raises(UnlikeStates, match="one tokeniser"):

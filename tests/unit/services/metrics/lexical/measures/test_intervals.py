@@ -31,7 +31,8 @@ def test_each_replicate_is_the_measure_without_a_group(
 ) -> None:
     tokens = Tokens.of(corpus)
     left_out = LeftOut.of(tokens, order, groups=groups, seed=seed)
-    reordered, group = in_groups(tokens, groups, seed)
+    reordered, group, sizes = in_groups(tokens, groups, seed)
+    assert sizes.tolist() == np.bincount(group, minlength=1).tolist()
     sets = [tokens, *(subset(reordered, group != left) for left in range(len(left_out.sizes)))]
     for i, remaining in enumerate(sets):
         expected = distinct_n(remaining, order).value
