@@ -8,6 +8,10 @@ The summary is a `DatasetSummary`.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
@@ -29,7 +33,9 @@ __all__ = [
     "contexts",
     "dataset_kind",
     "is_empty",
+    "is_loss_weight",
     "row_text",
+    "value_at",
 ]
 
 
@@ -59,3 +65,17 @@ def is_empty(kind: DatasetKind, row: Row) -> bool:
     if kind is DatasetKind.CHAT:
         return not is_learnable(row["messages"])
     return not str(row[MEASURED_FIELDS[kind][-1]]).strip()
+
+
+def value_at(row: Mapping[str, Any], field: str) -> Any:
+    """The value of a dotted field (`origin.topic`); None where the row has no such field."""
+    value: Any = row
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def is_loss_weight(value: Any) -> bool:
+    """Whether a row may have this weight in the loss of a training: a finite number above 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0

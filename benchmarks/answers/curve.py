@@ -13,7 +13,7 @@ from services.metrics.intervals.losses import loss_covariance
 
 SIZES = (40.0, 60.0, 90.0, 135.0, 200.0)
 LEFT_OUT = 400.0
-STUDIES = 400
+STUDIES = 120
 REQUIRED = 40
 """Studies of which at least 90 % must be covered; the others say how often that is in the long run."""
 
@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
                 [],
                 covariance=loss_covariance([tried[0] for tried in runs]),
                 at=[LEFT_OUT],
-                draws=1000,
+                draws=500,
             )
             assert found is not None
             point = found.points[-1]

@@ -14,10 +14,12 @@ from fastapi import FastAPI
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
+from shared.contracts.base import JobRequest
 from shared.contracts.estimates import JobEstimate
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.plans import Plan, PlanRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.estimates import KnownInputs, add_estimates
+from shared.estimates import Estimator, KnownInputs, add_estimates
 from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
@@ -55,7 +57,17 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
             settings, announced(platform.store) or this_machine(settings), request, known
         )
 
-    add_estimates(api, platform.store, {TrainingRequest: estimate, EvaluationRequest: estimate})
+    def estimate_merge(request: MergeRequest, known: KnownInputs) -> JobEstimate:
+        from services.trainer.operations import estimates
+
+        return estimates.estimate_merge(request, known)
+
+    estimators: dict[type[JobRequest], Estimator] = {
+        TrainingRequest: estimate,
+        EvaluationRequest: estimate,
+        MergeRequest: estimate_merge,
+    }
+    add_estimates(api, platform.store, estimators)
     return api
 
 

@@ -24,7 +24,9 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 from shared.contracts.trace import TraceRequest
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
@@ -45,7 +47,9 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     DeduplicationRequest,
     ProposalRequest,
     TrainingRequest,
+    MergeRequest,
     EvaluationRequest,
+    SurfaceRequest,
     TraceRequest,
     ExportRequest,
     ReportRequest,

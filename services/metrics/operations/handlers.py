@@ -12,6 +12,7 @@ from services.metrics.operations.report import make_report
 from services.metrics.operations.running import runners
 from services.metrics.operations.score_clusterings import score_clusterings
 from services.metrics.operations.select import make_filtered, make_mixture, make_sample, make_split
+from services.metrics.operations.surface import make_surface
 from services.metrics.operations.text_sets import embedders
 from services.metrics.operations.trace import Tracing
 from services.metrics.settings import MetricsSettings
@@ -32,6 +33,7 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 from shared.contracts.trace import TraceRequest
 from shared.jobs.running import Handlers
 
@@ -52,6 +54,7 @@ def handlers(settings: MetricsSettings) -> Handlers:
         FilterRequest: make_filtered,
         DeduplicationRequest: make_deduplicated,
         ProposalRequest: make_proposal,
+        SurfaceRequest: make_surface,
         TraceRequest: Tracing(find).trace,
         ExportRequest: export,
         ReportRequest: make_report,

@@ -47,10 +47,9 @@ class Measuring:
             )
             workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
             put_lists(request, subject, workspace)
-            if request.pictures:
-                for picture in pictures(subject):
-                    workspace.check()
-                    put_picture(workspace.output, picture)
+            for picture in pictures(subject, request.pictures):
+                workspace.check()
+                put_picture(workspace.output, picture)
         return headline(measured)
 
     def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:

@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
 from services.metrics.operations.asked import asked_for
-from services.metrics.operations.stored_rows import value_at
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import EmbeddingRequest, EmbeddingSummary, MeasureOptions
-from shared.datasets import REJECTS, Row, dataset_kind, row_text
+from shared.datasets import REJECTS, Row, dataset_kind, row_text, value_at
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 
@@ -127,12 +126,21 @@ def embedded(request: EmbeddingRequest, texts: TextSet, workspace: Workspace, fi
 
     The artifact has the id that an `embed` job would give it, so it does not matter who was first.
     """
-    name = artifact_id(request)
-    manifest = find_manifest(workspace.store, name)
+    if (kept := kept_embedding(request, workspace)) is not None:
+        return kept
+    writer = ArtifactWriter(workspace.store, artifact_id(request), workspace.token, workspace.folder)
+    summary = embed_into(writer, request, texts, workspace, find)
+    writer.commit(manifest_of(request, summary, job=workspace.job, packages=("numpy",)))
+    made = kept_embedding(request, workspace)
+    assert made is not None
+    return made
+
+
+def kept_embedding(request: EmbeddingRequest, workspace: Workspace) -> Embedded | None:
+    """The embeddings of a dataset where they have been made."""
+    manifest = find_manifest(workspace.store, artifact_id(request))
     if manifest is None:
-        writer = ArtifactWriter(workspace.store, name, workspace.token, workspace.folder)
-        summary = embed_into(writer, request, texts, workspace, find)
-        manifest = writer.commit(manifest_of(request, summary, job=workspace.job, packages=("numpy",)))
+        return None
     artifact = Artifact(workspace.store, manifest)
     return Embedded(
         rows=_array(artifact, ROWS_PART),

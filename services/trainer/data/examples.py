@@ -16,6 +16,7 @@ class Example:
     `group` names the context that several rows share; their prompts then start with the same `shared` tokens.
     `gaps` are stretches of the completion that are given and not learned (the user's next turns): places in
     `ids`, in order, from the first to behind the last.
+    `weight` is what each of its predicted tokens counts in the loss of a training, beside the other rows'.
     """
 
     row: str
@@ -26,6 +27,7 @@ class Example:
     gaps: tuple[tuple[int, int], ...] = ()
     is_chat: bool = False
     """Whether the learned stretches are an assistant's turns."""
+    weight: float = 1.0
 
     @property
     def ids(self) -> Ids:

@@ -24,6 +24,7 @@ from services.trainer.errors import BadRow, EmptyRows, SpecialTokensInRows, Unsu
 from shared.contracts.chats import is_learnable
 from shared.contracts.training.results import RenderingCounts
 from shared.contracts.training.settings import RenderingSettings
+from shared.datasets import is_loss_weight, value_at
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -49,18 +50,26 @@ def render(
     context_length: int | None,
     contexts: Mapping[str, str] | None = None,
     vocabulary: int | None = None,
+    weights: str | None = None,
 ) -> Rendered:
     """Tokens of every row, none longer than the limit.
 
     `context_length` is the model's own limit in tokens; `settings.max_length` may only lower it.
-    `vocabulary` is the number of tokens that the model knows. Raises BadRow, OverLongRows, UnsuitableModel (a
-    chat template asked of a tokenizer without one, tokens that the model does not know).
+    `vocabulary` is the number of tokens that the model knows. `weights` is the field of a row that says what
+    it counts in the loss; all count alike where unset. Raises BadRow (a weight that is none among them),
+    OverLongRows, UnsuitableModel (a chat template asked of a tokenizer without one, tokens that the model
+    does not know).
     """
     named = [(row_name(row, index), row) for index, row in enumerate(rows)]
     kept, empty = _without_empty(named, settings)
     renderer = _Renderer(tokenizer, settings, contexts or {})
     renderer.refuse_special(kept)
     examples = grouped([renderer.example(row, name) for name, row in kept])
+    if weights is not None:
+        examples = [
+            replace(example, weight=_weight(row, weights, example.row))
+            for (_, row), example in zip(kept, examples, strict=True)
+        ]
     limits = [limit for limit in (settings.max_length, context_length) if limit is not None]
     fitted, dropped, windowed = fit(examples, min(limits) if limits else None, settings, renderer.lead)
     _require_rows(fitted, len(rows))
@@ -313,6 +322,18 @@ def _filled(template: str, field: str, value: str) -> list[Piece]:
     """The template with the row's own text put in once, in pieces."""
     before, _, after = template.partition("{" + field + "}")
     return [(before, False), (value, True), (after, False)]
+
+
+def _weight(row: Row, field: str, name: str) -> float:
+    value = value_at(row, field)
+    if not is_loss_weight(value):
+        found = "missing" if value is None else f"{value!r}"
+        raise BadRow(
+            name,
+            f"its weight in the loss, the field {field!r}, is {found}: make it a number above 0, and leave "
+            "out rows that are not to count",
+        )
+    return float(value)
 
 
 def _leading_ids(tokenizer: PreTrainedTokenizerBase) -> Ids:

@@ -92,11 +92,14 @@ def kernel_of(batch: Batch) -> Kernel:
 
 
 def summed_loss(model: nn.Module, batch: Batch, whole_logits: int = WHOLE_LOGITS) -> Tensor:
-    """Σ -ln p over the predicted tokens (a shared one counts once per row), a scalar with gradients.
+    """Σ w · -ln p over the predicted tokens, w the weight of their rows (a shared one counts once per row), a
+    scalar with gradients.
 
     More than `whole_logits` logits are made a chunk at a time.
     """
     hidden, head = hidden_states(model, batch)
+    if batch.weights is not None:
+        return (token_losses(hidden, head, batch.targets, whole_logits) * batch.weights).sum()
     total = hidden.new_zeros((), dtype=torch.float32)
     for span in batch.repeats:
         chosen = slice(None) if len(batch.repeats) == 1 else batch.spans == span

@@ -11,7 +11,7 @@ from pathlib import Path
 from services.trainer.errors import UnsuitableModel
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
-from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.results import ModelSummary
 from shared.errors import UnknownModel
 from shared.store.base import ObjectStore
 
@@ -104,12 +104,12 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
     artifact = Artifact.open(place.store, artifact_id)
     if artifact.manifest.kind is not ArtifactKind.MODEL:
         raise UnsuitableModel(f"{artifact_id} is a {artifact.manifest.kind}, and a model is needed.")
-    made = artifact.summary_as(TrainingSummary)
+    made = artifact.summary_as(ModelSummary)
     folder = _materialise(artifact, made.files, place.folder)
     if made.method != "lora":
         return ModelFiles(artifact_id, folder, digest(folder))
     inputs = artifact.manifest.inputs
-    below = resolve(place, allowed, made.base, inputs.get("base_model"))
+    below = _below(place, allowed, made.base, inputs.get("base_model"))
     if place.weights and below.digest != made.base_digest:
         raise UnsuitableModel(
             f"{artifact_id} was trained on other weights than {below.base} has now: its adapter does not "
@@ -117,6 +117,13 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
             "Put the old weights back under that name, or train again."
         )
     return replace(below, adapter=folder)
+
+
+def _below(place: Place, allowed: Mapping[str, str], base: str | None, model: str | None) -> ModelFiles:
+    """What an adapter stands on; a merged one names a whole model artifact as its base."""
+    if base is not None and base.startswith(f"{ArtifactKind.MODEL}-") and base not in allowed:
+        return resolve(place, allowed, None, base)
+    return resolve(place, allowed, base, model)
 
 
 def _materialise(artifact: Artifact, files: Sequence[str], folder: Path) -> Path:

@@ -11,6 +11,7 @@ from services.trainer.data.rendering import Rendered
 from services.trainer.data.showing import shown_row
 from services.trainer.models.resolving import Place, resolve
 from services.trainer.operations.preparing import prepare, prepare_evaluation
+from services.trainer.planning.costs import together
 from services.trainer.planning.machine import Machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.training.plans import Plan
@@ -34,10 +35,11 @@ def price(
         if isinstance(request, TrainingRequest):
             training = prepare(settings, request, place, machine=machine)
             return _with_rows(training.plan, training.rendered, training.tokenizer, shown)
-        data = read_rows(store, request.dataset)
         files = resolve(place, settings.models, request.base, request.model)
-        scored = prepare_evaluation(machine, request, data, files)
-        return _with_rows(scored.plan, scored.rendered, scored.tokenizer, shown)
+        sets = [read_rows(store, test.dataset) for test in request.held_out.values()]
+        scored = [prepare_evaluation(machine, request, data, files) for data in sets]
+        plan = together([one.plan for one in scored])
+        return _with_rows(plan, scored[0].rendered, scored[0].tokenizer, shown)
 
 
 def _with_rows(plan: Plan, rendered: Rendered, tokenizer: PreTrainedTokenizerBase, shown: int) -> Plan:

@@ -7,6 +7,7 @@ Parts: the model's own files (`adapter_config.json`, with the base's real name, 
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from services.trainer.bundles.operation import train_bundled
@@ -118,6 +119,7 @@ def _result(finished: Finished, prepared: Prepared) -> TrainingResult:
         trainable_parameters=finished.trainable_parameters,
         seconds=trained.seconds,
         batching=prepared.request.settings.batching,
+        effective_rows=_effective_rows(prepared),
         rendering=prepared.rendered.counts,
         load_on=_load_on(prepared),
     )
@@ -129,6 +131,14 @@ def _load_on(prepared: Prepared) -> str:
     if files.hub:
         return f"{files.hub} at revision {files.revision}"
     return f"the base that this trainer calls {files.base}; its config and weights: {files.digest}"
+
+
+def _effective_rows(prepared: Prepared) -> float | None:
+    """None where all rows count alike."""
+    if prepared.request.settings.loss_weights is None:
+        return None
+    weights = [example.weight for example in prepared.rendered.examples]
+    return math.fsum(weights) ** 2 / math.fsum(weight**2 for weight in weights)
 
 
 def _put_results(trained: Trained, result: TrainingResult, workspace: Workspace) -> None:

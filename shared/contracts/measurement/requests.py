@@ -29,6 +29,9 @@ from shared.contracts.measurement.results import (
 
 GroupField = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+){0,7}$", max_length=200)]
 
+PictureName = Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"]
+"""Of one dataset, beside its reference."""
+
 
 def _listed(asked: object) -> object:
     return [asked] if asked == Metric.DEFAULT else asked
@@ -168,7 +171,11 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     test: ArtifactId | None = Field(
         default=None, description="The test set that must not be found in the dataset."
     )
-    pictures: bool = Field(default=True, description="Draw length distributions, vocabulary growth and maps.")
+    pictures: bool | Annotated[list[PictureName], Field(max_length=5)] = Field(
+        default=True,
+        description="Draw these pictures; `true`: every one but the t-SNE map, which takes longer than all "
+        "measures together.",
+    )
 
     def input_artifacts(self) -> dict[str, str]:
         named = {"dataset": self.dataset, "reference": self.reference, "test": self.test}

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from shared.contracts.base import Contract
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
-from shared.contracts.fields import Seed
+from shared.contracts.fields import RowField, Seed
 from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import (
     Batching,
@@ -134,6 +134,11 @@ class TrainingSettings(Contract):
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0  # transformers' default; 0 is no clipping
     loss_on: LossOn = "completion"
+    loss_weights: RowField | None = None
+    """The field of a row that says what it counts in the loss, a number above 0: `weight`, which mixtures
+    with `loss_weight` write. A step's loss is then Σ weight · nll / Σ weight over its predicted tokens. All
+    rows count alike where unset. Rows that say when to stop (`validation`) always do.
+    """
     batching: Batching = "packed"
     """`padded` is the field's plain way; `packed` gives the same numbers without computing padding;
     `shared_prefix` keeps the pairs of one context in one step and computes the context once (the same numbers

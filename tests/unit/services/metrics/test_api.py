@@ -32,6 +32,35 @@ def client() -> TestClient:
     return TestClient(create_app(MetricsSettings(max_measure_bytes=2**16)), raise_server_exceptions=False)
 
 
+MEASURING = {"numpy", "scipy", "numba", "sklearn", "pandas", "matplotlib", "pyarrow", "openTSNE", "jinja2"}
+
+
+def test_a_process_that_only_estimates_imports_nothing_that_measures() -> None:
+    """Under 120 MB; what measures is imported when a first measurement asks for it."""
+    program = """
+import json, resource, sys
+from fastapi.testclient import TestClient
+from services.metrics.api import create_app
+
+client = TestClient(create_app())
+assert client.get("/health").status_code == 200
+dataset = "dataset-" + "0" * 32
+coming = {dataset: {"rows": 9, "bytes": 99}}
+asked = {"operation": "measure", "request": {"dataset": dataset}, "coming": coming}
+assert client.post("/v1/estimate", json=asked).status_code == 200
+before = sorted(sys.modules)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+assert client.post("/v1/measure", json={"texts": ["a b", "c d"], "metrics": ["distinct"]}).status_code == 200
+print(json.dumps({"before": before, "peak": peak, "after": sorted(sys.modules)}))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert not MEASURING & set(found["before"])
+    assert found["peak"] < 120
+    assert "numba" in found["after"]
+
+
 def test_the_process_is_light() -> None:
     """torch and transformers belong to the optional embeddings; neither API nor worker takes them in."""
     program = (
