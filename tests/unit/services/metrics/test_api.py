@@ -36,8 +36,8 @@ MEASURING = {"numpy", "scipy", "numba", "sklearn", "pandas", "matplotlib", "pyar
 
 
 def test_a_process_that_only_estimates_imports_nothing_that_measures() -> None:
-    """Under 120 MB; what measures is imported when a first measurement asks for it. The kernel is asked for the
-    peak of this program alone: `getrusage` counts what the tests' process had before it."""
+    """Under 120 MB; what measures is imported when a first measurement asks for it. The kernel is asked for
+    the peak of this program alone: `getrusage` counts what the tests' process had before it."""
     program = """
 import json, sys
 from fastapi.testclient import TestClient
