@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from services.metrics.api import create_app
+from services.metrics.measuring.pictures import QUICK
 from services.metrics.settings import MetricsSettings
 from shared.contracts.measurement import MEASURES_VERSION
 
@@ -187,7 +188,7 @@ def test_a_page_shows_values_and_pictures_and_escapes_texts(client: TestClient) 
     uploads = {"texts": ("made.jsonl", lines(texts)), "reference": ("real.jsonl", lines(TEXTS))}
     found = files(client, uploads, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
     assert (found.status_code, found.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert found.text.count("data:image/png;base64,") == 3
+    assert found.text.count("data:image/png;base64,") == len(QUICK)
     assert "js_unigram" in found.text
     assert "<script>" not in found.text
     assert "&lt;script&gt;alert(1)" in found.text
