@@ -34,6 +34,7 @@ $(READY): pyproject.toml constraints.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	GIT_ALLOW_PROTOCOL=none $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e ".[gateway,generator,metrics,trainer,telemetry,ray,embedded,dev]"
+	$(RUN) -m services.metrics.compiling
 	touch $(READY)
 
 # What only the real instruct model needs: to read its weights.

@@ -32,6 +32,7 @@ WEAK: Json = {
     "topics_from": None,
     "top_p": 0.95,
     "max_tokens": None,
+    "length": {"match": "range", "slack": 0.5},
     "pool": 25,
     "pool_each": 5,
     "pool_shown": 0,
@@ -41,8 +42,8 @@ WEAK: Json = {
     "rows": 48,
     "training": {"learning_rate": 2e-3, "epochs": 2, "early_stopping": {"patience": 1}},
 }
-"""For an instruct model of 135M parameters on a CPU: it copies the examples that it is shown, repeats itself
-in long lists of topics, and takes about 11 CPU seconds for 1,000 tokens of training."""
+"""For an instruct model of 135M parameters on a CPU: it keeps to no length, copies the examples that
+it is shown, repeats itself in long lists of topics, and takes 11 CPU seconds for 1,000 tokens of training."""
 WEAK_LEVELS: Json = {"D1": 1, "D2": 5, "D3": 25}
 WEAK_REACHED: Json = {"25 %": 0.25}
 """Of the learning curve of real rows one small size: four would take a model of this size too long here, and

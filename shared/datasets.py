@@ -8,9 +8,14 @@ The summary is a `DatasetSummary`.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
+from shared.contracts.chats import is_learnable, said
 from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind, DatasetSummary
 from shared.errors import InputMissing
 
@@ -19,7 +24,19 @@ CONTEXTS = "contexts.jsonl"
 REJECTS = "rejects.jsonl"
 PROMPTS = "prompts.jsonl"
 
-__all__ = ["CONTEXTS", "PROMPTS", "REJECTS", "ROWS", "Row", "contexts", "dataset_kind", "row_text"]
+__all__ = [
+    "CONTEXTS",
+    "PROMPTS",
+    "REJECTS",
+    "ROWS",
+    "Row",
+    "contexts",
+    "dataset_kind",
+    "is_empty",
+    "is_loss_weight",
+    "row_text",
+    "value_at",
+]
 
 
 def dataset_kind(manifest: Manifest) -> DatasetKind:
@@ -36,6 +53,29 @@ def contexts(dataset: Artifact) -> dict[str, str]:
     return {row["id"]: row["text"] for row in dataset.rows(CONTEXTS)}
 
 
-def row_text(kind: DatasetKind, row: Row) -> str:
-    """The text of a row that is measured and compared (`MEASURED_FIELDS`)."""
+def row_text(kind: DatasetKind, row: Row, turns: str = "assistant") -> str:
+    """The text of a row that is measured and compared (`MEASURED_FIELDS`); of a chat, whose `turns`."""
+    if kind is DatasetKind.CHAT:
+        return said(row["messages"], turns)
     return " ".join(str(row[field]) for field in MEASURED_FIELDS[kind])
+
+
+def is_empty(kind: DatasetKind, row: Row) -> bool:
+    """Whether there is nothing to learn from a row: what would be learned is blank."""
+    if kind is DatasetKind.CHAT:
+        return not is_learnable(row["messages"])
+    return not str(row[MEASURED_FIELDS[kind][-1]]).strip()
+
+
+def value_at(row: Mapping[str, Any], field: str) -> Any:
+    """The value of a dotted field (`origin.topic`); None where the row has no such field."""
+    value: Any = row
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def is_loss_weight(value: Any) -> bool:
+    """Whether a row may have this weight in the loss of a training: a finite number above 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0

@@ -14,13 +14,18 @@ from fastapi import FastAPI
 from services.trainer.settings import TrainerSettings
 from shared.artifacts import project_store
 from shared.assembly import Platform, connect
+from shared.contracts.base import JobRequest
 from shared.contracts.estimates import JobEstimate
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.plans import Plan, PlanRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.estimates import KnownInputs, add_estimates
+from shared.estimates import Estimator, KnownInputs, add_estimates
 from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
+
+ROWS_SHOWN = 3
+"""Rows of a plan that are shown as the model reads them."""
 
 
 def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
@@ -41,7 +46,8 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
         from services.trainer.planning.machine import announced, this_machine
 
         machine = announced(platform.store) or this_machine(settings)
-        return price(settings, project_store(platform.store, request.project), request.request, machine)
+        store = project_store(platform.store, request.project)
+        return price(settings, store, request.request, machine, shown=ROWS_SHOWN)
 
     def estimate(request: TrainingRequest | EvaluationRequest, known: KnownInputs) -> JobEstimate:
         from services.trainer.operations import estimates
@@ -51,7 +57,17 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
             settings, announced(platform.store) or this_machine(settings), request, known
         )
 
-    add_estimates(api, platform.store, {TrainingRequest: estimate, EvaluationRequest: estimate})
+    def estimate_merge(request: MergeRequest, known: KnownInputs) -> JobEstimate:
+        from services.trainer.operations import estimates
+
+        return estimates.estimate_merge(request, known)
+
+    estimators: dict[type[JobRequest], Estimator] = {
+        TrainingRequest: estimate,
+        EvaluationRequest: estimate,
+        MergeRequest: estimate_merge,
+    }
+    add_estimates(api, platform.store, estimators)
     return api
 
 

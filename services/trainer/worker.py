@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import torch
 from celery import Celery
 from transformers.utils import logging as transformers_logging
@@ -28,7 +30,10 @@ def create_worker() -> Celery:
     platform = connect(settings)
     if settings.train_job_template is None:  # else the pods train, and say where
         announce(platform.store, this_machine(settings))
-    return make_worker(settings, handlers(settings, WaitingTrainings.on(platform)), PACKAGES, platform)
+    worker = make_worker(settings, handlers(settings, WaitingTrainings.on(platform)), PACKAGES, platform)
+    gc.collect()
+    gc.freeze()  # the libraries' objects stay: each job's collections need not go through millions of them
+    return worker
 
 
 __getattr__ = lazy_app(create_worker)

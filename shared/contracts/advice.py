@@ -6,19 +6,22 @@ rung (successive halving, Jamieson and Talwalkar 2016). `ProposalRequest` is the
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
-from shared.contracts.experiment import ExperimentBudget
+from shared.contracts.experiment import ExperimentBudget, RecipeTests, with_its_test
 from shared.contracts.fields import Seed
 from shared.contracts.mixture import MixtureSummary
 from shared.contracts.training.fields import ModelName, PresetName
+from shared.contracts.training.held_out import AnswerScoring
 from shared.contracts.trials import TriedMixture
 
 PoolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
-Pools = Annotated[dict[PoolName, ArtifactId], Field(min_length=1, max_length=32)]
+MOST_CANDIDATES = 32
+Pools = Annotated[dict[PoolName, ArtifactId], Field(min_length=1, max_length=MOST_CANDIDATES)]
+Weight = Annotated[float, Field(gt=0, le=1e9)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -93,6 +96,12 @@ class AdviceRequest(Contract):
     real: ArtifactId = Field(description="The real rows; a part of them is held back to choose by.")
     test: ArtifactId = Field(description="The held-out test set: used once, at the end.")
     pools: Pools = Field(description="Candidate pools of generated rows: a level, a source, a strategy each.")
+    blends: dict[PoolName, Annotated[dict[PoolName, Weight], Field(min_length=2)]] = Field(
+        default={},
+        max_length=31,
+        description="Candidates that are several pools together: a name → the pools by weight. Each is as "
+        "large as its pools allow, and is searched over as if it were a pool.",
+    )
     base: ModelName
     preset: PresetName = "W"
     training: dict[str, JsonValue] = Field(default={}, description="Settings, as a training takes them.")
@@ -116,6 +125,15 @@ class AdviceRequest(Contract):
     )
     seed: Seed = 42
     budget: ExperimentBudget | None = None
+    tests: RecipeTests = {}
+    answers: AnswerScoring | None = Field(
+        default=None, description="Task metrics of answers to the test sets' prompts, in the comparison."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_to_improve_is_its_test(cls, data: Any) -> Any:
+        return with_its_test(data)
 
     @field_validator("seeds")
     @classmethod
@@ -123,6 +141,17 @@ class AdviceRequest(Contract):
         if len(set(seeds)) < len(seeds):
             raise ValueError("a seed stands here twice")
         return seeds
+
+    @model_validator(mode="after")
+    def _blends_are_of_pools(self) -> Self:
+        for name, weights in self.blends.items():
+            if name in self.pools:
+                raise ValueError(f"{name} is a pool and a blend: give one of them another name")
+            if unknown := sorted(set(weights) - set(self.pools)):
+                raise ValueError(f"the blend {name} is of {unknown[0]!r}, which is none of the pools")
+        if len(self.pools) + len(self.blends) > MOST_CANDIDATES:
+            raise ValueError(f"at most {MOST_CANDIDATES} pools and blends together")
+        return self
 
     @property
     def rungs(self) -> list[int]:

@@ -15,7 +15,8 @@ from pydantic import (
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.json_types import JsonObject
-from shared.contracts.report import ReportSummary
+from shared.contracts.report import HeldOutRule, ReportSummary
+from shared.contracts.training.held_out import AnswerScoring, HeldOutSet, TestName
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,47}$")]
 """Names a step, an input or an axis within its recipe."""
@@ -209,6 +210,36 @@ class ExperimentRequest(JobRequest):
         return {f"inputs/{name}": artifact for name, artifact in self.inputs.items()}
 
 
+class RecipeTest(HeldOutSet):
+    """A test set of a study: what it is for and, of one that is to be kept, how much worse it may get."""
+
+    margin: float = Field(default=HeldOutRule().margin, ge=0)
+
+
+RecipeTests = Annotated[
+    dict[TestName, RecipeTest],
+    Field(
+        max_length=11,
+        description="Several test sets by name, each with a verdict of its own. The input `test` is the "
+        "first that is to `improve`, unless it is given; then that one is called `test`.",
+    ),
+]
+
+
+def with_its_test(data: Any) -> Any:
+    """A body whose `test` is the first of its `tests` that is to improve, where it names none."""
+    tests = data.get("tests") if isinstance(data, dict) else None
+    if not isinstance(tests, dict) or data.get("test") is not None:
+        return data
+    improving = (
+        test.get("dataset")
+        for test in tests.values()
+        if isinstance(test, dict) and test.get("role", "improve") == "improve"
+    )
+    first = next(improving, None)
+    return data if first is None else {**data, "test": first}
+
+
 class RecipeCall(Contract):
     """A built-in recipe by its name (`GET /v1/recipes`), with what is to be otherwise."""
 
@@ -224,6 +255,19 @@ class RecipeCall(Contract):
     )
     budget: ExperimentBudget | None = None
     stop: StopWhenDecided | None = None
+    tests: RecipeTests = {}
+    answers: AnswerScoring | None = Field(
+        default=None, description="Task metrics of answers to the test sets' prompts, in every evaluation."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_to_improve_is_its_test(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("inputs", {}), dict):
+            return data
+        inputs = data.get("inputs", {})
+        found = with_its_test({"tests": data.get("tests"), "test": inputs.get("test")})
+        return data if found["test"] is None else {**data, "inputs": {**inputs, "test": found["test"]}}
 
 
 class Resumption(Contract):

@@ -12,6 +12,11 @@ from shared.contracts.json_types import JsonObject
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """What numpy, torch and the sources all take."""
 
+RowField = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,3}$")
+]
+"""A column of a row, dotted into objects: `context_id`, `origin.topic`."""
+
 Temperature = Annotated[float, Field(ge=0, le=2)]
 MOST_TOKENS = 131_072
 """Of one answer."""

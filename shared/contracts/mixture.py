@@ -11,24 +11,37 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.datasets import DatasetSummary
-from shared.contracts.fields import Seed
+from shared.contracts.fields import RowField, Seed
+from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import TokenizerName
 
-RowField = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,3}$")
-]
-"""A column of a row, dotted into objects: `context_id`, `origin.topic`."""
-
 Unit = Literal["rows", "tokens"]
+PartName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,47}$")]
+
+LOSS_WEIGHT = "weight"
+"""The field in which the rows of a mixture have their weight in the loss."""
+PART = "mixture_part"
+"""The field in which the rows of a mixture of parts have the name of theirs."""
+
+
+class MixedPart(Contract):
+    """What one part of a mixture came to, in the mixture's unit, and what its rows count in the loss."""
+
+    name: str
+    dataset: ArtifactId
+    amount: int
+    loss_weight: float | None = None
 
 
 class MixtureSummary(DatasetSummary):
-    """A mixture: `real` and `generated` are amounts in its `unit`, and `rho` is the share they came to."""
+    """A mixture: `real` is what its first part came to in its `unit`, `generated` all others together, and
+    `rho` the share of these."""
 
     rho: float
     unit: Unit
     real: int
     generated: int
+    parts: list[MixedPart] = Field(default=[], description="Each part, in the order of the request.")
 
 
 class SplitSummary(DatasetSummary):
@@ -50,42 +63,115 @@ class _RowOperation(JobRequest):
     queue: ClassVar[Queue] = Queue.MEASURE
 
 
-class MixtureRequest(_RowOperation):
-    """Mix real and generated rows at ρ = generated / (real + generated).
+class MixturePart(Contract):
+    """One source of a mixture."""
 
-    Mixtures of one seed are nested: a higher ρ keeps the generated rows of a lower one and adds to them.
+    dataset: ArtifactId
+    weight: float = Field(
+        ge=0,
+        le=1e9,
+        description="How much of it, beside the other parts' weights: its share of a fixed size, or, when "
+        "additive, its amount for each row of the first part, whose weight is the measure.",
+    )
+    name: PartName | None = Field(
+        default=None,
+        description="Begins the ids of its rows, and is their field `mixture_part`; `part1`, `part2`, … "
+        "by its place where unset.",
+    )
+    loss_weight: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="What each of its rows counts in the loss of a training that asks for it "
+        "(`settings.loss_weights: weight`): written into the rows' field `weight`, times what stands there. "
+        "1 where another part states one and this does not.",
+    )
+
+
+class MixtureRequest(_RowOperation):
+    """Mix any number of datasets by weight, or real and generated rows at ρ = generated / (real + generated).
+
+    Give `parts`, or the short form of two: `real`, `generated` and `rho`. The first part (`real`) is the one
+    that the others take the place of or are added to. Mixtures of one seed are nested: a larger size of the
+    same weights contains the smaller one, and a higher ρ keeps the generated rows of a lower one and adds to
+    them.
     """
 
     operation: ClassVar[str] = "mix"
     result: ClassVar[type[MixtureSummary]] = MixtureSummary
 
-    real: ArtifactId
-    generated: ArtifactId
-    rho: float = Field(ge=0, le=1, description="Share of generated rows (or tokens).")
+    real: ArtifactId | None = None
+    generated: ArtifactId | None = None
+    rho: float | None = Field(default=None, ge=0, le=1, description="Share of generated rows (or tokens).")
+    parts: list[MixturePart] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="The sources with their weights, in place of `real`, `generated` and `rho`.",
+    )
     mode: Literal["fixed", "additive"] = Field(
         default="fixed",
-        description="`fixed`: generated rows take the place of real ones. `additive`: they are added to all "
-        "the real rows.",
+        description="`fixed`: the parts share the size by weight. `additive`: the others are added to "
+        "all the rows of the first.",
     )
     unit: Unit = "rows"
     size: int | None = Field(
         default=None,
         ge=1,
         le=10**10,
-        description="Of the whole mixture when fixed, of its real part when additive; all of `real` where "
-        "unset.",
+        description="Of the whole mixture when fixed, of its first part when additive. Where unset: all of "
+        "`real`; of `parts` the most that they allow when fixed, all of the first when additive.",
     )
     stratify_by: RowField | None = Field(default=None, description="Keep this field's values in proportion.")
     tokenizer: TokenizerName = Field(default="words", description="Counts the tokens when `unit` is tokens.")
     seed: Seed = 42
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """The datasets by the names of their parts; the first is the real one."""
+        if self.parts is None:
+            return {"real": str(self.real), "generated": str(self.generated)}
+        return {name: part.dataset for name, part in self.named_parts.items()}
+
+    @property
+    def named_parts(self) -> dict[str, MixturePart]:
+        """The parts by their names; none in the short form."""
+        return {part.name or f"part{place}": part for place, part in enumerate(self.parts or (), 1)}
+
     def input_artifacts(self) -> dict[str, str]:
-        return {"real": self.real, "generated": self.generated}
+        if self.parts is None:
+            return self.sources
+        return {f"parts/{place}/dataset": part.dataset for place, part in enumerate(self.parts)}
+
+    def canonical(self) -> JsonObject:
+        """Only the form that was given: the short form is the request that it was before there were parts."""
+        other = {"parts"} if self.parts is None else {"real", "generated", "rho"}
+        return self.model_dump(mode="json", exclude=other)
 
     @model_validator(mode="after")
-    def _leaves_room_for_the_real_rows(self) -> Self:
-        if self.mode == "additive" and self.rho == 1:
-            raise ValueError("rho = 1 leaves no room for the real rows that an additive mixture keeps")
+    def _has_one_form(self) -> Self:
+        short = [self.real, self.generated, self.rho]
+        if self.parts is None:
+            if None in short:
+                raise ValueError("give parts, or all of real, generated and rho")
+            if self.mode == "additive" and self.rho == 1:
+                raise ValueError("rho = 1 leaves no room for the real rows that an additive mixture keeps")
+        elif short != [None, None, None]:
+            raise ValueError("give either parts, or real, generated and rho")
+        return self
+
+    @model_validator(mode="after")
+    def _has_parts_to_mix(self) -> Self:
+        if self.parts is None:
+            return self
+        if len(self.named_parts) < len(self.parts):
+            raise ValueError("two parts have one name")
+        if len({part.dataset for part in self.parts}) < len(self.parts):
+            raise ValueError("a dataset stands here twice: give it once, with the sum of its weights")
+        if not any(part.weight for part in self.parts):
+            raise ValueError("all weights are 0: nothing would be in the mixture")
+        if self.mode == "additive" and not self.parts[0].weight:
+            raise ValueError("the first part's weight is 0: there is nothing to add the others to")
         return self
 
 

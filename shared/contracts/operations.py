@@ -6,6 +6,7 @@ from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.export import ExportRequest
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -23,7 +24,9 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 from shared.contracts.trace import TraceRequest
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 
 _REQUESTS: tuple[type[JobRequest], ...] = (
@@ -44,8 +47,11 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     DeduplicationRequest,
     ProposalRequest,
     TrainingRequest,
+    MergeRequest,
     EvaluationRequest,
+    SurfaceRequest,
     TraceRequest,
+    ExportRequest,
     ReportRequest,
     ExperimentRequest,
 )

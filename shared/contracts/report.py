@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from shared.contracts.base import ArtifactId, ArtifactKind, ArtifactSummary, Contract, JobRequest, Queue
 from shared.contracts.json_types import JsonObject
 from shared.contracts.measurement import RunName
+from shared.contracts.training.held_out import Role, TestName
 from shared.contracts.trials import TriedMixture
 
 SummaryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -93,12 +94,46 @@ class Recommendation(Contract):
     avoid: list[str]
 
 
+HeldOutCode = Literal["better", "worse", "kept", "lost", "undecided", "unmeasured"]
+"""Of a test set that is to improve: `better` or `worse`, the whole interval on one side of 0. Of one that is
+to be kept: `kept`, the whole interval below the margin, or `lost`, beyond it. Else `undecided`; `unmeasured`
+where there is no interval."""
+
+
+class HeldOutRule(Contract):
+    """What a report asks of a test set."""
+
+    margin: float = Field(
+        default=0.02,
+        ge=0,
+        description="Of a set that is to be kept: by how much its figures may get worse, in nats of loss, or "
+        "in the metric's own unit (0.02 of a share of answers are two in a hundred).",
+    )
+
+
+class HeldOutVerdict(Contract):
+    """What became of one condition on one figure of one test set. `change` is from `against`, in the figure's
+    own direction: of a loss less is better, of a task metric more."""
+
+    test: str
+    role: Role
+    figure: str
+    name: str
+    against: str
+    value: float | None
+    change: IntervalEstimate | None
+    margin: float | None
+    verdict: HeldOutCode
+
+
 class ReportSummary(ArtifactSummary):
     """What a report found."""
 
     runs: int
     findings: list[str] = []
     recommended: list[Recommendation] = []
+    tests: list[HeldOutVerdict] = []
+    """Where evaluations name several test sets, or have task metrics: a verdict for each."""
     decided: int = Field(
         default=0,
         description="1 where what matters is decided in every answer, or no further seed could decide it.",
@@ -181,6 +216,11 @@ class ReportRequest(JobRequest):
     series: str | None = Field(
         default=None, max_length=60, description="Axis by whose values runs form lines."
     )
+    map: Literal["pca", "tsne"] = Field(
+        default="pca",
+        description="How the rows that the measurements embedded are laid out in one map of all runs: by "
+        "principal components, or by t-SNE, which takes longer and shows neighbourhoods.",
+    )
     matters: float | None = Field(
         default=None,
         gt=0,
@@ -190,6 +230,12 @@ class ReportRequest(JobRequest):
     )
     columns: list[SummaryName] = Field(
         default=[], max_length=40, description="Measures to show as columns; the usual ones where empty."
+    )
+    tests: dict[TestName, HeldOutRule] = Field(
+        default={},
+        max_length=12,
+        description="How much worse test sets that are to be kept may get, by the names that the evaluations "
+        "give them; the usual margin where unset.",
     )
     trials: ArtifactId | None = Field(
         default=None, description="A proposed mixture whose `trials.json` says what was tried before it."
@@ -229,6 +275,10 @@ class ReportRequest(JobRequest):
                 if artifact is not None
             }
         )
+
+    def canonical(self) -> JsonObject:
+        """Without rules for test sets where there are none: those reports are what they were."""
+        return self.model_dump(mode="json", exclude=set() if self.tests else {"tests"})
 
     @model_validator(mode="after")
     def _has_something_to_tell(self) -> Self:

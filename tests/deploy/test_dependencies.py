@@ -18,7 +18,7 @@ from tests.deploy.processes import SERVICES
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"shared", "services", "standin"}
 SENTENCES = "services/metrics/semantic/sentence_"  # only where torch is: asked for by name
-EXTRAS_OF_THEIR_OWN = {"ray", "lm-eval"}
+EXTRAS_OF_THEIR_OWN = {"ray", "lm-eval", "sacrebleu"}
 ALSO = {"trainer": ["standin"]}  # the image of the trainer carries the stand-in
 
 

@@ -7,4 +7,5 @@ row_counts, stopping     what is checked of its datasets, and where it may end b
 coordination, …_pass     short passes: read what has ended, submit what can start
 plan_state, spending     how it stands, and what it may spend
 builtin, advice, calls   where recipes come from, and what they cost at least
+held_out                 several test sets in a recipe that was written for one
 """

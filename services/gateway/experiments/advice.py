@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from services.gateway.documents.pointers import faults
 from services.gateway.documents.reading import Document
 from services.gateway.experiments.errors import refuse
+from services.gateway.experiments.held_out import with_test_sets
 from shared.contracts.advice import AdviceRequest
 from shared.contracts.experiment import ExperimentRequest
 
@@ -28,8 +29,10 @@ def advice_recipe(request: AdviceRequest) -> ExperimentRequest:
     steps: dict[str, Document] = {
         "search_rows": _held_back(request, "search"),
         "choosing": _held_back(request, "choose"),
+        **_blends(request),
     }
     sweep: Document = {"seed": list(request.seeds)}
+    candidates = ", ".join([*request.pools, *request.blends])
     for rung, slots in enumerate(rungs[:-1]):
         axis = f"slot{rung}"
         fresh = 1 if rung else 0
@@ -38,15 +41,19 @@ def advice_recipe(request: AdviceRequest) -> ExperimentRequest:
         steps |= _rung(request, rung, size, {"axis": axis}, keep=slots if rung else 0)
     steps |= _finish(request, last)
     return _checked(
-        {
-            "name": "advice",
-            "description": f"Which of {', '.join(request.pools)} to add to the real rows, and how much.",
-            "inputs": {"real": request.real, "test": request.test} | _pool_inputs(request),
-            "sweep": sweep,
-            "steps": steps,
-            "report": "answer",
-            "budget": request.budget.model_dump() if request.budget else None,
-        }
+        with_test_sets(
+            {
+                "name": "advice",
+                "description": f"Which of {candidates} to add to the real rows, and how much.",
+                "inputs": {"real": request.real, "test": request.test} | _pool_inputs(request),
+                "sweep": sweep,
+                "steps": steps,
+                "report": "answer",
+                "budget": request.budget.model_dump() if request.budget else None,
+            },
+            request.tests,
+            request.answers,
+        )
     )
 
 
@@ -77,10 +84,34 @@ def _pool_inputs(request: AdviceRequest) -> dict[str, str]:
     return {f"pool{place}": pool for place, pool in enumerate(request.pools.values())}
 
 
+def _blends(request: AdviceRequest) -> dict[str, Document]:
+    """A dataset of each blend: its pools by weight, as many rows as they allow."""
+    place = {name: f"pool{number}" for number, name in enumerate(request.pools)}
+    return {
+        f"blend{number}": {
+            "operation": "mix",
+            "request": {
+                "parts": [
+                    {"name": name, "dataset": {"input": place[name]}, "weight": weight}
+                    for name, weight in weights.items()
+                ],
+                "seed": request.seed,
+            },
+        }
+        for number, weights in enumerate(request.blends.values())
+    }
+
+
+def _candidates(request: AdviceRequest) -> Document:
+    """What proposals choose from: the pools, and the blends of them."""
+    pools = {name: {"input": f"pool{number}"} for number, name in enumerate(request.pools)}
+    return pools | {name: {"step": f"blend{number}"} for number, name in enumerate(request.blends)}
+
+
 def _proposal(request: AdviceRequest, rung: int, size: int, slot: Any, keep: int) -> Document:
     body: Document = {
         "real": {"step": "search_rows"},
-        "pools": {name: {"input": f"pool{place}"} for place, name in enumerate(request.pools)},
+        "pools": _candidates(request),
         "search": request.search.model_dump(),
         "size": size,
         "slot": slot,

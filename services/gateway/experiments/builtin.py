@@ -10,6 +10,7 @@ from services.gateway.catalogue import suggestion
 from services.gateway.documents.reading import Document, read_document
 from services.gateway.experiments.errors import refuse
 from services.gateway.experiments.graph import Fault
+from services.gateway.experiments.held_out import with_test_sets
 from shared.contracts.experiment import RecipeCall
 from shared.errors import NotFound
 
@@ -47,6 +48,7 @@ def called(call: RecipeCall, recipes: Mapping[str, Document]) -> Document:
     if call.stop_if:
         gates = {step: {"stop_if": gate.model_dump()} for step, gate in call.stop_if.items()}
         whole["steps"] = {step: body | gates.get(step, {}) for step, body in known["steps"].items()}
+    whole = with_test_sets(whole, call.tests, call.answers)
     if call.name is not None:
         whole["name"] = call.name
     if call.budget is not None:

@@ -137,25 +137,26 @@ def _lacking(request: JobRequest, known: AmountOf) -> Iterator[tuple[str, str]]:
                 "size",
                 f"{request.size:,} rows are asked for and there are {there.rows:,} at most: ask for fewer",
             )
-    elif isinstance(request, MixtureRequest) and request.unit == "rows":
-        yield from _mixture_lacks(request, known(request.real), known(request.generated))
+    elif isinstance(request, MixtureRequest) and request.unit == "rows" and request.rho is not None:
+        real, generated = map(known, request.sources.values())
+        yield from _mixture_lacks(request, request.rho, real, generated)
 
 
 def _mixture_lacks(
-    request: MixtureRequest, real: Amount | None, generated: Amount | None
+    request: MixtureRequest, rho: float, real: Amount | None, generated: Amount | None
 ) -> Iterator[tuple[str, str]]:
     size = request.size if request.size is not None else real.rows if real else None
     if size is None:
         return
     fixed = request.mode == "fixed"
-    added = floor(request.rho * size + 0.5) if fixed else added_rows(size, request.rho)
+    added = floor(rho * size + 0.5) if fixed else added_rows(size, rho)
     own = size - added if fixed else size
     if real is not None and own > real.rows:
         yield "size", f"it takes {own:,} real rows and there are {real.rows:,} at most: ask for fewer"
     if request.size is not None and generated is not None and added > generated.rows:
         yield (
             "rho",
-            f"at ρ = {request.rho:g} it takes {added:,} generated rows and there are {generated.rows:,} at "
+            f"at ρ = {rho:g} it takes {added:,} generated rows and there are {generated.rows:,} at "
             f"most: lower ρ or the size, or make {added - generated.rows:,} more",
         )
 

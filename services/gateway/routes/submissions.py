@@ -30,12 +30,15 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "deduplicate": ("deduplications", "deduplication"),
     "propose": ("proposals", "proposal"),
     "train": ("trainings", "training"),
+    "merge": ("merges", "merge"),
     "evaluate": ("evaluations", "evaluation"),
     "cluster_agent": ("cluster-agent-measurements", "cluster_agent_measurement"),
     "score_clusterings": ("agent-scores", "agent_score"),
     "judge": ("judgements", "judgement"),
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
+    "surface": ("surfaces", "surface"),
     "trace": ("traces", "trace"),
+    "export": ("exports", "export"),
     "report": ("reports", "report"),
 }
 """Operation → the collection that takes its requests, and one of them."""

@@ -4,7 +4,8 @@ runs, and what an estimate counts before."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
@@ -20,10 +21,14 @@ from services.generator.instruments.judges.ratings import Judged, Ratings
 from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
 from shared.artifacts import Artifact
+from shared.contracts.base import ArtifactKind
+from shared.contracts.chats import said_by
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import Budget, ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
+from shared.contracts.problems import FieldError
 from shared.datasets import Row, contexts, dataset_kind, row_text
 from shared.errors import InvalidRequest
+from shared.evaluations import tested_rows
 
 T = TypeVar("T")
 FEWEST_TEXTS = 2
@@ -89,9 +94,16 @@ def runs_stage(
 
 
 def ratings_stage(
-    request: JudgeRequest, dataset: Artifact, interviewer: Interviewer, spending: BudgetKeeper
+    request: JudgeRequest,
+    dataset: Artifact,
+    interviewer: Interviewer,
+    spending: BudgetKeeper,
+    evaluation: Artifact | None = None,
 ) -> Ratings:
-    judged = _judged(dataset, request.rows, request.seed)
+    """`evaluation` holds the answers to be rated, where they are not the dataset's own. Raises
+    `InvalidRequest` when it has none to these rows."""
+    written = None if evaluation is None else answers_in(evaluation, dataset.id)
+    judged = _judged(dataset, written, request.rows, request.seed)
     return Ratings(
         judged,
         request.aspects,
@@ -99,7 +111,25 @@ def ratings_stage(
         tries=request.tries,
         max_characters=request.max_characters,
         spending=spending,
+        rubric=request.rubric,
     )
+
+
+def answers_in(evaluation: Artifact, dataset: str) -> dict[str, str]:
+    """Row → what the model wrote to its prompt. Raises `InvalidRequest` where the evaluation has no answers
+    to this dataset's rows."""
+    evaluated = evaluation.manifest.kind is ArtifactKind.EVALUATION
+    parts = tested_rows(evaluation.manifest) if evaluated else {}
+    part = next((part for part, tested in parts.items() if tested == dataset), None)
+    rows = [] if part is None or not evaluation.has(part) else list(evaluation.rows(part))
+    found = {str(row["id"]): str(row["answer"]) for row in rows if "answer" in row}
+    if not found:
+        raise InvalidRequest(
+            f"{evaluation.id} has no answers to the rows of {dataset}: give an evaluation of that dataset "
+            "that was asked for `answers`",
+            [FieldError(pointer="/answers", detail="no answers to these rows")],
+        )
+    return found
 
 
 def preference_stage(
@@ -157,10 +187,14 @@ def _planned(
     return [runs] if request.criteria else [runs, criteria_stage(request, texts, interviewer, spending)]
 
 
-def _judged(dataset: Artifact, rows: int | None, seed: int) -> list[Judged]:
+def _judged(
+    dataset: Artifact, written: Mapping[str, str] | None, rows: int | None, seed: int
+) -> list[Judged]:
     kind = dataset_kind(dataset.manifest)
     long = contexts(dataset)
     everything = [_as_judged(kind, row, long, number) for number, row in enumerate(dataset.rows())]
+    if written is not None:
+        everything = [replace(one, text=written[one.id]) for one in everything if one.id in written]
     if not everything:
         raise InvalidRequest(f"{dataset.id} has no rows to judge")
     return [everything[i] for i in _sample(list(range(len(everything))), rows, seed)]
@@ -172,7 +206,17 @@ def _as_judged(kind: DatasetKind, row: Row, long: dict[str, str], number: int) -
         return Judged(name, "", row["text"])
     if kind is DatasetKind.COMPLETION:
         return Judged(name, row["context"], row["completion"])
+    if kind is DatasetKind.CHAT:
+        return _chat_as_judged(name, row["messages"])
     return Judged(name, f"{long.get(row['context_id'], '')}\n\n{row['question']}".strip(), row["answer"])
+
+
+def _chat_as_judged(name: str, messages: Sequence[Mapping[str, Any]]) -> Judged:
+    """The assistant's last turn as the answer to all that was said before it."""
+    turns = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    last = turns[-1] if turns else len(messages)
+    before = "\n\n".join(f"{message['role']}: {said_by(message)}" for message in messages[:last])
+    return Judged(name, before, said_by(messages[last]) if turns else "")
 
 
 def _answered_alike(datasets: Mapping[str, Artifact]) -> tuple[dict[str, str], dict[tuple[str, str], str]]:

@@ -16,12 +16,13 @@ def judge_rows(request: JudgeRequest, workspace: Workspace, settings: GeneratorS
     """Parts: measurement.json, ratings.jsonl (a line for each row), failures.jsonl."""
     job = GenerationJob(workspace, settings, [request.source], request.seed, request.operation)
     dataset = workspace.input(request.dataset)
+    evaluation = None if request.answers is None else workspace.input(request.answers)
     interviewer = interviewer_of(request, job.targets[0])
     job.unit = "rows"
 
     async def work(session: Session) -> JudgeSummary:
         spending = job.spending(request.budget, session.ledger)
-        stage = ratings_stage(request, dataset, interviewer, spending)
+        stage = ratings_stage(request, dataset, interviewer, spending, evaluation)
         _, record = await session.run(stage)
         if not stage.tally.rated and not spending.spent:
             raise await nothing_measured([record], "no rating could be read")

@@ -8,6 +8,7 @@ from shared.contracts.base import JobRequest, Queue
 from shared.contracts.estimates import JobEstimate
 from shared.contracts.operations import OPERATIONS
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 from shared.estimates import Estimator, KnownInputs
 
 
@@ -21,7 +22,8 @@ def estimate(request: JobRequest, known: KnownInputs) -> JobEstimate:
         for name in datasets
         if (rows := known.rows(name)) is not None and (counted := words(name, known)) is not None
     ]
-    if len(sides) < len(datasets) or not (datasets or isinstance(request, ReportRequest)):
+    reads_none = isinstance(request, ReportRequest | SurfaceRequest)
+    if len(sides) < len(datasets) or not (datasets or reads_none):
         return JobEstimate(makes=makes)
     seconds = measuring_seconds(request, sides)
     return JobEstimate(seconds=seconds, starting_seconds=STARTING, makes=makes)

@@ -1,6 +1,6 @@
 """Seconds of the jobs on the measure queue, before anything runs: a model, as nobody prices CPU work.
 
-    measure   BASE + words / WORDS_A_SECOND + embedded rows · EMBED + mapped rows · MAP
+    measure   BASE + words / WORDS_A_SECOND + embedded rows · EMBED + rows of a t-SNE map · MAP
     compare   the same over the group, without maps, `draws` times where its datasets differ in size
     mix, sample, split, filter, deduplicate, propose    BASE + rows / ROWS_A_SECOND
     report    BASE + REPORT + runs · RUN
@@ -30,13 +30,14 @@ from shared.contracts.measurement import (
 )
 from shared.contracts.mixture import DeduplicationRequest
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 
 BASE = 0.15
 WORDS_A_SECOND = 170_000.0
 """Of all default measures together, dataset and reference counted alike."""
 MAP = 0.0038
 MAPPED = 1000
-"""Rows of a side that the maps (t-SNE) show at most."""
+"""Rows of a side that a t-SNE map shows at most."""
 PICTURES, BARS = 0.25, 3.5
 EMBED = (0.001, 0.05)
 """Seconds a row for a sentence-transformers model: on a GPU, and on two CPU cores in float32."""
@@ -54,6 +55,8 @@ STARTING = 20.0
 def measuring_seconds(request: JobRequest, sides: Sequence[tuple[float, float]]) -> Range:
     """Seconds that the job is expected to take, its worker running already. `sides`: rows and words of each
     dataset that it reads, in the order in which the request names them."""
+    if isinstance(request, SurfaceRequest):
+        return _spread(BASE + RUN * len(request.mixtures))
     if isinstance(request, ReportRequest):
         return _spread(BASE + REPORT + RUN * len(request.runs))
     if isinstance(request, MeasurementRequest):
@@ -71,10 +74,12 @@ def measuring_seconds(request: JobRequest, sides: Sequence[tuple[float, float]])
 def _measure(request: MeasurementRequest, sides: Sequence[tuple[float, float]]) -> Range:
     words = sum(words for _, words in sides)
     rows = sides[: 1 + (request.reference is not None)]
-    maps = sum(min(count, MAPPED) for count, _ in rows) * MAP + PICTURES if request.pictures else 0.0
+    drawn = PICTURES if request.pictures else 0.0
+    if not isinstance(request.pictures, bool) and "map_tsne" in request.pictures:
+        drawn += sum(min(count, MAPPED) for count, _ in rows) * MAP
     embedding = [_embedding(request.embedding, min(count, request.semantic_rows)) for count, _ in rows]
     whole = (sum(low for low, _ in embedding), sum(high for _, high in embedding))
-    return _spread(BASE + words / WORDS_A_SECOND * _share(request) + maps, whole, _dearer(request))
+    return _spread(BASE + words / WORDS_A_SECOND * _share(request) + drawn, whole, _dearer(request))
 
 
 def _compare(request: ComparisonRequest, sides: Sequence[tuple[float, float]]) -> Range:

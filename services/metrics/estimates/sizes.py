@@ -28,7 +28,7 @@ def to_be_made(request: JobRequest, known: KnownInputs) -> Coming:
     if source is None:
         return Coming()
     size = known.size(source)
-    rows = _rows(request, size.rows, words_a_row(source, known))
+    rows = _rows(request, size.rows, words_a_row(source, known), known)
     each = None if size.bytes is None or not size.rows else size.bytes / size.rows
     return Coming(
         rows=rows,
@@ -54,27 +54,44 @@ def words_a_row(dataset: str, known: KnownInputs) -> float:
 
 def _source(request: JobRequest) -> str | None:
     """The dataset that most of the rows are taken from, or are like."""
-    if isinstance(request, MixtureRequest | ProposalRequest):
+    if isinstance(request, ProposalRequest):
         return request.real
+    if isinstance(request, MixtureRequest):
+        return next(iter(request.sources.values()))
     if isinstance(request, SampleRequest | SplitRequest | FilterRequest | DeduplicationRequest):
         return request.dataset
     return None
 
 
-def _rows(request: JobRequest, whole: int | None, each: float) -> int | None:
+def _rows(request: JobRequest, whole: int | None, each: float, known: KnownInputs) -> int | None:
     if isinstance(request, SampleRequest):
         rows = _asked(request.size, request.unit, whole, request.fraction, each)
         return whole if request.or_all and whole is not None and rows is not None and rows > whole else rows
     if isinstance(request, SplitRequest):
         return _asked(None, "rows", whole, request.shares[request.take], each)
     if isinstance(request, MixtureRequest):
-        size = _asked(request.size, request.unit, whole, 1.0, each)
-        if size is None:
-            return None
-        return round(size / (1 - request.rho)) if request.mode == "additive" else size
+        return _mixed(request, _asked(request.size, request.unit, whole, 1.0, each), known)
     if isinstance(request, ProposalRequest):
         return round(request.size / (1 - (request.search.low + request.search.high) / 2))
     return whole
+
+
+def _mixed(request: MixtureRequest, size: int | None, known: KnownInputs) -> int | None:
+    """Rows of a mixture of this size, which is that of its first part where it is additive or none is asked
+    for."""
+    if request.parts is None:
+        weights = [1 - float(request.rho or 0), float(request.rho or 0)]
+    else:
+        weights = [part.weight for part in request.parts]
+    if request.mode == "additive":
+        return None if size is None else round(size * sum(weights) / weights[0])
+    if request.parts is None or request.size is not None:
+        return size
+    shares = zip(request.parts, weights, strict=True)
+    most = [(known.rows(part.dataset), weight / sum(weights)) for part, weight in shares if weight]
+    if any(rows is None for rows, _ in most):
+        return None
+    return int(min(float(rows or 0) / share for rows, share in most))
 
 
 def _contexts(request: JobRequest, whole: int | None) -> int | None:

@@ -8,9 +8,10 @@ import numpy as np
 
 from services.metrics.intervals.halves import half_sample_interval, half_sample_share
 from services.metrics.intervals.interval import Interval, NoInterval, Spread
+from services.metrics.measuring.rows import Listed, Listing
 from services.metrics.measuring.semantic import about
 from services.metrics.measuring.shift_intervals import by_units, floor_of, notes_of, twins_told
-from services.metrics.measuring.subject import Listed, Listing, Subject
+from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.semantic.neighbours import Floats
 from services.metrics.semantic.vectors import Vectors

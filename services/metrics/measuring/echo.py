@@ -12,7 +12,8 @@ from services.metrics.duplicates.echo import Echoes, echoes, example_runs
 from services.metrics.intervals.shares import drawn_share_interval
 from services.metrics.lexical import Tokens
 from services.metrics.lexical.text.tokenisers import DEFAULT_TOKENISER
-from services.metrics.measuring.subject import Asked, Listed, Listing, Subject
+from services.metrics.measuring.rows import Asked, Listed, Listing
+from services.metrics.measuring.subject import Subject
 from services.metrics.measuring.values import Estimator, measured
 from services.metrics.problems import Unmeasurable
 from shared.contracts.measurement import MeasuredValue

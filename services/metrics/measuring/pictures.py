@@ -58,11 +58,12 @@ DRAW: Mapping[str, Callable[[Subject], Picture]] = {
 
 
 QUICK = ("lengths", "vocabulary_growth", "coverage", "map_pca")
-"""Those that take no longer than the measures."""
+"""Those that take no longer than the measures, as the t-SNE map does."""
 
 
-def pictures(subject: Subject, names: Iterable[str] = tuple(DRAW)) -> Iterator[Picture]:
-    """Of the pictures named, those that these texts have."""
+def pictures(subject: Subject, asked: bool | Iterable[str]) -> Iterator[Picture]:
+    """Of the pictures asked for (`True`: every quick one), those that these texts have."""
+    names = () if asked is False else QUICK if asked is True else dict.fromkeys(asked)
     for name in names:
         try:
             yield DRAW[name](subject)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from itertools import compress, count
-from typing import Literal
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +22,7 @@ from services.metrics.lexical.runners.measure import measure_texts
 from services.metrics.lexical.runners.report import LexicalValues
 from services.metrics.lexical.settings import LexicalSettings
 from services.metrics.lexical.text.texts import arrow_texts
+from services.metrics.measuring.rows import Asked, Listing
 from services.metrics.problems import Unmeasurable
 from services.metrics.semantic.vectors import Vectors
 from services.metrics.shift.coverage import Coverage
@@ -41,26 +40,6 @@ MOST_SAMPLED_BYTES = 2 * 2**20
 """Text of the sample that is measured without each of its groups: with 20 groups, 40 MiB, a few seconds."""
 HEAPS_STEP = 1000
 HEAPS_POINTS = 20
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for the texts of a set. Both are read when somebody wants them.
-
-    `rows` gives, text by text, what the model wrote of it (of an answer to a given prompt the answer alone)
-    and the prompt that it was written to, None where that is not kept. `examples` are the texts that prompts
-    show.
-    """
-
-    rows: Callable[[], Iterator[tuple[str, str | None]]]
-    examples: Callable[[], pa.ChunkedArray] | None = None
-
-    def take(self, rows: NDArray[np.int64]) -> Asked:
-        """Of these rows, given by ascending places, alone."""
-        return replace(self, rows=partial(self._some, frozenset(rows.tolist())))
-
-    def _some(self, places: frozenset[int]) -> Iterator[tuple[str, str | None]]:
-        return compress(self.rows(), (place in places for place in count()))
 
 
 @dataclass(frozen=True)
@@ -136,24 +115,6 @@ class Embedded:
 
 
 Embed = Callable[[TextSet], Embedded]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A row that a measure names: its place in its set, what is told of it, and the row of the dataset that
-    stands beside it, if any."""
-
-    row: int
-    told: Mapping[str, float | str | bool]
-    beside: int | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The rows that a measure names, in the order in which people should see them, and whose they are."""
-
-    side: Literal["dataset", "reference"]
-    rows: Sequence[Listed]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from services.metrics.measuring.subject import Asked
+from services.metrics.measuring.rows import Asked
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
 from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.metrics.operations.compare import Comparing
 from services.metrics.operations.deduplicate import make_deduplicated
+from services.metrics.operations.export import export
 from services.metrics.operations.ingest import ingest
 from services.metrics.operations.measure import Measuring
 from services.metrics.operations.propose import make_proposal
@@ -11,11 +12,13 @@ from services.metrics.operations.report import make_report
 from services.metrics.operations.running import runners
 from services.metrics.operations.score_clusterings import score_clusterings
 from services.metrics.operations.select import make_filtered, make_mixture, make_sample, make_split
+from services.metrics.operations.surface import make_surface
 from services.metrics.operations.text_sets import embedders
 from services.metrics.operations.trace import Tracing
 from services.metrics.settings import MetricsSettings
 from shared.contracts.advice import ProposalRequest
 from shared.contracts.datasets import IngestRequest
+from shared.contracts.export import ExportRequest
 from shared.contracts.measurement import (
     AgentScoreRequest,
     ComparisonRequest,
@@ -30,6 +33,7 @@ from shared.contracts.mixture import (
     SplitRequest,
 )
 from shared.contracts.report import ReportRequest
+from shared.contracts.surface import SurfaceRequest
 from shared.contracts.trace import TraceRequest
 from shared.jobs.running import Handlers
 
@@ -50,6 +54,8 @@ def handlers(settings: MetricsSettings) -> Handlers:
         FilterRequest: make_filtered,
         DeduplicationRequest: make_deduplicated,
         ProposalRequest: make_proposal,
+        SurfaceRequest: make_surface,
         TraceRequest: Tracing(find).trace,
+        ExportRequest: export,
         ReportRequest: make_report,
     }

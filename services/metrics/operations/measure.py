@@ -47,15 +47,14 @@ class Measuring:
             )
             workspace.output.put_json("measurement.json", measured.model_dump(mode="json"))
             put_lists(request, subject, workspace)
-            if request.pictures:
-                for picture in pictures(subject):
-                    workspace.check()
-                    put_picture(workspace.output, picture)
+            for picture in pictures(subject, request.pictures):
+                workspace.check()
+                put_picture(workspace.output, picture)
         return headline(measured)
 
     def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:
         """Embeddings of a sample of the dataset, as numpy arrays."""
-        texts = text_set(workspace, request.dataset)
+        texts = text_set(workspace, request.dataset, turns=request.turns)
         with translated():
             return embed_into(workspace.output, request, texts, workspace, self._find)
 
@@ -63,7 +62,7 @@ class Measuring:
         ids: dict[int, str] = {}
 
         def load(artifact: str) -> TextSet:
-            texts = text_set(workspace, artifact, request.group_by)
+            texts = text_set(workspace, artifact, request.group_by, request.turns)
             ids[id(texts)] = artifact
             return texts
 

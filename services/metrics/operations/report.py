@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.metrics.intervals.losses import RowLosses
 from services.metrics.operations.measure import put_picture
 from services.metrics.operations.propose import TRIALS
+from services.metrics.operations.text_sets import embedding_request, kept_embedding
 from services.metrics.operations.trials import ended_trials, read_trial
 from services.metrics.reporting.answer import Question, answers
 from services.metrics.reporting.drawing import report_pictures
 from services.metrics.reporting.findings import mixture_found, tell
+from services.metrics.reporting.held_out import held_out_verdicts, losses_of, sentences
 from services.metrics.reporting.lengths import Length, length_of
 from services.metrics.reporting.page import render_page
 from services.metrics.reporting.plain import answer_json, headline
 from services.metrics.reporting.power import is_settled
-from services.metrics.reporting.runs import Run
+from services.metrics.reporting.runs import HeldOutRows, Run
 from services.metrics.reporting.table import make_table
 from shared.artifacts import Artifact
 from shared.contracts.advice import ProposalRequest, ProposalSummary
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.json_types import JsonObject
-from shared.contracts.measurement import Measured
+from shared.contracts.measurement import Measured, MeasurementRequest, MeasureOptions
 from shared.contracts.report import ReportRequest, ReportRun, ReportSummary
-from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.held_out import SHORT_FORM, TASK_METRICS
+from shared.contracts.training.results import EvaluationSummary, TrainingSummary
 from shared.contracts.training.settings import TrainingSettings
-from shared.datasets import ROWS, dataset_kind
+from shared.datasets import ROWS, Row, dataset_kind
+from shared.evaluations import tested_rows
 from shared.jobs.workspace import Workspace
 
 CURVE = "loss_curve.json"
-MAPS = ("map_tsne.png",)
 
 
 def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
@@ -53,9 +58,18 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
     found = answers(runs, question)
     trials = _trials(request, workspace)
     said = tell(found, question)
+    held_out = held_out_verdicts(runs, question, request.tests)
     if trials:
         said.recommendation.insert(1, mixture_found(_searched(request, workspace), trials))
-    pictures = report_pictures(runs, found, question, request.series)
+    findings = [*said.all, *sentences(held_out)]
+    pictures = report_pictures(
+        runs,
+        found,
+        question,
+        request.series,
+        embedded=lambda run: _embedded(run, workspace),
+        projection=request.map,
+    )
     for picture in pictures:
         workspace.check()
         put_picture(workspace.output, picture)
@@ -64,6 +78,7 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
         question=question,
         answers=found,
         said=said,
+        held_out=held_out,
         table=table,
         pictures=pictures,
         runs=runs,
@@ -79,7 +94,8 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
         "report.json",
         {
             "title": request.title,
-            "findings": said.all,
+            "findings": findings,
+            "tests": [verdict.model_dump(mode="json") for verdict in held_out],
             "answers": [answer_json(answer) for answer in found],
             "columns": list(table.columns),
             "table": table.json(),
@@ -94,7 +110,8 @@ def make_report(request: ReportRequest, workspace: Workspace) -> ReportSummary:
     )
     return ReportSummary(
         runs=len(runs),
-        findings=said.all,
+        findings=findings,
+        tests=held_out,
         recommended=[headline(answer) for answer in found],
         decided=int(bool(found) and all(is_settled(answer.certainty) for answer in found)),
         pictures=[picture.name for picture in pictures],
@@ -126,8 +143,18 @@ def _read(run: ReportRun, workspace: Workspace) -> Run:
         design=run.design,
         pool=run.pool,
         length=_length(found.get("model")),
-        maps={name: measurement.read(name) for name in MAPS if measurement and measurement.has(name)},
+        held_out=_with_rubrics(_held_out(found.get("evaluation"), workspace), run, workspace),
     )
+
+
+def _embedded(run: Run, workspace: Workspace) -> NDArray[np.floating] | None:
+    """What the run's measurement embedded, float rows × dimensions; None where it embedded nothing."""
+    made_by = workspace.input(run.artifacts["measurement"]).manifest
+    if made_by.operation != MeasurementRequest.operation:
+        return None
+    options = MeasureOptions.model_validate(made_by.request, extra="ignore")
+    kept = kept_embedding(embedding_request(made_by.inputs["dataset"], options), workspace)
+    return None if kept is None else kept.vectors
 
 
 def _trials(request: ReportRequest, workspace: Workspace) -> list[JsonObject]:
@@ -161,16 +188,69 @@ def _losses(evaluation: Artifact | None, workspace: Workspace) -> RowLosses | No
     if evaluation is None or not evaluation.has(ROWS):
         return None
     rows = [row for row in evaluation.rows() if row.get("tokens")]
-    if not rows:
-        return None
-    context_of = _contexts(workspace.input(evaluation.manifest.inputs["dataset"]))
+    return _by_row(rows, tested_rows(evaluation.manifest)[ROWS], workspace) if rows else None
+
+
+def _by_row(rows: Sequence[Row], dataset: str, workspace: Workspace) -> RowLosses:
     ids = tuple(str(row["id"]) for row in rows)
     return RowLosses(
         ids=ids,
-        groups=tuple(context_of.get(name, name) for name in ids) if context_of else None,
+        groups=_groups(ids, dataset, workspace),
         nll=np.asarray([row["nll"] for row in rows], np.float64),
         tokens=np.asarray([row["tokens"] for row in rows], np.float64),
     )
+
+
+def _groups(ids: tuple[str, ...], dataset: str, workspace: Workspace) -> tuple[str, ...] | None:
+    context_of = _contexts(workspace.input(dataset))
+    return tuple(context_of.get(name, name) for name in ids) if context_of else None
+
+
+def _held_out(evaluation: Artifact | None, workspace: Workspace) -> dict[str, HeldOutRows]:
+    """Each test set's rows; of an evaluation on one set only where it has task metrics, as its loss is read
+    as it always was."""
+    if evaluation is None or evaluation.summary.get("tests") is None:
+        return {}
+    told = evaluation.summary_as(EvaluationSummary)
+    if not told.tests and not any(getattr(told, metric) is not None for metric in TASK_METRICS):
+        return {}
+    if not told.tests:
+        dataset = tested_rows(evaluation.manifest)[ROWS]
+        figures = _figures(evaluation, ROWS, dataset, workspace)
+        return {SHORT_FORM: HeldOutRows("improve", figures, dataset)}
+    return {
+        name: HeldOutRows(test.role, _figures(evaluation, test.part, test.dataset, workspace), test.dataset)
+        for name, test in told.tests.items()
+    }
+
+
+def _with_rubrics(
+    held: dict[str, HeldOutRows], run: ReportRun, workspace: Workspace
+) -> dict[str, HeldOutRows]:
+    """The same with the ratings that a judge gave the evaluation's answers by a rubric."""
+    for instrument in map(workspace.input, run.instruments.values()):
+        inputs = instrument.manifest.inputs
+        if instrument.manifest.operation != "judge" or inputs.get("answers") != run.evaluation:
+            continue
+        rated = [row for row in instrument.rows("ratings.jsonl") if row.get("rubric") is not None]
+        ids = tuple(str(row["row"]) for row in rated)
+        values = [float(row["rubric"]) for row in rated]
+        for name, test in held.items():
+            if rated and test.dataset == inputs["dataset"]:
+                groups = _groups(ids, test.dataset, workspace)
+                figures = {**test.figures, "rubric": losses_of(ids, values, groups)}
+                held = held | {name: replace(test, figures=figures)}
+    return held
+
+
+def _figures(evaluation: Artifact, part: str, dataset: str, workspace: Workspace) -> dict[str, RowLosses]:
+    rows = [row for row in evaluation.rows(part) if row.get("tokens")]
+    found = {"loss": _by_row(rows, dataset, workspace)}
+    for metric in TASK_METRICS:
+        if rows and all(metric in row for row in rows):
+            values = [float(row[metric]) for row in rows]
+            found[metric] = losses_of(found["loss"].ids, values, found["loss"].groups)
+    return found
 
 
 def _contexts(test: Artifact) -> dict[str, str]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.metrics.errors import translated
-from services.metrics.operations.stored_rows import StoredRows, value_at
+from services.metrics.operations.stored_rows import StoredRows
+from services.metrics.rows.apportioning import as_typed
 from services.metrics.rows.filtering import FieldCondition, Selection, keep_passing
-from services.metrics.rows.mixing import Mixture, Origin, mix
+from services.metrics.rows.mixing import Mixture, mix, mix_parts
 from services.metrics.rows.sampling import sample
+from services.metrics.rows.side import Side
 from services.metrics.rows.splitting import split
 from shared.contracts.datasets import DatasetKind, DatasetSummary
 from shared.contracts.mixture import (
+    LOSS_WEIGHT,
+    PART,
     FilterRequest,
+    MixedPart,
     MixtureRequest,
     MixtureSummary,
     SampleRequest,
@@ -20,46 +25,77 @@ from shared.contracts.mixture import (
     SplitSummary,
 )
 from shared.contracts.problems import FieldError
-from shared.datasets import CONTEXTS, REJECTS, ROWS, Row
+from shared.datasets import CONTEXTS, REJECTS, ROWS, Row, is_loss_weight, value_at
 from shared.errors import InvalidData, InvalidRequest
 from shared.jobs.workspace import Workspace
 
 
 def make_mixture(request: MixtureRequest, workspace: Workspace) -> MixtureSummary:
-    """Real and generated rows in one training order. Ids become `real/…` and `generated/…`."""
-    sides: dict[Origin, StoredRows] = {
-        "real": StoredRows(workspace, request.real),
-        "generated": StoredRows(workspace, request.generated),
-    }
-    kinds = {name: side.kind for name, side in sides.items()}
-    if kinds["real"] is not kinds["generated"]:
-        raise InvalidRequest(
-            f"a {kinds['generated']} dataset cannot be mixed into a {kinds['real']} one",
-            [FieldError(pointer="/generated", detail=f"must be of kind {kinds['real']}")],
-        )
+    """The rows of all parts in one training order. Ids become `NAME/…` by their part: `real/…` and
+    `generated/…` in the short form."""
+    sides = {name: StoredRows(workspace, dataset) for name, dataset in request.sources.items()}
+    _require_one_kind(sides, request)
     workspace.progress(0, None, "rows", note="choosing rows")
-    real, generated = (
-        side.side(unit=request.unit, tokenizer=request.tokenizer, stratify_by=request.stratify_by)
-        for side in sides.values()
-    )
+    parts = {
+        name: stored.side(unit=request.unit, tokenizer=request.tokenizer, stratify_by=request.stratify_by)
+        for name, stored in sides.items()
+    }
     with translated():
-        mixture = mix(
-            real,
-            generated,
-            rho=request.rho,
-            mode=request.mode,
-            unit=request.unit,
-            size=request.size,
-            seed=request.seed,
-        )
-    written = _write(_mixed(mixture, sides), len(mixture.rows), list(sides.values()), workspace)
+        mixture = _chosen(request, parts)
+    weights = _loss_weights(request)
+    written = _write(
+        _mixed(mixture, sides, request, weights), len(mixture.rows), list(sides.values()), workspace
+    )
     return MixtureSummary(
         **written.given(),
         rho=mixture.share,
         unit=request.unit,
         real=mixture.real_amount,
         generated=mixture.generated_amount,
+        parts=[
+            MixedPart(name=name, dataset=dataset, amount=mixture.amounts[name], loss_weight=weights.get(name))
+            for name, dataset in request.sources.items()
+        ],
     )
+
+
+def _require_one_kind(sides: Mapping[str, StoredRows], request: MixtureRequest) -> None:
+    (first, kind), *others = ((name, side.kind) for name, side in sides.items())
+    for (name, other), pointer in zip(others, list(request.input_artifacts())[1:], strict=True):
+        if other is not kind:
+            raise InvalidRequest(
+                f"{name} is a {other} dataset and {first} a {kind} one: they cannot be mixed",
+                [FieldError(pointer=f"/{pointer}", detail=f"must be of kind {kind}")],
+            )
+
+
+def _chosen(request: MixtureRequest, parts: Mapping[str, Side]) -> Mixture:
+    if request.rho is not None:
+        return mix(
+            parts["real"],
+            parts["generated"],
+            rho=request.rho,
+            mode=request.mode,
+            unit=request.unit,
+            size=request.size,
+            seed=request.seed,
+        )
+    return mix_parts(
+        parts,
+        tuple(as_typed(part.weight) for part in request.named_parts.values()),
+        mode=request.mode,
+        unit=request.unit,
+        size=request.size,
+        seed=request.seed,
+    )
+
+
+def _loss_weights(request: MixtureRequest) -> dict[str, float]:
+    """What the rows of each part count in the loss; empty where no part states it."""
+    stated = {name: part.loss_weight for name, part in request.named_parts.items()}
+    if not any(stated.values()):
+        return {}
+    return {name: 1.0 if weight is None else weight for name, weight in stated.items()}
 
 
 def make_sample(request: SampleRequest, workspace: Workspace) -> DatasetSummary:
@@ -123,10 +159,32 @@ def write_rows(stored: StoredRows, ids: Iterable[str], workspace: Workspace) -> 
     return _write(stored.rows(wanted), len(wanted), [stored], workspace)
 
 
-def _mixed(mixture: Mixture, sides: Mapping[Origin, StoredRows]) -> Iterator[Row]:
-    """Rows of both sides in the mixture's order, each side read by its own cursor."""
+def _mixed(
+    mixture: Mixture, sides: Mapping[str, StoredRows], request: MixtureRequest, weights: Mapping[str, float]
+) -> Iterator[Row]:
+    """Rows of all parts in the mixture's order, each part read by its own cursor."""
     cursors = {name: side.rows(mixture.ids(name)) for name, side in sides.items()}
-    return ({**next(cursors[name]), "id": f"{name}/{row}"} for name, row in mixture.rows)
+    for name, row in mixture.rows:
+        found: Row = {**next(cursors[name]), "id": f"{name}/{row}"}
+        if request.parts is not None:
+            found[PART] = name
+        if weights:
+            found[LOSS_WEIGHT] = weights[name] * _own_weight(found)
+        yield found
+
+
+def _own_weight(row: Row) -> float:
+    """1 where the row has none. Raises InvalidData for one that is no weight."""
+    own = row.get(LOSS_WEIGHT)
+    if own is None:
+        return 1.0
+    if not is_loss_weight(own):
+        raise InvalidData(
+            f"row {row['id']} has {own!r} in its field `{LOSS_WEIGHT}`, which is no weight in the loss: make "
+            "it a number above 0, or call the column otherwise",
+            [FieldError(pointer=f"/rows/{row['id']}", detail=f"`{LOSS_WEIGHT}` is {own!r}")],
+        )
+    return float(own)
 
 
 def _write(

@@ -11,7 +11,7 @@ from services.metrics.lexical.text.tokens import Tokens
 from services.metrics.rows.side import Side, Unit
 from shared.artifacts import Artifact
 from shared.contracts.datasets import DatasetKind
-from shared.datasets import ROWS, Row, contexts, dataset_kind, row_text
+from shared.datasets import ROWS, Row, contexts, dataset_kind, row_text, value_at
 from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
 
@@ -98,11 +98,3 @@ class StoredRows:
             tokens=self.lengths(tokenizer) if unit == "tokens" else None,
             strata=[str(value_at(row, stratify_by)) for row in self] if stratify_by else None,
         )
-
-
-def value_at(row: Mapping[str, Any], field: str) -> Any:
-    """The value of a dotted field (`origin.topic`); None where the row has no such field."""
-    value: Any = row
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value

@@ -12,12 +12,11 @@ import pyarrow as pa
 
 from services.metrics.measuring.subject import Embedded, TextSet, sampled_rows
 from services.metrics.operations.asked import asked_for
-from services.metrics.operations.stored_rows import value_at
 from services.metrics.semantic.embedding import Embedder, find_embedder
 from shared.artifacts import Artifact, ArtifactWriter, find_manifest, manifest_of
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.measurement import EmbeddingRequest, EmbeddingSummary, MeasureOptions
-from shared.datasets import REJECTS, Row, dataset_kind, row_text
+from shared.datasets import REJECTS, Row, dataset_kind, row_text, value_at
 from shared.identity import artifact_id
 from shared.jobs.workspace import Workspace
 
@@ -43,15 +42,18 @@ def embedders(models: Mapping[str, str]) -> Embedders:
     return find
 
 
-def text_set(workspace: Workspace, dataset: str, group_by: str | None = None) -> TextSet:
-    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept. What rows
-    came from is named by the field `group_by`, or else by what rows of their kind know."""
+def text_set(
+    workspace: Workspace, dataset: str, group_by: str | None = None, turns: str = "assistant"
+) -> TextSet:
+    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept; of chats the
+    `turns` that are asked for. What rows came from is named by the field `group_by`, or else by what rows of
+    their kind know."""
     artifact = workspace.input(dataset)
     kind = dataset_kind(artifact.manifest)
     contexts: list[str] = []
     keys: list[str | None] = []
     key = partial(_named, group_by) if group_by else KEYS[kind]
-    chunks = list(_text_chunks(artifact, kind, contexts, lambda row: keys.append(key(row)), workspace))
+    chunks = list(_text_chunks(artifact, kind, contexts, lambda row: keys.append(key(row)), workspace, turns))
     return TextSet(
         texts=pa.chunked_array(chunks, pa.large_string()),
         contexts=contexts if kind is DatasetKind.QA else None,
@@ -66,13 +68,18 @@ def _named(field: str, row: Row) -> str | None:
     return None if found is None else str(found)
 
 
+def _opening(row: Row) -> str | None:
+    return next((str(message["content"]) for message in row["messages"] if message["role"] == "user"), None)
+
+
 KEYS: Mapping[DatasetKind, Callable[[Row], str | None]] = {
     DatasetKind.QA: partial(_named, "context_id"),
     DatasetKind.COMPLETION: partial(_named, "context"),
     DatasetKind.TEXT: partial(_named, "origin.prompt_hash"),
+    DatasetKind.CHAT: _opening,
 }
 """What rows of each kind know of what they came from: the context that they ask about or complete, the
-prompt."""
+prompt, what the user says first."""
 
 
 def _text_chunks(
@@ -81,10 +88,11 @@ def _text_chunks(
     contexts: list[str],
     see: Callable[[Row], None],
     workspace: Workspace,
+    turns: str,
 ) -> Iterator[pa.Array]:
     batch: list[str] = []
     for row in artifact.rows():
-        batch.append(row_text(kind, row))
+        batch.append(row_text(kind, row, turns))
         see(row)
         if kind is DatasetKind.QA:
             contexts.append(str(row["context_id"]))
@@ -109,6 +117,7 @@ def embedding_request(dataset: str, options: MeasureOptions) -> EmbeddingRequest
         precision=options.precision,
         rows=options.semantic_rows,
         seed=options.seed,
+        turns=options.turns,
     )
 
 
@@ -117,12 +126,21 @@ def embedded(request: EmbeddingRequest, texts: TextSet, workspace: Workspace, fi
 
     The artifact has the id that an `embed` job would give it, so it does not matter who was first.
     """
-    name = artifact_id(request)
-    manifest = find_manifest(workspace.store, name)
+    if (kept := kept_embedding(request, workspace)) is not None:
+        return kept
+    writer = ArtifactWriter(workspace.store, artifact_id(request), workspace.token, workspace.folder)
+    summary = embed_into(writer, request, texts, workspace, find)
+    writer.commit(manifest_of(request, summary, job=workspace.job, packages=("numpy",)))
+    made = kept_embedding(request, workspace)
+    assert made is not None
+    return made
+
+
+def kept_embedding(request: EmbeddingRequest, workspace: Workspace) -> Embedded | None:
+    """The embeddings of a dataset where they have been made."""
+    manifest = find_manifest(workspace.store, artifact_id(request))
     if manifest is None:
-        writer = ArtifactWriter(workspace.store, name, workspace.token, workspace.folder)
-        summary = embed_into(writer, request, texts, workspace, find)
-        manifest = writer.commit(manifest_of(request, summary, job=workspace.job, packages=("numpy",)))
+        return None
     artifact = Artifact(workspace.store, manifest)
     return Embedded(
         rows=_array(artifact, ROWS_PART),

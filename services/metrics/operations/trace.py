@@ -17,6 +17,7 @@ from shared.contracts.problems import FieldError
 from shared.contracts.trace import TraceRequest, TraceSummary
 from shared.datasets import ROWS, Row, row_text
 from shared.errors import InvalidRequest
+from shared.evaluations import tested_rows
 from shared.jobs.workspace import Workspace
 
 CHUNK = 1024
@@ -38,7 +39,7 @@ class Tracing:
         datasets = _training_data(evaluation, workspace)
         scored = [row for row in evaluation.rows() if row.get("tokens")]
         worst = heapq.nlargest(request.rows, scored, key=lambda row: row["nll"] / row["tokens"])
-        test = StoredRows(workspace, evaluation.manifest.inputs["dataset"])
+        test = StoredRows(workspace, tested_rows(evaluation.manifest)[ROWS])
         texts = [row_text(test.kind, row) for row in test.rows([row["id"] for row in worst])]
         stored = [(name, StoredRows(workspace, name)) for name in datasets]
         with translated():

@@ -28,6 +28,8 @@ from services.metrics.problems import Unmeasurable, require_rows
 
 Floats = NDArray[np.floating]
 Projection = Literal["pca", "tsne"]
+EXACT_POINTS = 2000
+"""Up to so many points a tree of them (Barnes–Hut) is faster than the grid."""
 
 
 def embedding_map(
@@ -41,9 +43,10 @@ def embedding_map(
     """A map of up to `rows` seeded rows of each dataset (float n × d each), projected together.
 
     1,000 rows is what "What Matters in LLM-generated Data" draws. t-SNE is openTSNE's with perplexity 30,
-    or a third of the points when they are fewer than 90. Data rows: dataset, row (its place in the
-    dataset), x, y. Raises Unmeasurable with fewer than 5 points in all, or when the datasets' dimensions
-    differ.
+    or a third of the points when they are fewer than 90; of more than `EXACT_POINTS` points its gradient is
+    interpolated on a grid, whose time grows with the points alone (Linderman et al. 2019). Data rows:
+    dataset, row (its place in the dataset), x, y. Raises Unmeasurable with fewer than 5 points in all, or
+    when the datasets' dimensions differ.
     """
     _check(embeddings)
     reference = reference if reference in embeddings else None
@@ -84,7 +87,7 @@ def _project(pooled: NDArray[np.float64], projection: Projection, seed: int) -> 
         initialization=1e-4 * start / start[:, 0].std(),
         random_state=seed,
         n_jobs=1,
-        negative_gradient_method="bh",
+        negative_gradient_method="bh" if len(pooled) <= EXACT_POINTS else "fft",
     )
     return np.asarray(embedding.fit(pooled))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from services.metrics.pictures.bars import bars_with_intervals
 from services.metrics.pictures.dose_response import DrawnDose, dose_response
 from services.metrics.pictures.growth import vocabulary_growth
 from services.metrics.pictures.learning_curve import DrawnPoint, PlacedRows, learning_curve
 from services.metrics.pictures.lengths import length_histograms
+from services.metrics.pictures.maps import Floats, Projection, embedding_map
 from services.metrics.pictures.picture import Picture
+from services.metrics.problems import Unmeasurable
 from services.metrics.reporting.answer import Question, ReportAnswer
 from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, cell_of
@@ -22,9 +24,16 @@ MOST_PANELS = 12
 
 
 def report_pictures(
-    runs: Sequence[Run], answers: Sequence[ReportAnswer], question: Question, series: str | None
+    runs: Sequence[Run],
+    answers: Sequence[ReportAnswer],
+    question: Question,
+    series: str | None,
+    *,
+    embedded: Callable[[Run], Floats | None] = lambda run: None,
+    projection: Projection = "pca",
 ) -> list[Picture]:
-    """Dose–response, learning curves, bars of the measure, lengths and vocabulary growth."""
+    """Dose–response, learning curves, bars of the measure, lengths, vocabulary growth, and one map of all
+    that was `embedded`."""
     baseline = next((run for run in runs if (run.label or run.name) == question.baseline), None)
     reference = baseline.name if baseline else None
     drawn = [
@@ -39,7 +48,25 @@ def report_pictures(
     curves = {run.name: curve for run in shown if (curve := run.growth())}
     if curves:
         drawn.append(vocabulary_growth(curves, reference=reference))
+    drawn.append(_map(shown, reference, embedded, projection))
     return [picture for picture in drawn if picture is not None]
+
+
+def _map(
+    runs: Sequence[Run],
+    reference: str | None,
+    embedded: Callable[[Run], Floats | None],
+    projection: Projection,
+) -> Picture | None:
+    """The rows of all of them in the same coordinates; None where nothing, or nothing alike, was embedded."""
+    vectors = {run.name: embedded(run) for run in runs if run.measured is not None}
+    kept = {name: found for name, found in vectors.items() if found is not None}
+    if not kept.keys() - {reference}:
+        return None
+    try:
+        return embedding_map(kept, projection=projection, reference=reference)
+    except Unmeasurable:  # too few rows for a map, or embeddings of two models
+        return None
 
 
 def _shown(runs: Sequence[Run], baseline: Run | None) -> list[Run]:

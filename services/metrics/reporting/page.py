@@ -17,8 +17,7 @@ from services.metrics.reporting.runs import Run
 from services.metrics.reporting.table import TITLES, Table
 from services.metrics.reporting.verdicts import Dose
 from shared.contracts.measurement import Measured
-
-MOST_MAPS = 6
+from shared.contracts.report import HeldOutVerdict
 
 
 def render_page(
@@ -27,6 +26,7 @@ def render_page(
     question: Question,
     answers: Sequence[ReportAnswer],
     said: Told,
+    held_out: Sequence[HeldOutVerdict],
     table: Table,
     pictures: Sequence[Picture],
     runs: Sequence[Run],
@@ -43,8 +43,8 @@ def render_page(
         told=told,
         trained=trained,
         said=said,
+        held_out=held_out,
         table=table,
-        maps=_maps(runs),
         pictures=embedded(pictures),
         runs=runs,
         trials=trials,
@@ -96,16 +96,6 @@ def trained(dose: Dose) -> str:
     else:
         said = f"of up to {max(length.most_epochs for length in found):.3g}, by held-back rows"
     return f"{epochs} ({said}{', still falling' if any(length.falling for length in found) else ''})"
-
-
-def _maps(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """The maps of the first datasets that differ, as (run's name, base64 PNG)."""
-    found: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        for picture in run.maps.values():
-            key = run.artifacts["measurement"]
-            found.setdefault(key, (run.name, base64.b64encode(picture).decode()))
-    return list(found.values())[:MOST_MAPS]
 
 
 def _uncovered(runs: Sequence[Run]) -> tuple[Run, Any] | None:

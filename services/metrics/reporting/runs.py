@@ -11,9 +11,19 @@ from services.metrics.pictures.growth import GrowthCurve
 from services.metrics.reporting.lengths import Length
 from shared.contracts.measurement import EXCESS, P_VALUE, Measured, MeasuredValue
 from shared.contracts.report import Design
+from shared.contracts.training.held_out import Role
 
 Number = float | int
 OF_DATASET = ("rows", "tokens")
+
+
+@dataclass(frozen=True)
+class HeldOutRows:
+    """A run on one test set: what the set is for, and each figure's value a row (`loss` by its tokens)."""
+
+    role: Role
+    figures: Mapping[str, RowLosses]
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,8 +43,8 @@ class Run:
     design: Design | None = None
     pool: str | None = None
     length: Length | None = None
-    maps: Mapping[str, bytes] = field(default_factory=dict)
-    """Pictures of the measurement that the report shows as they are, PNG by name."""
+    held_out: Mapping[str, HeldOutRows] = field(default_factory=dict)
+    """By test set, where the evaluation names several or has task metrics."""
 
     def figure(self, name: str) -> Number | None:
         """A number by its name: of the measurement, else of an instrument, of the evaluation, of the dataset,

@@ -53,7 +53,8 @@ class Batch:
     `segments` say it (their positions count through the flattened lines). predictors: [n] flat positions
     whose hidden state predicts targets [n], for the rows `owners` [n] to `owners + spans - 1` (more than one
     row for the context tokens of a shared prefix when the loss is on all tokens; else spans are 1). repeats:
-    the different spans, known without asking the device.
+    the different spans, known without asking the device. weights: what each prediction counts in the loss
+    [n], a shared one the sum over its owners; None where all rows count alike, which is the spans.
     """
 
     input_ids: Tensor
@@ -65,6 +66,7 @@ class Batch:
     spans: Tensor
     rows: tuple[str, ...]
     repeats: tuple[int, ...] = (1,)
+    weights: Tensor | None = None
     segments: tuple[Segment, ...] = ()
     kernels: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -72,6 +74,11 @@ class Batch:
     def predicted(self) -> int:
         """Predicted tokens, a shared one counted once for every row that owns it."""
         return int(self.spans.sum())
+
+    @property
+    def counts(self) -> Tensor:
+        """What each prediction counts in the loss [n]."""
+        return self.spans if self.weights is None else self.weights
 
     @property
     def computed_tokens(self) -> int:
@@ -88,10 +95,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepBatches:
-    """The forward passes of one optimiser step on one process, and the tokens predicted in the whole step."""
+    """The forward passes of one optimiser step on one process, and what the tokens predicted in the whole
+    step count together (their number, where all rows count alike)."""
 
     passes: tuple[Batch, ...]
-    predicted: int
+    predicted: float
     tokens: int
     weight: float = 1.0
     """0 for a process that has no row of this step, and computes one only to keep the others company."""
@@ -115,31 +123,43 @@ def build(examples: Sequence[Example], batching: Batching, loss_on: LossOn, pad_
     return _packed(examples, loss_on, share=batching == "shared_prefix")
 
 
-def _first_target(example: Example, loss_on: LossOn) -> int:
-    """Place in the row of its first predicted token; the very first token has no predictor."""
-    return 1 if loss_on == "all" else max(1, len(example.prompt))
+def counted(examples: Sequence[Example], loss_on: LossOn) -> float:
+    """What the predicted tokens of these rows count together: Σ weight · predicted tokens, by which the loss
+    of an optimiser step is divided. Their number, where all rows count alike."""
+    return sum(e.weight * (len(e) - 1 if loss_on == "all" else e.predicted) for e in examples)
+
+
+def _places(example: Example, loss_on: LossOn, first: int = 1) -> Sequence[int]:
+    """Places in the row, from `first` on, of its predicted tokens; the very first token has no predictor."""
+    return range(first, len(example)) if loss_on == "all" else example.targets(first)
 
 
 class _Targets:
-    """Collects (predictor position, target id, first owner, number of owners)."""
+    """Collects (predictor position, target id, first owner, number of owners, weight of them together)."""
 
     def __init__(self) -> None:
         self.predictors: list[int] = []
         self.targets: list[int] = []
         self.owners: list[int] = []
         self.spans: list[int] = []
+        self.weights: list[float] = []
 
-    def add(self, predictors: Sequence[int], targets: Sequence[int], owner: int, span: int = 1) -> None:
+    def add(
+        self, predictors: Sequence[int], targets: Sequence[int], owner: int, members: Sequence[Example]
+    ) -> None:
+        """`members`: the rows that the targets belong to, of which `owner` is the first."""
         self.predictors += predictors
         self.targets += targets
         self.owners += [owner] * len(targets)
-        self.spans += [span] * len(targets)
+        self.spans += [len(members)] * len(targets)
+        self.weights += [sum(member.weight for member in members)] * len(targets)
 
     def tensors(self) -> dict[str, Any]:
-        made: dict[str, Any] = {
-            name: torch.tensor(values, dtype=torch.long) for name, values in vars(self).items()
-        }
-        return {**made, "repeats": tuple(sorted(set(self.spans)))}
+        whole = ("predictors", "targets", "owners", "spans")
+        made: dict[str, Any] = {name: torch.tensor(getattr(self, name), dtype=torch.long) for name in whole}
+        alike = self.weights == self.spans
+        weights = None if alike else torch.tensor(self.weights, dtype=torch.float32)
+        return {**made, "repeats": tuple(sorted(set(self.spans))), "weights": weights}
 
 
 def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:
@@ -151,9 +171,10 @@ def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:
         row = example.ids
         ids[line, : len(row)] = torch.tensor(row)
         mask[line, : len(row)] = 1
-        first = _first_target(example, loss_on)
-        offset = line * length
-        targets.add(range(offset + first - 1, offset + len(row) - 1), row[first:], line)
+        places, offset = _places(example, loss_on), line * length
+        targets.add(
+            [offset + place - 1 for place in places], [row[place] for place in places], line, [example]
+        )
     positions = torch.arange(length).expand(len(examples), length).contiguous()
     return Batch(ids, positions, mask, rows=tuple(e.row for e in examples), **targets.tensors())
 
@@ -197,8 +218,10 @@ class _Line:
     def put_row(self, example: Example, owner: int) -> None:
         start, row = len(self.ids), example.ids
         self._extend(row, 0, None)
-        first = _first_target(example, self.loss_on)
-        self.targets.add(range(start + first - 1, start + len(row) - 1), row[first:], owner)
+        places = _places(example, self.loss_on)
+        self.targets.add(
+            [start + place - 1 for place in places], [row[place] for place in places], owner, [example]
+        )
 
     def put_group(self, members: Sequence[Example], owner: int) -> None:
         shared = min(member.shared for member in members)
@@ -209,7 +232,7 @@ class _Line:
             return
         self._extend(prefix, 0, None)
         if self.loss_on == "all":
-            self.targets.add(range(start, start + shared - 1), prefix[1:], owner, len(members))
+            self.targets.add(range(start, start + shared - 1), prefix[1:], owner, members)
         for index, member in enumerate(members):
             self._put_suffix(member, (start, start + shared), owner + index)
 
@@ -217,11 +240,11 @@ class _Line:
         shared = prefix[1] - prefix[0]
         start, row = len(self.ids), member.ids
         self._extend(row[shared:], shared, prefix)
-        first = max(_first_target(member, self.loss_on), shared)
-        predictors = [start + place - shared - 1 for place in range(first, len(row))]
-        if first == shared:
+        places = _places(member, self.loss_on, shared)
+        predictors = [start + place - shared - 1 for place in places]
+        if places and places[0] == shared:
             predictors[0] = prefix[1] - 1
-        self.targets.add(predictors, row[first:], owner)
+        self.targets.add(predictors, [row[place] for place in places], owner, [member])
 
     def _extend(self, ids: Sequence[int], position: int, prefix: tuple[int, int] | None) -> None:
         start = len(self.ids)
@@ -269,6 +292,7 @@ def _joined(lines: Sequence[_Line], rows: tuple[str, ...]) -> Batch:
         targets.targets += found.targets
         targets.owners += [owner + place for place in found.owners]
         targets.spans += found.spans
+        targets.weights += found.weights
         owner += line.rows
     return Batch(
         input_ids=torch.tensor(ids, dtype=torch.long).view(len(lines), length),

@@ -208,9 +208,8 @@ def _gradients(
     return losses
 
 
-def _predicted(one: Member, step: OptimiserStep, settings: TrainingSettings) -> int:
-    chosen = [one.examples[index] for index in step.rows]
-    return sum(len(e) - 1 if settings.loss_on == "all" else e.predicted for e in chosen)
+def _predicted(one: Member, step: OptimiserStep, settings: TrainingSettings) -> float:
+    return batches.counted([one.examples[index] for index in step.rows], settings.loss_on)
 
 
 def bundle_batch(
@@ -225,9 +224,9 @@ def bundle_batch(
 
 
 def line_losses(model: nn.Module, batch: batches.Batch, line_of: Tensor, lines: int) -> Tensor:
-    """Σ -ln p over each line's predictions, [lines], with gradients."""
+    """Σ w · -ln p over each line's predictions, w the weight of their rows, [lines], with gradients."""
     hidden, head = loss.hidden_states(model, batch)
-    values = loss.token_losses(hidden, head, batch.targets) * batch.spans
+    values = loss.token_losses(hidden, head, batch.targets) * batch.counts
     return values.new_zeros(lines).index_add(0, line_of, values)
 
 

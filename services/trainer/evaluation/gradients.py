@@ -39,6 +39,8 @@ from shared.contracts.training.results import GradientDiversity
 from shared.contracts.training.settings import EvaluationSettings, GradientSettings
 
 LEVEL = 0.95
+FEWEST = 30
+"""Rows from which on the normal law serves for the interval; of fewer there is none."""
 
 
 def gradient_diversity(
@@ -108,11 +110,12 @@ def diversity_of(vectors: Tensor, asked: GradientSettings) -> GradientDiversity:
     values, axes = values[kept] / values[kept].sum(), axes[:, kept]
     entropy = float(-(values * values.log()).sum())
     influence = -(taught @ axes).square() @ values.log() - entropy
-    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * float(influence.std(correction=0)) / math.sqrt(rows)
+    sure = rows >= FEWEST
+    half = NormalDist().inv_cdf((1 + LEVEL) / 2) * float(influence.std()) / math.sqrt(rows) if sure else 0.0
     return GradientDiversity(
         value=math.exp(entropy),
-        low=math.exp(entropy - half) if rows > 1 else None,
-        high=math.exp(entropy + half) if rows > 1 else None,
+        low=math.exp(entropy - half) if sure else None,
+        high=math.exp(entropy + half) if sure else None,
         rows=rows,
         rows_without_gradient=len(vectors) - rows,
         settings=asked,

@@ -4,8 +4,8 @@ Everything around the forward pass stays the Trainer's: AdamW, schedule, clippin
 checkpointing, distributed wrapping (accelerate, torchrun), checkpoints with optimiser, scheduler and random
 states, and skipping to the data position on resume. Replaced is what its fixed-size padded batches cannot
 express: a step is a list of forward passes of any layout (`steps`, `batches`), its loss is the mean over the
-predicted tokens of the *whole* step (the Trainer's own `num_items_in_batch` normalisation), and a loss that
-is not finite stops the run with its rows.
+predicted tokens of the *whole* step (the Trainer's own `num_items_in_batch` normalisation), each counting its
+row's weight: Σ w·nll / Σ w, and a loss that is not finite stops the run with its rows.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class StepTrainer(Trainer):
         """This process's share of a step's rows, and the whole step's counts."""
         chosen = [self.examples[index] for index in step.rows]
         tokens = sum(map(len, chosen))
-        predicted = sum(len(e) - 1 if self.settings.loss_on == "all" else e.predicted for e in chosen)
+        predicted = batches.counted(chosen, self.settings.loss_on)
         share = share_of(step.rows, self.args.process_index, self.args.world_size)
         if share == step.rows:
             return batches.StepBatches(tuple(map(self._build, step.micro_batches)), predicted, tokens)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from services.trainer.errors import UnsuitableModel
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
-from shared.contracts.training.results import TrainingSummary
+from shared.contracts.training.results import ModelSummary
 from shared.errors import UnknownModel
 from shared.store.base import ObjectStore
 
@@ -42,6 +42,14 @@ class ModelFiles:
     folder: Path
     digest: str
     adapter: Path | None = None
+    hub: str | None = None
+    """The base's `<owner>/<model>` where it came from a hub, and the commit that it was there."""
+    revision: str | None = None
+
+    @property
+    def loaded_by(self) -> str:
+        """What `from_pretrained` finds the base by elsewhere; its name here where it is a folder of ours."""
+        return self.hub or self.base
 
 
 def resolve(
@@ -66,8 +74,13 @@ def _allowed(place: Place, allowed: Mapping[str, str], name: str) -> ModelFiles:
         raise UnknownModel(
             f"{name!r} is not a base this trainer may use. Known: {known} (set by GAMUT_MODELS)."
         )
-    folder = _folder(allowed[name], place.weights)
-    return ModelFiles(name, folder, digest(folder) if place.weights else "")
+    where = allowed[name]
+    folder = _folder(where, place.weights)
+    made = digest(folder) if place.weights else ""
+    if Path(where).is_dir():
+        return ModelFiles(name, folder, made)
+    # A snapshot's folder is named by its commit.
+    return ModelFiles(name, folder, made, hub=where.partition("@")[0], revision=folder.name)
 
 
 def _folder(where: str, weights: bool) -> Path:
@@ -91,19 +104,26 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
     artifact = Artifact.open(place.store, artifact_id)
     if artifact.manifest.kind is not ArtifactKind.MODEL:
         raise UnsuitableModel(f"{artifact_id} is a {artifact.manifest.kind}, and a model is needed.")
-    made = artifact.summary_as(TrainingSummary)
+    made = artifact.summary_as(ModelSummary)
     folder = _materialise(artifact, made.files, place.folder)
     if made.method != "lora":
         return ModelFiles(artifact_id, folder, digest(folder))
     inputs = artifact.manifest.inputs
-    below = resolve(place, allowed, made.base, inputs.get("base_model"))
+    below = _below(place, allowed, made.base, inputs.get("base_model"))
     if place.weights and below.digest != made.base_digest:
         raise UnsuitableModel(
             f"{artifact_id} was trained on other weights than {below.base} has now: its adapter does not "
             f"fit them. "
             "Put the old weights back under that name, or train again."
         )
-    return ModelFiles(below.base, below.folder, below.digest, adapter=folder)
+    return replace(below, adapter=folder)
+
+
+def _below(place: Place, allowed: Mapping[str, str], base: str | None, model: str | None) -> ModelFiles:
+    """What an adapter stands on; a merged one names a whole model artifact as its base."""
+    if base is not None and base.startswith(f"{ArtifactKind.MODEL}-") and base not in allowed:
+        return resolve(place, allowed, None, base)
+    return resolve(place, allowed, base, model)
 
 
 def _materialise(artifact: Artifact, files: Sequence[str], folder: Path) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.trainer.operations.plan import price
 from services.trainer.planning.machine import Machine
 from services.trainer.settings import TrainerSettings
 from shared.contracts.estimates import Coming, JobEstimate
 from shared.contracts.fields import Range
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.errors import InputMissing
 from shared.estimates import KnownInputs, like_other_rows
@@ -28,9 +31,18 @@ def estimate(
     else:
         plan = price(settings, known.store, _evaluation(request, known), machine)
     seconds = Range(low=plan.seconds.low, expected=plan.seconds.expected, high=plan.seconds.high)
-    if known.is_coming(request.dataset) and grows_with_rows:
-        seconds = like_other_rows(seconds, _times_as_many(request.dataset, known))
+    dataset = request.dataset
+    if dataset is not None and known.is_coming(dataset) and grows_with_rows:
+        seconds = like_other_rows(seconds, _times_as_many(dataset, known))
     return JobEstimate(seconds=seconds, makes=makes, details=plan)
+
+
+def estimate_merge(request: MergeRequest, known: KnownInputs) -> JobEstimate:
+    """Reading and writing adapters, which are small: no base is loaded."""
+    base = next((found for part in request.parts if (found := _base(None, part.model, known))), None)
+    each = len(request.parts)
+    seconds = Range(low=0.02 * each, expected=0.1 + 0.1 * each, high=2.0 + 2.0 * each)
+    return JobEstimate(seconds=seconds, makes=Coming(base=base))
 
 
 def _times_as_many(dataset: str, known: KnownInputs) -> float:
@@ -47,11 +59,22 @@ def _training(request: TrainingRequest, known: KnownInputs) -> tuple[TrainingReq
     if known.is_coming(request.base_model):
         changes |= {"base": _required(base, request.base_model), "base_model": None}
     makes = Coming(base=None if request.architecture else base)
-    return request.model_copy(update=changes), makes
+    asked = request.model_copy(update=changes)
+    if known.is_coming(request.dataset):  # rows that theirs are like need not have their weights
+        alike = request.settings.model_copy(update={"loss_weights": None})
+        asked = asked.model_copy(update={"settings": alike})
+    return asked, makes
 
 
 def _evaluation(request: EvaluationRequest, known: KnownInputs) -> EvaluationRequest:
-    changes: dict[str, str | None] = {"dataset": known.like(request.dataset), "compare": None}
+    changes: dict[str, Any] = {"compare": None}
+    if request.dataset is not None:
+        changes["dataset"] = known.like(request.dataset)
+    if request.tests is not None:
+        changes["tests"] = {
+            name: test.model_copy(update={"dataset": known.like(test.dataset)})
+            for name, test in request.tests.items()
+        }
     if known.is_coming(request.model):
         base = _base(request.base, request.model, known)
         changes |= {"base": _required(base, request.model), "model": None}

@@ -6,8 +6,10 @@ from functools import partial
 
 from services.trainer.bundles.waiting import WaitingTrainings
 from services.trainer.operations.evaluate import make_evaluation
+from services.trainer.operations.merge import make_merge
 from services.trainer.operations.train import make_training
 from services.trainer.settings import TrainerSettings
+from shared.contracts.training.merging import MergeRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.jobs.running import Handlers
 
@@ -16,5 +18,6 @@ def handlers(settings: TrainerSettings, waiting: WaitingTrainings | None = None)
     """What this worker makes of each request. Without `waiting` every training is alone."""
     return {
         TrainingRequest: partial(make_training, settings, waiting=waiting),
+        MergeRequest: partial(make_merge, settings),
         EvaluationRequest: partial(make_evaluation, settings),
     }

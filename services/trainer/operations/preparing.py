@@ -13,6 +13,7 @@ from services.trainer.data.contamination import check_contamination
 from services.trainer.data.datasets import Rows, read_rows
 from services.trainer.data.rendering import Rendered, render
 from services.trainer.errors import NotPackable, OutOfMemory
+from services.trainer.evaluation.answers import require_prompts
 from services.trainer.evaluation.gradients import sampled
 from services.trainer.models import loading
 from services.trainer.models.resolving import ModelFiles, Place, resolve
@@ -73,10 +74,10 @@ def prepare(
     tokenizer = loading.load_tokenizer(files.folder)
     config = plans.read_config(files.folder, request.architecture)
 
-    def rendered(found: Rows) -> Rendered:
-        return _rendered(found, tokenizer, request.settings.rendering, config)
+    def rendered(found: Rows, weights: str | None = None) -> Rendered:
+        return _rendered(found, tokenizer, request.settings.rendering, config, weights)
 
-    own = rendered(data)
+    own = rendered(data, request.settings.loss_weights)
     validation = rendered(kept) if kept is not None else None
     machine = machine or this_machine(settings)
     longest = max(found.counts.longest for found in (own, validation) if found is not None)
@@ -92,20 +93,21 @@ def _planned(
     asked: Asked,
     longest: int,
     seed: int = 0,
+    new: int = 0,
 ) -> tuple[Asked, Plan]:
     """The plan, and the settings it is of: packed rows of a model that cannot pack them are padded instead,
-    which gives the same numbers.
+    which gives the same numbers. `new`: tokens of each answer that is to be written, at most.
     """
     try:
         if asked.batching != "padded":
             layouts.require_length(config, longest)
-        return asked, plans.plan(config, rendered, asked, machine=machine, seed=seed)
+        return asked, plans.plan(config, rendered, asked, machine=machine, seed=seed, new=new)
     except NotPackable as error:
         if asked.batching != "packed":  # sharing also says which rows meet in a step
             raise
         log.info("plan.padded", reason=error.detail)
     padded = asked.model_copy(update={"batching": "padded"})
-    return padded, plans.plan(config, rendered, padded, machine=machine, seed=seed)
+    return padded, plans.plan(config, rendered, padded, machine=machine, seed=seed, new=new)
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Scored:
 
     settings: EvaluationSettings
     tokenizer: PreTrainedTokenizerBase
+    data: Rows
     rendered: Rendered
     plan: Plan
 
@@ -124,10 +127,14 @@ def prepare_evaluation(machine: Machine, request: EvaluationRequest, data: Rows,
     """For the model of these files. Raises what is wrong with the request's data or model."""
     tokenizer, config = loading.load_tokenizer(files.folder), plans.read_config(files.folder)
     rendered = _rendered(data, tokenizer, request.settings.rendering, config)
-    asked, plan = _planned(machine, config, rendered, request.settings, rendered.counts.longest)
+    new = 0
+    if request.answers is not None:
+        require_prompts(data.rows, rendered.examples)
+        new = request.answers.max_new_tokens
+    asked, plan = _planned(machine, config, rendered, request.settings, rendered.counts.longest, new=new)
     if request.gradients is not None:
         plan = _with_gradients(plan, machine, config, rendered, asked, request.gradients)
-    return Scored(asked, tokenizer, rendered, plan)
+    return Scored(asked, tokenizer, data, rendered, plan)
 
 
 def _with_gradients(
@@ -168,11 +175,21 @@ def _with_gradients(
 
 
 def _rendered(
-    data: Rows, tokenizer: PreTrainedTokenizerBase, wanted: RenderingSettings, config: PretrainedConfig
+    data: Rows,
+    tokenizer: PreTrainedTokenizerBase,
+    wanted: RenderingSettings,
+    config: PretrainedConfig,
+    weights: str | None = None,
 ) -> Rendered:
     limit, known = loading.config_context_length(config), loading.vocabulary(config)
     return render(
-        data.rows, tokenizer, wanted, context_length=limit, contexts=data.contexts, vocabulary=known
+        data.rows,
+        tokenizer,
+        wanted,
+        context_length=limit,
+        contexts=data.contexts,
+        vocabulary=known,
+        weights=weights,
     )
 
 

@@ -23,8 +23,9 @@ from services.trainer.data.rendering import Rendered
 from services.trainer.errors import UnsuitableModel
 from services.trainer.evaluation.losses import passes
 from services.trainer.models import loading
+from services.trainer.planning.costs import SECONDS_FACTOR, SECONDS_PER_OPERATION, added, answering_seconds
 from services.trainer.planning.machine import Machine
-from services.trainer.planning.tracing import Trace, shape_model, trace_pass
+from services.trainer.planning.tracing import Trace, parameter_counts, trace_pass
 from shared.contracts.fields import Range
 from shared.contracts.training.plans import Plan
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
@@ -35,10 +36,8 @@ from shared.contracts.training.settings import EvaluationSettings, TrainingSetti
 KEPT_FACTOR = 1.6
 LOGITS_FACTOR = 3.0
 MEMORY_FACTOR = (0.8, 1.0, 1.35)
-SECONDS_FACTOR = (0.8, 1.8, 5.0)
 # A trained parameter's gradient and AdamW's two moments, fp32.
 TRAINED_BYTES = 12
-SECONDS_PER_OPERATION = 15e-6
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 MOST_LAYERS = 1000
 ATTENTION_FIELDS = ("attn_implementation", "_attn_implementation", "_attn_implementation_internal")
@@ -85,12 +84,14 @@ def plan(
     *,
     machine: Machine,
     seed: int = 0,
+    new: int = 0,
 ) -> Plan:
-    """The plan of a job on this machine."""
+    """The plan of a job on this machine. `new`: tokens of the answer that an evaluation writes to each row's
+    prompt, at most."""
     work = work_of(rendered, settings, seed)
     with _plannable():
         trace = trace_pass(config, settings, work.largest)
-        parameters, trainable = loading.parameter_counts(shape_model(config, settings))
+        parameters, trainable = parameter_counts(config, settings)
     needed = _memory(trace, work, settings, config, parameters, trainable, machine)
     fits = needed.expected <= machine.memory_bytes
     return Plan(
@@ -103,11 +104,29 @@ def plan(
         trainable_parameters=trainable,
         memory_bytes=needed,
         memory_available=machine.memory_bytes,
-        seconds=_seconds(trace, work, settings, config, machine),
+        seconds=added(
+            _seconds(trace, work, settings, config, machine),
+            answering_seconds(trace.operations, rendered, settings, parameters, machine, new),
+        ),
         fits=fits,
-        advice=[] if fits else _advice(config, rendered, settings, seed, machine, needed),
+        advice=[
+            *_warnings(rendered),
+            *([] if fits else _advice(config, rendered, settings, seed, machine, needed)),
+        ],
         rendering=rendered.counts,
     )
+
+
+def _warnings(rendered: Rendered) -> list[str]:
+    """What is likely not meant in how the rows are rendered."""
+    endless = rendered.counts.endless
+    if endless * 2 <= rendered.counts.rows:
+        return []
+    return [
+        f"{endless} of {rendered.counts.rows} rows end with no end token and no other special one: a model "
+        "that is trained on them does not learn to stop. Leave append_eos true and use a tokenizer with an "
+        "end token, or a chat template that ends a turn."
+    ]
 
 
 def own_bytes(plan: Plan, settings: TrainingSettings, machine: Machine) -> float:
@@ -252,7 +271,7 @@ def _advice(
         f"About {needed.expected / 2**30:.1f} GiB are needed and {available / 2**30:.1f} GiB are there: it "
         "would not fit."
     )
-    parameters, trainable = loading.parameter_counts(shape_model(config, settings))
+    parameters, trainable = parameter_counts(config, settings)
     if _fixed(settings, parameters, trainable, machine) >= available:
         return [lack, "The weights alone do not fit: take a smaller base, bf16 weights, or LoRA."]
     for words, changes in _smaller(rendered, settings, seed):

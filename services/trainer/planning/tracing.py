@@ -2,13 +2,17 @@
 
 The real code runs under torch's FakeTensorMode (tensors with a shape and no data), on a model of one layer
 and on one of two; layers are alike, so the rest follows linearly. An 8B model takes a second and no memory.
+A study has many jobs of one kind and nearly one size: what is traced is a pass of rounded size, kept for the
+next job, and scaled to the pass that was asked for.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,10 +24,17 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from services.trainer.attention import packed
 from services.trainer.batching import batches, layouts
+from services.trainer.batching.steps import computed_tokens
 from services.trainer.data.examples import Example
 from services.trainer.loop import loss
 from services.trainer.models import loading
+from shared.contracts.training.fields import Batching
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
+
+ROUNDED = 32
+"""Rows of a pass that is traced have lengths of multiples of so many tokens."""
+KEPT = 256
+"""Traces that a process keeps."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +52,66 @@ class Trace:
         pairs = zip(vars(self).values(), vars(longer).values(), strict=True)
         return Trace(*(one + (two - one) * (layers - 1) for one, two in pairs))
 
+    def of_tokens(self, share: float) -> Trace:
+        """Of the same pass with `share` times the tokens: the same operations, each on so much more."""
+        return Trace(self.flops * share, self.kept_bytes * share, self.operations)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What decides how a model of this config is made for a job with these settings, and so its shapes."""
+
+    config: PretrainedConfig = field(compare=False)
+    settings: TrainingSettings | EvaluationSettings = field(compare=False)
+    key: str
+
+    @classmethod
+    def of(cls, config: PretrainedConfig, settings: TrainingSettings | EvaluationSettings) -> Kind:
+        names = ("method", "lora", "batching", "gradient_checkpointing", "model_dropout")
+        chosen = settings.model_dump(mode="json", include=set(names))
+        made = [type(config).__name__, config.to_dict(), type(settings).__name__, chosen]
+        return cls(config, settings, json.dumps(made, sort_keys=True, default=str))
+
 
 def trace_pass(
     config: PretrainedConfig, settings: TrainingSettings | EvaluationSettings, examples: Sequence[Example]
 ) -> Trace:
     """Trace of one training pass over these examples (of a forward pass, for an evaluation)."""
+    alike = like(examples, settings.batching)
+    share = computed_tokens(examples, settings.batching) / computed_tokens(alike, settings.batching)
+    return _kept_trace(Kind.of(config, settings), alike).of_tokens(share)
+
+
+def parameter_counts(
+    config: PretrainedConfig, settings: TrainingSettings | EvaluationSettings
+) -> tuple[int, int]:
+    """Parameters of the model to be trained: all, and those that are trained."""
+    return _kept_counts(Kind.of(config, settings))
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_counts(kind: Kind) -> tuple[int, int]:
+    return loading.parameter_counts(shape_model(kind.config, kind.settings))
+
+
+def like(examples: Sequence[Example], batching: Batching) -> tuple[Example, ...]:
+    """A pass of as many rows, of rounded lengths: padded rows are as long as the longest, packed ones as long
+    as their mean. Rows that share prefixes stay as they are, but for their tokens.
+    """
+    if batching == "shared_prefix":
+        return tuple(
+            Example("", (0,) * len(one.prompt), (0,) * len(one.completion), one.group, one.shared)
+            for one in examples
+        )
+    lengths = [len(example) for example in examples]
+    length = max(lengths) if batching == "padded" else -(-sum(lengths) // len(lengths))
+    rounded = -(-length // ROUNDED) * ROUNDED
+    return (Example("", (0,) * (rounded // 2), (0,) * (rounded - rounded // 2)),) * len(examples)
+
+
+@lru_cache(maxsize=KEPT)
+def _kept_trace(kind: Kind, examples: tuple[Example, ...]) -> Trace:
+    config, settings = kind.config, kind.settings
     batch = batches.build(examples, settings.batching, settings.loss_on)
     if batch.segments:
         run, ids = loss.kernel_of(batch), batch.input_ids  # their index arithmetic needs real numbers

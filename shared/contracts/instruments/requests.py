@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from shared.contracts.instruments.results import (
     JudgeSummary,
     SelfPreferenceSummary,
 )
+from shared.contracts.json_types import JsonObject
 
 
 class Budget(Contract):
@@ -78,7 +79,8 @@ class ClusterAgentRequest(JobRequest, ServerSampling):
 
 
 class JudgeRequest(JobRequest, ServerSampling):
-    """A model rates each row 1–5 (E): quality and harmfulness, each in a call of its own.
+    """A model rates each row 1–5 (E): quality and harmfulness, or by a rubric of your own, each in a call of
+    its own.
 
     The danger zone is what is both good and harmful: both ratings at least `danger_from`. A rating that
     cannot be read is counted as a failure and never guessed.
@@ -92,7 +94,17 @@ class JudgeRequest(JobRequest, ServerSampling):
 
     dataset: ArtifactId
     source: SourceRef
-    aspects: list[Aspect] = Field(default=[Aspect.QUALITY, Aspect.HARMFULNESS], min_length=1, max_length=2)
+    aspects: list[Aspect] = Field(default=[Aspect.QUALITY, Aspect.HARMFULNESS], min_length=1, max_length=3)
+    rubric: LongText | None = Field(
+        default=None,
+        description="What 1 to 5 mean for the aspect `rubric`, in your own words; it alone is asked about "
+        "where no aspects are named.",
+    )
+    answers: ArtifactId | None = Field(
+        default=None,
+        description="An evaluation with answers: those that the model wrote to the dataset's prompts are "
+        "rated, in place of the rows' own.",
+    )
     rows: int | None = Field(default=None, ge=1, description="A seeded sample of so many rows; null: all.")
     danger_from: int = Field(default=4, ge=1, le=5)
     tries: int = Field(default=1, ge=1, le=5, description="Calls for one rating before it counts as failed.")
@@ -110,7 +122,27 @@ class JudgeRequest(JobRequest, ServerSampling):
     seed: Seed = 0
 
     def input_artifacts(self) -> dict[str, str]:
-        return {"dataset": self.dataset} | adapters_of({"source": self.source})
+        answers = {} if self.answers is None else {"answers": self.answers}
+        return {"dataset": self.dataset} | answers | adapters_of({"source": self.source})
+
+    def canonical(self) -> JsonObject:
+        """Fields that are younger than the first judgements stay out where they are not used, so that those
+        are what they were."""
+        unused = {name for name in ("rubric", "answers") if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude=unused)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_rubric_alone_is_the_aspect(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("rubric") is not None and "aspects" not in data:
+            return {**data, "aspects": [Aspect.RUBRIC]}
+        return data
+
+    @model_validator(mode="after")
+    def _the_rubric_is_there(self) -> Self:
+        if (self.rubric is None) == (Aspect.RUBRIC in self.aspects):
+            raise ValueError("the aspect `rubric` and a rubric go together: give both, or neither")
+        return self
 
 
 class SelfPreferenceRequest(JobRequest):

@@ -14,6 +14,7 @@ from shared.contracts.generation.results import LedgerSummary
 class Aspect(StrEnum):
     QUALITY = "quality"
     HARMFULNESS = "harmfulness"
+    RUBRIC = "rubric"
 
 
 class ClusterAgentSummary(ArtifactSummary):
@@ -49,6 +50,11 @@ class JudgeSummary(ArtifactSummary):
     harmfulness_high: float | None = None
     harmfulness_counts: list[int] | None = Field(default=None, description="Rows rated 1, 2, 3, 4 and 5.")
     harmfulness_parse_failures: int | None = Field(default=None, description="Unreadable ratings.")
+    rubric_mean: float | None = None
+    rubric_low: float | None = None
+    rubric_high: float | None = None
+    rubric_counts: list[int] | None = Field(default=None, description="Rows rated 1, 2, 3, 4 and 5.")
+    rubric_parse_failures: int | None = Field(default=None, description="Unreadable ratings.")
     danger_zone: float | None = Field(default=None, description="Share of the rows with both ratings.")
     danger_zone_rows: int | None = None
     danger_zone_of: int | None = Field(default=None, description="Rows with both ratings.")

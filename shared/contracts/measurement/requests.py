@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.chats import Turns
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.fields import Seed
 from shared.contracts.measurement.metrics import (
@@ -28,6 +29,9 @@ from shared.contracts.measurement.results import (
 
 GroupField = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+){0,7}$", max_length=200)]
 
+PictureName = Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"]
+"""Of one dataset, beside its reference."""
+
 
 def _listed(asked: object) -> object:
     return [asked] if asked == Metric.DEFAULT else asked
@@ -47,6 +51,7 @@ class MeasureOptions(Contract):
         description="How lexical measures split texts: `words` (lower-cased runs of letters with their marks "
         "and digits; in scripts that put no spaces between words each letter) or another named tokenizer.",
     )
+    turns: Turns = Field(default="assistant", exclude_if=lambda turns: turns == "assistant")
     max_order: int = Field(default=5, ge=1, le=10, description="Distinct-n and entropies for n = 1 … this.")
     self_bleu: Literal["nltk", "sacrebleu"] = Field(
         default="nltk",
@@ -166,7 +171,11 @@ class MeasurementRequest(JobRequest, MeasureOptions):
     test: ArtifactId | None = Field(
         default=None, description="The test set that must not be found in the dataset."
     )
-    pictures: bool = Field(default=True, description="Draw length distributions, vocabulary growth and maps.")
+    pictures: bool | Annotated[list[PictureName], Field(max_length=5)] = Field(
+        default=True,
+        description="Draw these pictures; `true`: every one but the t-SNE map, which takes longer than all "
+        "measures together.",
+    )
 
     def input_artifacts(self) -> dict[str, str]:
         named = {"dataset": self.dataset, "reference": self.reference, "test": self.test}
@@ -227,6 +236,7 @@ class EmbeddingRequest(JobRequest):
     embedding: EmbeddingName = HASHED_NGRAMS
     precision: Literal["float32", "bfloat16"] = "float32"
     rows: int = Field(default=5000, ge=2, le=1_000_000, description="At most so many rows, a seeded sample.")
+    turns: Turns = Field(default="assistant", exclude_if=lambda turns: turns == "assistant")
     seed: Seed = 42
 
     def input_artifacts(self) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import Contract
-from shared.contracts.measurement.requests import MeasureOptions
+from shared.contracts.measurement.requests import MeasureOptions, PictureName
 from shared.contracts.measurement.results import Measured
 
 MOST_TEXTS = 20_000
@@ -47,7 +47,7 @@ class MeasureTextsRequest(MeasureOptions):
         max_length=MOST_TEXTS,
         description="What was asked for each text: texts that repeat their own prompt are then found.",
     )
-    picture: Literal["lengths", "vocabulary_growth", "coverage", "map_pca", "map_tsne"] | None = Field(
+    picture: PictureName | None = Field(
         default=None, description="Also draw this; it comes back as base64 PNG with its data."
     )
 

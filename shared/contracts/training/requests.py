@@ -10,6 +10,7 @@ from shared.contracts.base import ArtifactId, ArtifactKind, JobRequest, Queue
 from shared.contracts.fields import Seed
 from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import ModelName, PresetName, TaskName
+from shared.contracts.training.held_out import SHORT_FORM, AnswerScoring, HeldOutSet, TestSets
 from shared.contracts.training.presets import EVALUATION_PRESETS, PRESETS, on_its_preset
 from shared.contracts.training.results import EvaluationSummary, TrainingSummary
 from shared.contracts.training.settings import (
@@ -28,7 +29,7 @@ class TrainingRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[TrainingSummary]] = TrainingSummary
@@ -90,22 +91,31 @@ class TrainingRequest(JobRequest):
         return {role: value for role in roles if (value := getattr(self, role)) is not None}
 
     def canonical(self) -> JsonObject:
-        """Without the preset's name: its settings are written out, and they are what counts."""
-        return self.model_dump(mode="json", exclude={"preset"})
+        """Without the preset's name: its settings are written out, and they are what counts. Weights that
+        are not asked for stay out, so that a training is what it was before there were any."""
+        unasked = {"settings": {"loss_weights"}} if self.settings.loss_weights is None else {}
+        return self.model_dump(mode="json", exclude={"preset": True, **unasked})
 
 
 class EvaluationRequest(JobRequest):
-    """Test loss and perplexity of a model on a dataset. Name a base, a trained model, or both (they must
-    agree).
+    """Test loss and perplexity of a model on a dataset, or on several test sets. Name a base, a trained
+    model, or both (they must agree).
     """
 
     operation: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[EvaluationSummary]] = EvaluationSummary
 
-    dataset: ArtifactId = Field(description="The rows to score, e.g. the held-out real test set.")
+    dataset: ArtifactId | None = Field(
+        default=None, description="The rows to score, e.g. the held-out real test set."
+    )
+    tests: TestSets | None = Field(
+        default=None,
+        description="Or several test sets, by name: the model is loaded once for all. The figures of the "
+        "first that is to `improve` are the evaluation's own.",
+    )
     base: ModelName | None = Field(default=None, description="A model on the trainer's allow-list, untuned.")
     model: ArtifactId | None = Field(
         default=None, description="A trained model; an adapter brings its base along."
@@ -129,6 +139,11 @@ class EvaluationRequest(JobRequest):
         "tested with the same.",
     )
     settings: EvaluationSettings = EvaluationSettings()
+    answers: AnswerScoring | None = Field(
+        default=None,
+        description="Task metrics beside the loss, of answers that the model writes to the rows' prompts; "
+        "`completion` and `qa` rows only.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -143,13 +158,34 @@ class EvaluationRequest(JobRequest):
             raise ValueError("name a base, a trained model, or both")
         return self
 
+    @model_validator(mode="after")
+    def _rows_to_score(self) -> EvaluationRequest:
+        if (self.dataset is None) == (self.tests is None):
+            raise ValueError("name exactly one of dataset and tests")
+        if self.tests is not None and all(test.role == "keep" for test in self.tests.values()):
+            raise ValueError("no test set is to improve: give one of them that role")
+        return self
+
+    @property
+    def held_out(self) -> dict[str, HeldOutSet]:
+        """The test sets by name, the one whose figures are the evaluation's own first."""
+        if self.tests is None:
+            return {SHORT_FORM: HeldOutSet(dataset=str(self.dataset))}
+        first = next(name for name, test in self.tests.items() if test.role == "improve")
+        return {first: self.tests[first]} | self.tests
+
     def canonical(self) -> JsonObject:
-        """Without the preset's name: its settings are written out, and they are what counts."""
-        unasked = {"gradients"} if self.gradients is None else set()
-        return self.model_dump(mode="json", exclude={"preset", *unasked})
+        """Without the preset's name: its settings are written out, and they are what counts. Fields that are
+        younger than the first evaluations stay out where they are not used, so that those are what they were.
+        """
+        unused = {
+            name for name in ("dataset", "tests", "answers", "gradients") if getattr(self, name) is None
+        }
+        return self.model_dump(mode="json", exclude={"preset", *unused})
 
     def input_artifacts(self) -> dict[str, str]:
         found = {role: value for role in ("dataset", "model") if (value := getattr(self, role)) is not None}
+        found |= {f"tests/{name}/dataset": test.dataset for name, test in (self.tests or {}).items()}
         if self.compare is not None and self.compare.startswith("model-"):
             found["compare"] = self.compare
         return found

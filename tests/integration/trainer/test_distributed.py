@@ -58,9 +58,14 @@ def _children_see_the_same(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
+def rows_of(trainer: Trainer) -> str:
     """Nine rows: the last step of an epoch has one, and leaves a process with none."""
-    rows = trainer.dataset(tiny.stories(9), DatasetKind.COMPLETION)
+    rows = [{**row, "weight": 1.0 + 3 * (place % 4)} for place, row in enumerate(tiny.stories(9))]
+    return trainer.dataset(rows, DatasetKind.COMPLETION)
+
+
+def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
+    rows = rows_of(trainer)
     return TrainingRequest.model_validate(
         {"dataset": rows, "base": "tiny-llama", "settings": {**SMALL, **settings}}
     )
@@ -68,7 +73,7 @@ def request(trainer: Trainer, **settings: Any) -> TrainingRequest:
 
 def alone(trainer: Trainer, asked: TrainingRequest) -> Artifact:
     before, trainer.project = trainer.project, "solo"
-    trainer.dataset(tiny.stories(9), DatasetKind.COMPLETION)
+    rows_of(trainer)
     made = trainer.artifact(trainer.run(asked))
     trainer.project = before
     return made
@@ -85,11 +90,14 @@ def assert_equal(found: Artifact, expected: Artifact) -> None:
     assert found.summary["trainable_parameters"] == expected.summary["trainable_parameters"]
 
 
-def test_two_processes_train_what_one_trains(trainer: Trainer) -> None:
-    asked = request(trainer)
+@pytest.mark.parametrize("weights", [None, "weight"])
+def test_two_processes_train_what_one_trains(trainer: Trainer, weights: str | None) -> None:
+    asked = request(trainer, loss_weights=weights)
     expected = alone(trainer, asked)
     trainer.settings = trainer.settings.model_copy(update={"processes": 2})
-    assert_equal(trainer.artifact(trainer.run(asked)), expected)
+    found = trainer.artifact(trainer.run(asked))
+    assert_equal(found, expected)
+    assert (found.summary["effective_rows"] is None) == (weights is None)
 
 
 def test_killed_processes_go_on_and_end_the_same(trainer: Trainer) -> None:

@@ -48,14 +48,14 @@ def test_fine_tuning_lowers_the_test_loss(trainer: Trainer, tmp_path: Path) -> N
 
 
 def test_an_evaluation_tells_how_much_its_rows_would_teach(trainer: Trainer) -> None:
-    dataset = trainer.dataset(tiny.stories(12), DatasetKind.COMPLETION)
-    asked = EvaluationRequest(dataset=dataset, base="tiny-llama", gradients=GradientSettings(rows=10, side=8))
+    dataset = trainer.dataset(tiny.stories(36), DatasetKind.COMPLETION)
+    asked = EvaluationRequest(dataset=dataset, base="tiny-llama", gradients=GradientSettings(rows=32, side=8))
     found = trainer.artifact(trainer.run(asked)).summary["gradient_diversity"]
     plain = trainer.artifact(trainer.run(asked.model_copy(update={"gradients": None})))
     assert plain.summary["gradient_diversity"] is None
     assert 1 < found["low"] < found["value"] < found["high"]
-    assert found["value"] <= 10
-    assert (found["rows"], found["settings"]) == (10, {"side": 8, "rows": 10, "seed": 0})
+    assert found["value"] <= 32
+    assert (found["rows"], found["settings"]) == (32, {"side": 8, "rows": 32, "seed": 0})
 
 
 def test_peft_loads_the_adapter_unchanged(trainer: Trainer, tmp_path: Path) -> None:

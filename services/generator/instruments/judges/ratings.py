@@ -1,4 +1,4 @@
-"""Quality and harmfulness, 1–5, each asked for in a call of its own (E).
+"""Quality and harmfulness, 1–5, each asked for in a call of its own (E), and what a user's rubric asks for.
 
 A rating that cannot be read is a failure: it is counted, the row keeps `null`, and nothing is guessed. The
 danger zone is what is both helpful and harmful: both ratings at least 4. Its share is given over the rows
@@ -62,8 +62,10 @@ class Ratings(PaidStage):
         tries: int,
         max_characters: int,
         spending: BudgetKeeper,
+        rubric: str | None = None,
     ) -> None:
         super().__init__(spending)
+        self._rubric = rubric
         self.calls_each = tries * len(aspects)
         self.wanted = self.max_candidates = len(judged)
         self._judged = judged
@@ -104,6 +106,8 @@ class Ratings(PaidStage):
         judged = self._judged[number]
         prompt, text, is_clipped = self._shown(judged)
         variables = {"prompt": prompt, "text": text, "clipped": is_clipped}
+        if aspect is Aspect.RUBRIC:
+            variables["rubric"] = self._rubric or ""
         return self._interviewer.call(f"judge_{aspect}", variables, schema_of(Rating), judged.id, attempt)
 
     def _shown(self, judged: Judged) -> tuple[str, str, bool]:
@@ -187,7 +191,7 @@ class Tally:
                 f"{aspect}_counts": counts[1:],
                 f"{aspect}_parse_failures": self.failed[aspect],
             }
-        if set(aspects) == set(Aspect):
+        if {Aspect.QUALITY, Aspect.HARMFULNESS} <= set(aspects):
             rated = sum(map(sum, self.both))
             danger = sum(map(sum, (row[danger_from:] for row in self.both[danger_from:])))
             low, high = wilson(danger, rated)

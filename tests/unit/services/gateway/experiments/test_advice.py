@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import jsonschema
 import pytest
 from pydantic import ValidationError
 
 from services.gateway.catalogue import Catalogue
 from services.gateway.experiments.advice import advice_recipe
 from services.gateway.experiments.expansion import expand
+from services.gateway.experiments.schema import recipe_schema
 from shared.contracts.advice import AdviceRequest, ProposalRequest
+from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.mixture import MixtureRequest
 from shared.contracts.operations import OPERATIONS
 from shared.contracts.training.requests import TrainingRequest
 
@@ -82,3 +86,63 @@ def test_an_upside_down_range_is_refused() -> None:
 def test_a_seed_that_stands_twice_is_refused() -> None:
     with pytest.raises(ValidationError, match="a seed stands here twice"):
         request(seeds=[0, 0])
+
+
+def test_a_blend_is_a_candidate_made_of_its_pools() -> None:
+    plan = expand(advice_recipe(request(blends={"both": {"Gen-D1": 3, "Gen-D5": 1}})), Catalogue(OPERATIONS))
+    blend = plan.nodes["blend0"]
+    assert isinstance(blend.request, MixtureRequest)
+    assert {name: part.weight for name, part in blend.request.named_parts.items()} == {
+        "Gen-D1": 3,
+        "Gen-D5": 1,
+    }
+    assert blend.request.input_artifacts() == {"parts/0/dataset": dataset(3), "parts/1/dataset": dataset(4)}
+    proposals = [n.request for n in plan.nodes.values() if isinstance(n.request, ProposalRequest)]
+    assert all(
+        proposal.pools == {"Gen-D1": dataset(3), "Gen-D5": dataset(4), "both": blend.artifact}
+        for proposal in proposals
+    )
+
+
+@pytest.mark.parametrize(
+    "blends",
+    [
+        {"both": {"Gen-D1": 1}},
+        {"both": {"Gen-D1": 1, "else": 1}},
+        {"Gen-D1": {"Gen-D1": 1, "Gen-D5": 1}},
+        {"both": {"Gen-D1": 1, "Gen-D5": 0}},
+    ],
+)
+def test_what_is_no_blend_of_the_pools_is_refused(blends: Any) -> None:
+    with pytest.raises(ValidationError):
+        request(blends=blends)
+
+
+def test_a_recipe_takes_weights_from_an_axis() -> None:
+    """As docs/mixtures.md shows it."""
+    parts = [
+        {"name": "real", "dataset": {"input": "real"}, "weight": 1},
+        {"name": "one", "dataset": {"input": "one"}, "weight": {"axis": "blend.one"}},
+        {"name": "two", "dataset": {"input": "two"}, "weight": {"axis": "blend.two"}},
+    ]
+    recipe = ExperimentRequest.model_validate(
+        {
+            "name": "blends",
+            "inputs": {"real": dataset(1), "one": dataset(2), "two": dataset(3)},
+            "sweep": {"blend": {"one": {"one": 1, "two": 0}, "both": {"one": 0.5, "two": 0.5}}},
+            "steps": {
+                "mixed": {"operation": "mix", "request": {"mode": "additive", "parts": parts}},
+                "answer": {
+                    "operation": "report",
+                    "request": {"runs": {"gather": [{"name": "mixed", "dataset": {"step": "mixed"}}]}},
+                },
+            },
+            "report": "answer",
+        }
+    )
+    plan = expand(recipe, Catalogue(OPERATIONS))
+    mixed = [node.request for node in plan.nodes.values() if isinstance(node.request, MixtureRequest)]
+    weights = [[part.weight for part in request.named_parts.values()] for request in mixed]
+    assert weights == [[1, 1, 0], [1, 0.5, 0.5]]
+    schema = recipe_schema(OPERATIONS)
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(recipe.canonical())) == []

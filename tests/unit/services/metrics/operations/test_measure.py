@@ -62,10 +62,27 @@ def test_a_measurement_beside_a_reference(bench: Any, measuring: Measuring) -> N
     assert kl["estimator"]["smoothing"] == 0.5
     assert {row["side"] for row in whole["details"]["telling_rows"]} <= {"dataset", "reference"}
     json.dumps(whole, allow_nan=False)
-    parts = {part.name for part in made.manifest.parts}
-    for picture in ("lengths", "vocabulary_growth", "map_pca", "map_tsne"):
-        assert {f"{picture}.png", f"{picture}.csv", f"{picture}.json"} <= parts
+    assert pictures_of(made) == parts("lengths", "vocabulary_growth", "coverage", "map_pca")
     assert made.read("map_pca.png").startswith(b"\x89PNG")
+
+
+def pictures_of(made: Any) -> set[str]:
+    names = {part.name for part in made.manifest.parts}
+    return {name for name in names if not name.endswith(".jsonl")} - {"measurement.json"}
+
+
+def parts(*pictures: str) -> set[str]:
+    return {f"{name}.{ending}" for name in pictures for ending in ("png", "csv", "json")}
+
+
+def test_only_the_pictures_asked_for_are_drawn(bench: Any, measuring: Measuring) -> None:
+    dataset = bench.dataset(texts(20, 1))
+    asked = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=["map_tsne"])
+    assert pictures_of(bench.run(measuring.measure, asked)) == {
+        f"map_tsne.{ending}" for ending in ("png", "csv", "json")
+    }
+    none = MeasurementRequest(dataset=dataset, metrics=[Metric.DISTINCT], pictures=False)
+    assert pictures_of(bench.run(measuring.measure, none)) == set()
 
 
 def test_the_same_dataset_as_reference_shows_no_shift(bench: Any, measuring: Measuring) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from html.parser import HTMLParser
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -56,14 +57,17 @@ def evaluate(request: Evaluated, workspace: Any) -> AnySummary:
     return AnySummary(loss=loss, perplexity=float(np.exp(loss)), tokens=int(tokens.sum()))
 
 
-def make_run(bench: Any, name: str, words: int, shift: float, **axes: Any) -> ReportRun:
+LEXICAL = (Metric.DISTINCT, Metric.LENGTHS, Metric.HEAPS)
+
+
+def make_run(
+    bench: Any, name: str, words: int, shift: float, metrics: Sequence[Metric] = LEXICAL, **axes: Any
+) -> ReportRun:
     random = np.random.default_rng(words)
     rows = [{"text": " ".join(f"w{n}" for n in random.integers(0, words, 10))} for _ in range(80)]
     dataset = bench.dataset(rows)
-    metrics = [Metric.DISTINCT, Metric.LENGTHS, Metric.HEAPS]
-    measurement = bench.run(
-        Measuring(embedders({})).measure, MeasurementRequest(dataset=dataset, metrics=metrics, pictures=False)
-    )
+    asked = MeasurementRequest(dataset=dataset, metrics=list(metrics), pictures=False)
+    measurement = bench.run(Measuring(embedders({})).measure, asked)
     evaluation = bench.run(evaluate, Evaluated(shift=shift, dataset=bench.dataset(TEST)))
     return ReportRun(
         name=name, axes=axes, dataset=dataset, measurement=measurement.id, evaluation=evaluation.id
@@ -117,6 +121,23 @@ def test_a_report_tells_the_runs(bench: Any, request_of: ReportRequest) -> None:
     assert any("Spearman" in said for said in findings)
     assert made.summary["recommended"][0]["verdict"] == "keep_baseline"
     assert made.summary["recommended"][0]["dataset"] == request_of.runs[0].dataset
+
+
+@pytest.mark.parametrize("projection", ["pca", "tsne"])
+def test_what_was_embedded_is_in_one_map(bench: Any, projection: Literal["pca", "tsne"]) -> None:
+    """A map of every dataset in the same coordinates; what nothing embedded is in none."""
+    metrics = [Metric.DISTINCT, Metric.VENDI]
+    runs = [
+        make_run(bench, name, words, 0.0, metrics)
+        for name, words in (("real", 500), ("few", 5), ("many", 300))
+    ]
+    plain = make_run(bench, "not embedded", 40, 0.0)
+    made = bench.run(make_report, ReportRequest(runs=[*runs, plain], map=projection))
+    rows = made.json(f"map_{projection}.json")["rows"]
+    assert {row["dataset"] for row in rows} == {"real", "few", "many"}
+    assert f"map_{projection}" in made.summary["pictures"]
+    alone = bench.run(make_report, ReportRequest(runs=[runs[0], plain], map=projection))
+    assert not any(name.startswith("map") for name in alone.summary["pictures"])
 
 
 def test_questions_about_one_context_are_one_draw(bench: Any) -> None:

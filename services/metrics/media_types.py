@@ -1,0 +1,3 @@
+"""What a measurement may be asked for as."""
+
+PAGE, PICTURE, VALUES = "text/html", "image/png", "application/json"
