@@ -269,6 +269,7 @@ def test_judge(
             rows=rows,
             tries=tries,
             aspects=aspects,
+            rubric="Is the text kind?" if Aspect.RUBRIC in aspects else None,
             budget=Budget(calls=calls),
             seed=seed(),
         ),
