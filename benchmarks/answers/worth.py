@@ -13,7 +13,7 @@ from services.metrics.intervals.losses import RowLosses, loss_covariance
 
 SIZES = (48.0, 96.0, 120.0, 168.0, 240.0)
 OWN, ADDED = 120.0, 120.0
-STUDIES = 60
+STUDIES = 40
 PLANTED = {"rows that are real ones": 1.0, "half as good": 0.5, "no use": 0.0, "shuffled labels": -0.4}
 
 
@@ -56,7 +56,7 @@ def _study(worth: float, seeds: int, study: int) -> ExchangeRate:
         [one for one, _ in every[:-1]],
         [every[-1][0]],
         covariance=loss_covariance([losses for _, losses in every]),
-        draws=500,
+        draws=400,
     )
     assert found is not None
     return found.rates[0]
