@@ -11,8 +11,9 @@ import httpx
 from httpx_sse import connect_sse
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from shared.contracts.datasets import FILE_ENDINGS, format_of
+
 ENDED = {"succeeded", "partially_succeeded", "failed", "cancelled"}
-FORMATS = {".jsonl": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 Json = dict[str, Any]
 
 
@@ -116,11 +117,12 @@ def _checked(answer: httpx.Response) -> httpx.Response:
 
 
 def _described(path: Path) -> Json:
-    if path.suffix not in FORMATS:
-        raise Refused({"detail": f"{path.name}: the name must end in one of {', '.join(FORMATS)}"})
+    announced = format_of(path.name)
+    if announced is None:
+        raise Refused({"detail": f"{path.name}: the name must end in one of {', '.join(FILE_ENDINGS)}"})
     with path.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": sha, "bytes": path.stat().st_size, "format": FORMATS[path.suffix]}
+    return {"sha256": sha, "bytes": path.stat().st_size, "format": announced}
 
 
 def _stretch(file: BinaryIO, length: int) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from embedded.client import FORMATS, Refused
+from embedded.client import Refused
+from shared.contracts.datasets import FILE_ENDINGS, format_of
 
 KINDS = {"completion": {"context", "completion"}, "text": {"text"}}
 """Kinds that the demo takes, with the columns that each must have."""
@@ -18,8 +19,8 @@ def kind_of(path: Path) -> str:
     """Raises `Refused` for a file that is not there or has the columns of no kind."""
     if not path.is_file():
         raise Refused({"detail": f"there is no file {path}"})
-    if path.suffix not in FORMATS:
-        raise Refused({"detail": f"{path.name}: the name must end in one of {', '.join(FORMATS)}"})
+    if format_of(path.name) is None:
+        raise Refused({"detail": f"{path.name}: the name must end in one of {', '.join(FILE_ENDINGS)}"})
     try:
         columns = _columns(path)
     except (ValueError, OSError, StopIteration):

@@ -15,6 +15,7 @@ from typing import Any
 from shared.artifacts import Artifact, Row
 from shared.contracts.artifacts import Manifest
 from shared.contracts.base import ArtifactKind
+from shared.contracts.chats import is_learnable, said
 from shared.contracts.datasets import MEASURED_FIELDS, DatasetKind, DatasetSummary
 from shared.errors import InputMissing
 
@@ -31,6 +32,7 @@ __all__ = [
     "Row",
     "contexts",
     "dataset_kind",
+    "is_empty",
     "is_loss_weight",
     "row_text",
     "value_at",
@@ -51,9 +53,18 @@ def contexts(dataset: Artifact) -> dict[str, str]:
     return {row["id"]: row["text"] for row in dataset.rows(CONTEXTS)}
 
 
-def row_text(kind: DatasetKind, row: Row) -> str:
-    """The text of a row that is measured and compared (`MEASURED_FIELDS`)."""
+def row_text(kind: DatasetKind, row: Row, turns: str = "assistant") -> str:
+    """The text of a row that is measured and compared (`MEASURED_FIELDS`); of a chat, whose `turns`."""
+    if kind is DatasetKind.CHAT:
+        return said(row["messages"], turns)
     return " ".join(str(row[field]) for field in MEASURED_FIELDS[kind])
+
+
+def is_empty(kind: DatasetKind, row: Row) -> bool:
+    """Whether there is nothing to learn from a row: what would be learned is blank."""
+    if kind is DatasetKind.CHAT:
+        return not is_learnable(row["messages"])
+    return not str(row[MEASURED_FIELDS[kind][-1]]).strip()
 
 
 def value_at(row: Mapping[str, Any], field: str) -> Any:

@@ -77,8 +77,8 @@ def create_api(settings: MetricsSettings, platform: Platform) -> FastAPI:
         options: Options = "{}",
         accept: Accept = "application/json",
     ) -> MeasureTextsResponse | Response:
-        """The same for files of rows (JSON lines, JSON, CSV or Parquet): {text}, {context, completion} or
-        {question, answer}, both files of one kind."""
+        """The same for files of rows (JSON, CSV, TSV or Parquet, also packed): {text}, {context, completion},
+        {question, answer} or {messages}, both files of one kind."""
         from services.metrics.forms import request_of
 
         return measuring().answer(request_of(texts, reference, options), accept)

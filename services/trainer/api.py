@@ -24,6 +24,9 @@ from shared.http.service import make_api
 
 DESCRIPTION = "Plans of trainings and evaluations: tokens, steps, memory and seconds before anything runs."
 
+ROWS_SHOWN = 3
+"""Rows of a plan that are shown as the model reads them."""
+
 
 def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
     """The app on these connections."""
@@ -43,7 +46,8 @@ def create_api(settings: TrainerSettings, platform: Platform) -> FastAPI:
         from services.trainer.planning.machine import announced, this_machine
 
         machine = announced(platform.store) or this_machine(settings)
-        return price(settings, project_store(platform.store, request.project), request.request, machine)
+        store = project_store(platform.store, request.project)
+        return price(settings, store, request.request, machine, shown=ROWS_SHOWN)
 
     def estimate(request: TrainingRequest | EvaluationRequest, known: KnownInputs) -> JobEstimate:
         from services.trainer.operations import estimates

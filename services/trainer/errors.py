@@ -29,6 +29,37 @@ class BadRow(InvalidData):
         self.row = row
 
 
+class EmptyRows(InvalidData):
+    """Rows have nothing to learn and the request does not say what to do with them."""
+
+    code = "empty_rows"
+
+    def __init__(self, rows: Sequence[str], what: str) -> None:
+        problem = f"its {what} is empty: there is nothing to predict"
+        super().__init__(
+            f"{len(rows)} rows have nothing to learn (the {what} is empty): {name_rows(rows)}. Correct them, "
+            "or set rendering.empty to 'drop', which counts them.",
+            _row_errors(rows, problem),
+        )
+        self.rows = tuple(rows)
+
+
+class SpecialTokensInRows(InvalidData):
+    """Rows have a special token of the tokenizer written out in their own text."""
+
+    code = "special_tokens_in_rows"
+
+    def __init__(self, rows: Sequence[str], tokens: Sequence[str]) -> None:
+        shown = ", ".join(repr(token) for token in tokens[:SHOWN])
+        super().__init__(
+            f"{len(rows)} rows have special tokens of the tokenizer in their own text ({shown}), which would "
+            f"end or begin turns that are none: {name_rows(rows)}. Remove them, or set "
+            "rendering.special_tokens to 'split', which reads them as plain text.",
+            _row_errors(rows, f"special tokens in its text: {shown}"),
+        )
+        self.rows = tuple(rows)
+
+
 class OverLongRows(InvalidData):
     """Rows do not fit the model's context and the request does not say what to do with them."""
 

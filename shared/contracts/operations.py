@@ -6,6 +6,7 @@ from shared.contracts.advice import ProposalRequest
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import IngestRequest
 from shared.contracts.experiment import ExperimentRequest
+from shared.contracts.export import ExportRequest
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
 from shared.contracts.instruments import ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
@@ -50,6 +51,7 @@ _REQUESTS: tuple[type[JobRequest], ...] = (
     EvaluationRequest,
     SurfaceRequest,
     TraceRequest,
+    ExportRequest,
     ReportRequest,
     ExperimentRequest,
 )

@@ -20,6 +20,10 @@ class FieldError(BaseModel):
     pointer: str = Field(description="JSON pointer into the request, or `/rows/<n>/<column>` into a dataset.")
     detail: str
     line: int | None = Field(default=None, description="Line of the uploaded file, counted from 1.")
+    count: int | None = Field(default=None, description="Rows with this fault, where there are several.")
+    places: list[int] | None = Field(
+        default=None, description="The first of them: lines, or rows from 0 where the file has no lines."
+    )
 
 
 class Problem(BaseModel):

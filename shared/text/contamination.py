@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.contracts.chats import exchanged
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS
 from shared.contracts.datasets import MEASURED_FIELDS
 from shared.text.shingles import Run, Tokenised
@@ -24,7 +25,9 @@ from shared.text.shingles import Run, Tokenised
 
 def compared_text(row: Mapping[str, Any]) -> str:
     """What a row says for this comparison: the fields that are measured of its kind (`MEASURED_FIELDS`),
-    told by the last of them."""
+    told by the last of them; of a chat what user and assistant say."""
+    if "messages" in row:
+        return exchanged(row["messages"])
     for fields in MEASURED_FIELDS.values():
         if fields[-1] in row:
             return " ".join(str(row[field]) for field in fields if field in row)

@@ -40,7 +40,7 @@ FILES: JsonSchemaValue = {
         "texts": {
             "type": "string",
             "format": "binary",
-            "description": "Rows as JSON lines, JSON, CSV or Parquet.",
+            "description": "Rows as JSON lines, JSON, CSV, TSV or Parquet, also packed with gzip or zstd.",
         },
         "reference": {
             "type": "string",

@@ -38,6 +38,7 @@ COLLECTIONS: dict[str, tuple[str, str]] = {
     "self_preference": ("self-preference-measurements", "self_preference_measurement"),
     "surface": ("surfaces", "surface"),
     "trace": ("traces", "trace"),
+    "export": ("exports", "export"),
     "report": ("reports", "report"),
 }
 """Operation → the collection that takes its requests, and one of them."""

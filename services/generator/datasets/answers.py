@@ -17,6 +17,7 @@ def answers_stage(given: GenerationInputs, level: Level) -> Stage:
     request, inputs = given.request, given.inputs
     if request.kind is DatasetKind.QA and inputs.prompts_kind is not DatasetKind.QA:
         raise InvalidRequest("kind qa needs prompts of kind qa")
+    _require_chats(given)
     wanted = given.wanted
     if wanted > len(inputs.prompts):
         raise InvalidRequest(f"rows is {wanted}, and there are {len(inputs.prompts)} prompts to answer")
@@ -36,3 +37,24 @@ def answers_stage(given: GenerationInputs, level: Level) -> Stage:
         settings,
         filters=given.filters(wanted),
     )
+
+
+def _require_chats(given: GenerationInputs) -> None:
+    """Raises InvalidRequest where chats and other rows would be mixed up, or a source does not chat."""
+    request, inputs = given.request, given.inputs
+    if (request.kind is DatasetKind.CHAT) != (inputs.prompts_kind is DatasetKind.CHAT):
+        raise InvalidRequest(
+            f"the prompts are of kind {inputs.prompts_kind}, and rows of kind {request.kind} are to be made: "
+            "chats are answered as chats, and nothing else is"
+        )
+    if request.kind is not DatasetKind.CHAT:
+        return
+    if not all(target.chat for target in given.targets):
+        raise InvalidRequest("chats are answered by sources whose `api` is chat, and by no others")
+    for row in inputs.prompts:
+        if any(m["role"] == "tool" or m.get("tool_calls") for m in row["messages"]):
+            raise InvalidRequest(f"prompt {row.get('id')!r} calls tools, which no source is asked to do here")
+        if not any(m["role"] == "user" for m in row["messages"]):
+            raise InvalidRequest(
+                f"prompt {row.get('id')!r} has no turn of the user: there is nothing to answer"
+            )

@@ -152,5 +152,5 @@ def seed_texts(request: GenerationRequest, inputs: Inputs) -> list[str]:
     """What a row's text is as long as: of the examples the same part."""
     part = "text"
     if request.strategy is Strategy.ANSWERS:
-        part = "answer" if request.kind is DatasetKind.QA else "completion"
+        part = {DatasetKind.QA: "answer", DatasetKind.CHAT: "text"}.get(request.kind, "completion")
     return [example[part] for example in inputs.examples]

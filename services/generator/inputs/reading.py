@@ -12,8 +12,9 @@ from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
 from shared.contracts.generation.request import GenerationRequest
 from shared.contracts.generation.topics import TopicsRequest
-from shared.datasets import contexts, dataset_kind, row_text
+from shared.datasets import contexts, dataset_kind
 from shared.errors import InputMissing
+from shared.text.contamination import compared_text
 
 SUBJECT_CHARACTERS = 1_000
 """Of a row, enough to see what it is about."""
@@ -57,6 +58,6 @@ def read_inputs(
         }
     if request.acceptance.held_out is not None:
         test = open_artifact(request.acceptance.held_out)
-        kind = dataset_kind(test.manifest)
-        found["held_out"] = [row_text(kind, row) for row in test.rows()]
+        dataset_kind(test.manifest)  # that it is a dataset
+        found["held_out"] = [compared_text(row) for row in test.rows()]
     return Inputs(**found)

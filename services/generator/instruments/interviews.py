@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.generator.calls.call import Params
 from services.generator.calls.ledger import Ledger, Price
@@ -22,6 +22,7 @@ from services.generator.instruments.paid import PaidStage
 from services.generator.strategies.answers import given_prompt
 from shared.artifacts import Artifact
 from shared.contracts.base import ArtifactKind
+from shared.contracts.chats import said_by
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.instruments import Budget, ClusterAgentRequest, JudgeRequest, SelfPreferenceRequest
 from shared.contracts.problems import FieldError
@@ -205,7 +206,17 @@ def _as_judged(kind: DatasetKind, row: Row, long: dict[str, str], number: int) -
         return Judged(name, "", row["text"])
     if kind is DatasetKind.COMPLETION:
         return Judged(name, row["context"], row["completion"])
+    if kind is DatasetKind.CHAT:
+        return _chat_as_judged(name, row["messages"])
     return Judged(name, f"{long.get(row['context_id'], '')}\n\n{row['question']}".strip(), row["answer"])
+
+
+def _chat_as_judged(name: str, messages: Sequence[Mapping[str, Any]]) -> Judged:
+    """The assistant's last turn as the answer to all that was said before it."""
+    turns = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    last = turns[-1] if turns else len(messages)
+    before = "\n\n".join(f"{message['role']}: {said_by(message)}" for message in messages[:last])
+    return Judged(name, before, said_by(messages[last]) if turns else "")
 
 
 def _answered_alike(datasets: Mapping[str, Artifact]) -> tuple[dict[str, str], dict[tuple[str, str], str]]:

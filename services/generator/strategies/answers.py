@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from services.generator.calls.call import Call, Params, derived_seed
+from services.generator.calls.call import Call, Message, Params, derived_seed
 from services.generator.calls.target import Target
 from services.generator.engine.asking import Ask
 from services.generator.engine.chance import Chance
@@ -21,6 +21,7 @@ from services.generator.strategies.collecting import collect, most_candidates
 from services.generator.strategies.common import draft_of
 from services.generator.strategies.parse import Unparsable
 from services.generator.strategies.prompts import Prompts
+from shared.contracts.chats import ChatMessage
 from shared.contracts.datasets import DatasetKind
 
 VARIABLES = frozenset({"prompt", "context"})
@@ -28,7 +29,8 @@ VARIABLES = frozenset({"prompt", "context"})
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """`kind` is the rows': `completion` ({context: prompt, completion: answer}) or `qa`."""
+    """`kind` is the rows': `completion` ({context: prompt, completion: answer}), `qa`, or `chat` (the chat up
+    to the user's last turn, and the answer)."""
 
     seed: int
     kind: DatasetKind
@@ -88,6 +90,8 @@ class Answers(Stage):
         target = self._target(number)
         variables = {"prompt": given_prompt(row), "context": self._contexts.get(context_id, "")}
         prompt = self._template.render(variables, chat=target.chat)
+        if self._settings.kind is DatasetKind.CHAT:
+            prompt = _asked(row, prompt)
         seed = derived_seed(self._settings.seed, "answer", number, attempt)
         return target.call(prompt, self._params, seed, context_id)
 
@@ -105,6 +109,9 @@ class Answers(Stage):
             raise Unparsable("the answer is empty")
         if self._settings.kind is DatasetKind.QA:
             return {"context_id": given["context_id"], "question": given["question"], "answer": answer}
+        if self._settings.kind is DatasetKind.CHAT:
+            said: ChatMessage = {"role": "assistant", "content": answer}
+            return {"messages": [*_up_to_the_user(given), said]}
         return {"context": given_prompt(given), "completion": answer}
 
     def outline(self, samples: int) -> Sequence[Sample]:
@@ -113,11 +120,30 @@ class Answers(Stage):
         return [Sample(self._call(number * step, 0), self.wanted / count) for number in range(count)]
 
 
+def _up_to_the_user(row: Row) -> list[ChatMessage]:
+    """The chat without what was said after the user's last turn: the answer that is to be made anew."""
+    messages: list[ChatMessage] = row["messages"]
+    last = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    return messages[: last + 1]
+
+
+def _asked(row: Row, rendered: str | tuple[Message, ...]) -> tuple[Message, ...]:
+    """The chat as the source is to go on with it, behind the request's system prompt where it has none."""
+    messages = tuple(Message(message["role"], message["content"]) for message in _up_to_the_user(row))
+    if isinstance(rendered, str) or messages[0].role == "system":
+        return messages
+    return (*(message for message in rendered if message.role == "system"), *messages)
+
+
 def given_prompt(row: Row) -> str:
-    """The prompt that a row of any kind holds."""
+    """The prompt that a row of any kind holds; of a chat the user's last turn."""
+    if "messages" in row:
+        return str(_up_to_the_user(row)[-1]["content"])
     return str(row.get("question") or row.get("context") or row.get("text") or "")
 
 
 def _answered(row: Row) -> str:
     """What filters judge: the answer alone, for the prompt is given."""
+    if "messages" in row:
+        return str(row["messages"][-1]["content"])
     return str(row.get("answer") or row.get("completion"))

@@ -6,6 +6,7 @@ under a limit that the kernel keeps, without the service's secrets, and prints t
 
 from __future__ import annotations
 
+import datetime
 import os
 import resource
 import subprocess
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -41,7 +43,7 @@ def parquet_records(path: Path) -> Iterator[FileRecord | Fault]:
                 told = orjson.loads(line)
                 number = told["number"]
                 if "values" in told:
-                    yield FileRecord(number, None, told["values"])
+                    yield FileRecord(number, None, told["values"], tuple(told.get("left_out", ())))
                 else:
                     fault = Fault(number, None, told["column"], told["detail"])
                     if told["last"]:
@@ -92,6 +94,7 @@ def main(path: Path) -> None:
 def _read(path: Path) -> Iterator[FileRecord | Fault]:
     metadata = pq.read_metadata(path)
     refuse_bombs(metadata)
+    _refuse_twins(metadata)
     options = {"arrow_extensions_enabled": False, "pre_buffer": False, "buffer_size": BUFFER_BYTES}
     number = 0
     for group in range(metadata.num_row_groups):
@@ -99,7 +102,7 @@ def _read(path: Path) -> Iterator[FileRecord | Fault]:
         rows, kept = rows_at_a_time(metadata, said), kept_in_dictionaries(metadata, said)
         with pq.ParquetFile(path, metadata=metadata, read_dictionary=kept, **options) as file:
             for batch in file.iter_batches(rows, [group], use_threads=False):
-                yield from unpacked(batch, number)
+                yield from unpacked(_plain(batch), number)
                 number += batch.num_rows
 
 
@@ -111,11 +114,72 @@ def _told(found: FileRecord | Fault, last: bool) -> bytes:
     if isinstance(found, Fault):
         told = {"number": found.number, "column": found.column, "detail": found.detail, "last": last}
         return orjson.dumps(told)
+    unkept = _Unkept()
     try:
-        return orjson.dumps({"number": found.number, "values": found.values})
+        row = {"number": found.number, "values": found.values}
+        written = orjson.dumps(row, default=unkept)
+        if unkept.bytes:
+            row["left_out"] = [name for name, value in found.values.items() if _has_bytes(value)]
+            written = orjson.dumps(row, default=unkept)
+        return written
     except (TypeError, ValueError) as error:
         detail = f"the row cannot be written as JSON: {error}"
         return _told(Fault(found.number, None, None, detail), last)
+
+
+class _Unkept:
+    """What JSON has no form for, as orjson asks of it: times, durations and decimals as text, bytes as the
+    text that they are; `bytes` counts those that are none, for which null stands."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def __call__(self, value: Any) -> str | None:
+        if isinstance(value, bytes):
+            text = _as_text(value)
+            self.bytes += text is None
+            return text
+        return str(value.isoformat() if isinstance(value, datetime.date) else value)
+
+
+def _as_text(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _has_bytes(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_bytes, value))
+    return isinstance(value, bytes) and _as_text(value) is None
+
+
+def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with times of nanoseconds, which Python's have not, as text."""
+    columns = [
+        column.cast(pa.string())
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _is_in_ns(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) and kind.unit == "ns")
+
+
+def _refuse_twins(metadata: pq.FileMetaData) -> None:
+    names = metadata.schema.to_arrow_schema().names
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        detail = (
+            f"the file has the columns {', '.join(twins)[:300]} more than once: rename or remove one of each"
+        )
+        raise UnreadableRest(Fault(0, None, None, detail))
 
 
 def _unreadable(why: str) -> str:

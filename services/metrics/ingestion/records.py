@@ -20,16 +20,25 @@ class FileRecord:
     number: int
     line: int | None
     values: Row
+    left_out: tuple[str, ...] = ()
+    """Columns whose values are nothing that a row can hold (images, sound), and are null in `values`."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with one row. `column` is None when it is the row as a whole."""
+    """What is wrong with one row. `column` is None when it is the row as a whole. Faults of one `kind` in one
+    column are told once, with their number; without it, those of one `detail`."""
 
     number: int
     line: int | None
     column: str | None
     detail: str
+    kind: str | None = None
+
+    @property
+    def place(self) -> int:
+        """The line, or the row where the file has no lines."""
+        return self.number if self.line is None else self.line
 
     @property
     def pointer(self) -> str:

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from services.metrics.ingestion.chats import BadMessage, ChatReader
+from services.metrics.ingestion.faults import Faults
 from services.metrics.ingestion.readers import read_records
 from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
-from shared.contracts.datasets import DatasetKind, FileFormat
+from shared.contracts.chats import said
+from shared.contracts.datasets import FILE_ENDINGS, PACKED_ENDINGS, DatasetKind, format_of
 from shared.contracts.problems import FieldError
 from shared.datasets import row_text
 from shared.errors import InvalidData
 
-FORMATS: dict[str, FileFormat] = {".jsonl": "jsonl", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
 # What tells a kind of rows, and is in the text that is measured.
 TELLING = {
     DatasetKind.TEXT: ("text",),
     DatasetKind.COMPLETION: ("context", "completion"),
     DatasetKind.QA: ("question", "answer"),
+    DatasetKind.CHAT: ("messages",),
 }
-MOST_FAULTS = 20
 MOST_CHARACTERS = 64_000_000
 """Of all texts of a file together: a compressed file may hold far more than its own size."""
 Kept = tuple[DatasetKind | None, list[str]]
@@ -30,22 +32,31 @@ Kept = tuple[DatasetKind | None, list[str]]
 def file_texts(file: BinaryIO, name: str, field: str, most: int) -> Kept:
     """(kind of the rows, the text of each that is measured) of at most `most` rows.
 
-    A row is {text}, {context, completion} or {question, answer}; the first one decides for all. `name` is the
-    file's own, whose ending says the format (JSON lines where it says nothing), `field` the part of the form
-    it came in. The kind is None where there are no rows. Raises InvalidData for rows that hold no such text.
+    A row is {text}, {context, completion}, {question, answer} or {messages}; the first one decides for all.
+    `name` is the file's own, of which only CSV and TSV are believed, `field` the part of the form it came in.
+    The kind is None where there are no rows. Raises InvalidData for rows that hold no such text, and for a
+    name whose ending is none of ours.
     """
+    announced = format_of(name)
+    if announced is None and "." in name:
+        known = ", ".join(FILE_ENDINGS)
+        raise InvalidData(
+            f"`{field}`: {name[:100]!r} has an ending that is not known; known are {known}, each also packed "
+            f"with {' or '.join(PACKED_ENDINGS)}",
+            [FieldError(pointer=f"/{field}", detail=f"the name must end in one of {known}")],
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         with path.open("wb") as copy:
             while block := file.read(2**20):
                 copy.write(block)
-        return _texts(read_records(path, FORMATS.get(Path(name).suffix.lower(), "jsonl")), field, most)
+        return _texts(read_records(path, announced or "jsonl"), field, most)
 
 
 def _texts(records: Iterator[FileRecord | Fault], field: str, most: int) -> Kept:
     kind: DatasetKind | None = None
     texts: list[str] = []
-    faults: list[Fault] = []
+    faults = Faults()
     characters = 0
     try:
         for record in records:
@@ -61,16 +72,10 @@ def _texts(records: Iterator[FileRecord | Fault], field: str, most: int) -> Kept
                         raise _too_many(field, f"{MOST_CHARACTERS} characters")
                     continue
                 record = text
-            faults.append(record)
-            if len(faults) == MOST_FAULTS:
-                break
+            faults.add(record)
     except UnreadableRest as error:
-        faults.append(error.fault)
-    if faults:
-        raise InvalidData(
-            f"{_place(faults[0])} of `{field}`: {faults[0].detail}",
-            [FieldError(pointer=f"/{field}{fault.pointer}", detail=fault.detail) for fault in faults],
-        )
+        faults.add(error.fault)
+    faults.raise_any(f"/{field}", f"/{field}")
     return kind, texts
 
 
@@ -86,6 +91,11 @@ def _text(record: FileRecord, kind: DatasetKind | None) -> str | Fault:
         return Fault(
             record.number, record.line, None, f"a row has the columns {needed}; this one has {found}"
         )
+    if kind is DatasetKind.CHAT:
+        try:
+            return said(ChatReader().messages(record.values.get("messages")))
+        except BadMessage as error:
+            return Fault(record.number, record.line, "messages", str(error))
     for column in TELLING[kind]:
         if not isinstance(record.values.get(column), str):
             return Fault(record.number, record.line, column, f"{column!r} must be there, and be text")
@@ -97,7 +107,3 @@ def _too_many(field: str, most: str) -> InvalidData:
         f"`{field}` has more than {most}: upload it as a dataset and post a measurement.",
         [FieldError(pointer=f"/{field}", detail=f"at most {most} are measured at once")],
     )
-
-
-def _place(fault: Fault) -> str:
-    return f"row {fault.number}" if fault.line is None else f"line {fault.line}"

@@ -43,7 +43,7 @@ class Comparing:
         require_one_kind(workspace, "group", first, "reference", request.reference)
         with translated():
             group = {
-                name: text_set(workspace, dataset, request.group_by)
+                name: text_set(workspace, dataset, request.group_by, request.turns)
                 for name, dataset in request.datasets.items()
             }
             lengths = {
@@ -51,7 +51,9 @@ class Comparing:
             }
             size = equal_size(lengths, request.equal)
             reference = (
-                text_set(workspace, request.reference, request.group_by) if request.reference else None
+                text_set(workspace, request.reference, request.group_by, request.turns)
+                if request.reference
+                else None
             )
             require_known(request.group_by, reference, *group.values())
             vectors = Embeddings(request, workspace, self._find)

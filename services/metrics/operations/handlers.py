@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.metrics.operations.compare import Comparing
 from services.metrics.operations.deduplicate import make_deduplicated
+from services.metrics.operations.export import export
 from services.metrics.operations.ingest import ingest
 from services.metrics.operations.measure import Measuring
 from services.metrics.operations.propose import make_proposal
@@ -17,6 +18,7 @@ from services.metrics.operations.trace import Tracing
 from services.metrics.settings import MetricsSettings
 from shared.contracts.advice import ProposalRequest
 from shared.contracts.datasets import IngestRequest
+from shared.contracts.export import ExportRequest
 from shared.contracts.measurement import (
     AgentScoreRequest,
     ComparisonRequest,
@@ -54,5 +56,6 @@ def handlers(settings: MetricsSettings) -> Handlers:
         ProposalRequest: make_proposal,
         SurfaceRequest: make_surface,
         TraceRequest: Tracing(find).trace,
+        ExportRequest: export,
         ReportRequest: make_report,
     }

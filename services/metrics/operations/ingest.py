@@ -11,27 +11,24 @@ from typing import Any, BinaryIO
 import orjson
 
 from services.metrics.ingestion.canonical import ContextShelf, RowMaker, context_of
-from services.metrics.ingestion.readers import read_records
+from services.metrics.ingestion.faults import Faults
+from services.metrics.ingestion.forms import FileForm, most_unpacked, recognised
+from services.metrics.ingestion.readers import records_of
 from services.metrics.ingestion.records import Fault, FileRecord, UnreadableRest
 from shared.contracts.datasets import DatasetKind, DatasetSummary, IngestRequest, UploadedFile
 from shared.contracts.problems import FieldError
-from shared.datasets import CONTEXTS, ROWS, Row
+from shared.datasets import CONTEXTS, ROWS, Row, is_empty
 from shared.errors import InputMissing, InvalidData, InvalidRequest
 from shared.jobs.workspace import Workspace
 from shared.store.base import ObjectNotFound
 
-FAULTS_SHOWN = 100
 CHECK_ROWS = 500
-UNPACKED_LEAST = 2**30
-UNPACKED_TIMES = 30
-"""Rows as JSON lines may take so many times the file's bytes, and a GiB of the smallest: zstd packs prose
-five times, and rows that a file holds in a dictionary repeat more than they tell."""
 
 
 def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
-    """Read the upload once and write its rows. Any fault refuses the whole file, with every fault's line.
+    """Read the upload once and write its rows. Any fault refuses the whole file, with every kind of fault.
 
-    Raises InvalidData (naming up to 100 faults), InputMissing when the upload is not there, and
+    Raises InvalidData (naming up to 100 kinds of faults), InputMissing when the upload is not there, and
     InvalidRequest for contexts with a kind that has none.
     """
     if request.contexts is not None and request.kind is not DatasetKind.QA:
@@ -45,28 +42,41 @@ def ingest(request: IngestRequest, workspace: Workspace) -> DatasetSummary:
         shelf = ContextShelf(_keep_in(parts, workspace, request.kind))
         if request.contexts is not None:
             _read_contexts(fetch(request.contexts, workspace, "/contexts"), request.contexts, shelf, faults)
-        maker = RowMaker(request.kind, request.columns, shelf)
-        rows = 0
+        maker = RowMaker(request.kind, request.columns, shelf, request.ids)
+        rows = empty = 0
         size = Unpacked(request.file)
-        for row in _rows(fetch(request.file, workspace, "/file"), request.file, maker, faults, workspace):
+        form = _recognised(parts, fetch(request.file, workspace, "/file"), request.file, faults)
+        for row in _rows(form, maker, faults, workspace):
             size.add(rows_file.write(orjson.dumps(row) + b"\n"))
             rows += 1
+            empty += is_empty(request.kind, row)
         faults.raise_any("/file")
         if rows == 0:
             raise InvalidData(
                 "The file holds no rows: upload a file with at least one.",
                 [FieldError(pointer="/file", detail="no rows")],
             )
+    found: dict[str, Any] = {"taken_for": _taken_for(form, maker)}
     if request.kind is DatasetKind.QA:
-        return DatasetSummary(kind=request.kind, rows=rows, contexts=len(shelf))
-    return DatasetSummary(kind=request.kind, rows=rows)
+        found["contexts"] = len(shelf)
+    if empty:
+        found["empty"] = empty
+    if maker.left_out:
+        found["left_out"] = maker.left_out
+    return DatasetSummary(kind=request.kind, rows=rows, **found)
+
+
+def _taken_for(form: FileForm | None, maker: RowMaker) -> str:
+    assert form is not None
+    told = f"{form.said} of {maker.layout}" if maker.layout else form.said
+    return f"{told}, compressed with {form.packed}" if form.packed else told
 
 
 class Unpacked:
     """Bytes that a file's rows take, which are many more than the file's where texts repeat."""
 
     def __init__(self, file: UploadedFile) -> None:
-        self._most = max(UNPACKED_LEAST, UNPACKED_TIMES * file.bytes)
+        self._most = most_unpacked(file.bytes)
         self._bytes = 0
 
     def add(self, count: int) -> None:
@@ -79,30 +89,6 @@ class Unpacked:
                 "repeats in every row, or split the file",
                 [FieldError(pointer="/file", detail=detail)],
             )
-
-
-class Faults:
-    """Gathers what is wrong, up to as much as anyone reads."""
-
-    def __init__(self) -> None:
-        self.found: list[Fault] = []
-
-    @property
-    def full(self) -> bool:
-        return len(self.found) >= FAULTS_SHOWN
-
-    def raise_any(self, where: str) -> None:
-        """Raises InvalidData when there are any; the first 100, each with its line."""
-        if not self.found:
-            return
-        count = f"{FAULTS_SHOWN} or more rows are" if self.full else f"{len(self.found)} faults are"
-        first = self.found[0]
-        place = f"line {first.line}" if first.line else f"row {first.number}"
-        raise InvalidData(
-            f"{count} wrong in the upload (`{where.strip('/')}`), the first at {place}: {first.detail}. "
-            "Nothing was kept; correct the file and upload it again.",
-            [FieldError(pointer=f.pointer, detail=f.detail, line=f.line) for f in self.found[:FAULTS_SHOWN]],
-        )
 
 
 def fetch(file: UploadedFile, workspace: Workspace, pointer: str) -> Path:
@@ -126,45 +112,49 @@ def fetch(file: UploadedFile, workspace: Workspace, pointer: str) -> Path:
     return path
 
 
-def _rows(
-    path: Path, file: UploadedFile, maker: RowMaker, faults: Faults, workspace: Workspace
-) -> Iterator[Row]:
-    """The good rows of the file, until there are more faults than anyone reads."""
-    for record in _records(path, file, faults):
+def _recognised(parts: ExitStack, path: Path, file: UploadedFile, faults: Faults) -> FileForm | None:
+    """What the file is; None, and a fault, for what is none of ours."""
+    try:
+        return parts.enter_context(recognised(path, file.format))
+    except UnreadableRest as stop:
+        faults.add(stop.fault)
+        return None
+
+
+def _rows(form: FileForm | None, maker: RowMaker, faults: Faults, workspace: Workspace) -> Iterator[Row]:
+    """The good rows of the file."""
+    for record in _records(form, faults):
         if record.number % CHECK_ROWS == 0:
-            workspace.progress(
-                record.number, None, "rows", note="reading the upload", failed=len(faults.found)
-            )
+            workspace.progress(record.number, None, "rows", note="reading the upload", failed=faults.count)
         made = maker.row(record)
         if isinstance(made, dict):
             yield made
         else:
-            faults.found += made
-        if faults.full:
-            return
+            faults.add(*made)
 
 
-def _records(path: Path, file: UploadedFile, faults: Faults) -> Iterator[FileRecord]:
+def _records(form: FileForm | None, faults: Faults) -> Iterator[FileRecord]:
+    if form is None:
+        return
     try:
-        for found in read_records(path, file.format):
+        for found in records_of(form):
             if isinstance(found, FileRecord):
                 yield found
             else:
-                faults.found.append(found)
-            if faults.full:
-                return
+                faults.add(found)
     except UnreadableRest as stop:
-        faults.found.append(stop.fault)
+        faults.add(stop.fault)
 
 
 def _read_contexts(path: Path, file: UploadedFile, shelf: ContextShelf, faults: Faults) -> None:
-    for record in _records(path, file, faults):
-        made = context_of(record)
-        if isinstance(made, list):
-            faults.found += made
-        elif not shelf.shelve(*made):
-            detail = f"context {made[0][:80]!r} had another text before"
-            faults.found.append(Fault(record.number, record.line, "context_id", detail))
+    with ExitStack() as opened:
+        for record in _records(_recognised(opened, path, file, faults), faults):
+            made = context_of(record)
+            if isinstance(made, list):
+                faults.add(*made)
+            elif not shelf.shelve(*made):
+                detail = f"context {made[0][:80]!r} had another text before"
+                faults.add(Fault(record.number, record.line, "context_id", detail, "two contexts"))
     faults.raise_any("/contexts")
 
 

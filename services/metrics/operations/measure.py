@@ -54,7 +54,7 @@ class Measuring:
 
     def embed(self, request: EmbeddingRequest, workspace: Workspace) -> EmbeddingSummary:
         """Embeddings of a sample of the dataset, as numpy arrays."""
-        texts = text_set(workspace, request.dataset)
+        texts = text_set(workspace, request.dataset, turns=request.turns)
         with translated():
             return embed_into(workspace.output, request, texts, workspace, self._find)
 
@@ -62,7 +62,7 @@ class Measuring:
         ids: dict[int, str] = {}
 
         def load(artifact: str) -> TextSet:
-            texts = text_set(workspace, artifact, request.group_by)
+            texts = text_set(workspace, artifact, request.group_by, request.turns)
             ids[id(texts)] = artifact
             return texts
 

@@ -42,15 +42,18 @@ def embedders(models: Mapping[str, str]) -> Embedders:
     return find
 
 
-def text_set(workspace: Workspace, dataset: str, group_by: str | None = None) -> TextSet:
-    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept. What rows
-    came from is named by the field `group_by`, or else by what rows of their kind know."""
+def text_set(
+    workspace: Workspace, dataset: str, group_by: str | None = None, turns: str = "assistant"
+) -> TextSet:
+    """The texts of a dataset that are measured: contexts of `qa` are left out, their names kept; of chats the
+    `turns` that are asked for. What rows came from is named by the field `group_by`, or else by what rows of
+    their kind know."""
     artifact = workspace.input(dataset)
     kind = dataset_kind(artifact.manifest)
     contexts: list[str] = []
     keys: list[str | None] = []
     key = partial(_named, group_by) if group_by else KEYS[kind]
-    chunks = list(_text_chunks(artifact, kind, contexts, lambda row: keys.append(key(row)), workspace))
+    chunks = list(_text_chunks(artifact, kind, contexts, lambda row: keys.append(key(row)), workspace, turns))
     return TextSet(
         texts=pa.chunked_array(chunks, pa.large_string()),
         contexts=contexts if kind is DatasetKind.QA else None,
@@ -65,13 +68,18 @@ def _named(field: str, row: Row) -> str | None:
     return None if found is None else str(found)
 
 
+def _opening(row: Row) -> str | None:
+    return next((str(message["content"]) for message in row["messages"] if message["role"] == "user"), None)
+
+
 KEYS: Mapping[DatasetKind, Callable[[Row], str | None]] = {
     DatasetKind.QA: partial(_named, "context_id"),
     DatasetKind.COMPLETION: partial(_named, "context"),
     DatasetKind.TEXT: partial(_named, "origin.prompt_hash"),
+    DatasetKind.CHAT: _opening,
 }
 """What rows of each kind know of what they came from: the context that they ask about or complete, the
-prompt."""
+prompt, what the user says first."""
 
 
 def _text_chunks(
@@ -80,10 +88,11 @@ def _text_chunks(
     contexts: list[str],
     see: Callable[[Row], None],
     workspace: Workspace,
+    turns: str,
 ) -> Iterator[pa.Array]:
     batch: list[str] = []
     for row in artifact.rows():
-        batch.append(row_text(kind, row))
+        batch.append(row_text(kind, row, turns))
         see(row)
         if kind is DatasetKind.QA:
             contexts.append(str(row["context_id"]))
@@ -108,6 +117,7 @@ def embedding_request(dataset: str, options: MeasureOptions) -> EmbeddingRequest
         precision=options.precision,
         rows=options.semantic_rows,
         seed=options.seed,
+        turns=options.turns,
     )
 
 

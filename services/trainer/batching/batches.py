@@ -129,9 +129,9 @@ def counted(examples: Sequence[Example], loss_on: LossOn) -> float:
     return sum(e.weight * (len(e) - 1 if loss_on == "all" else e.predicted) for e in examples)
 
 
-def _first_target(example: Example, loss_on: LossOn) -> int:
-    """Place in the row of its first predicted token; the very first token has no predictor."""
-    return 1 if loss_on == "all" else max(1, len(example.prompt))
+def _places(example: Example, loss_on: LossOn, first: int = 1) -> Sequence[int]:
+    """Places in the row, from `first` on, of its predicted tokens; the very first token has no predictor."""
+    return range(first, len(example)) if loss_on == "all" else example.targets(first)
 
 
 class _Targets:
@@ -171,9 +171,10 @@ def _padded(examples: Sequence[Example], loss_on: LossOn, pad_id: int) -> Batch:
         row = example.ids
         ids[line, : len(row)] = torch.tensor(row)
         mask[line, : len(row)] = 1
-        first = _first_target(example, loss_on)
-        offset = line * length
-        targets.add(range(offset + first - 1, offset + len(row) - 1), row[first:], line, [example])
+        places, offset = _places(example, loss_on), line * length
+        targets.add(
+            [offset + place - 1 for place in places], [row[place] for place in places], line, [example]
+        )
     positions = torch.arange(length).expand(len(examples), length).contiguous()
     return Batch(ids, positions, mask, rows=tuple(e.row for e in examples), **targets.tensors())
 
@@ -217,8 +218,10 @@ class _Line:
     def put_row(self, example: Example, owner: int) -> None:
         start, row = len(self.ids), example.ids
         self._extend(row, 0, None)
-        first = _first_target(example, self.loss_on)
-        self.targets.add(range(start + first - 1, start + len(row) - 1), row[first:], owner, [example])
+        places = _places(example, self.loss_on)
+        self.targets.add(
+            [start + place - 1 for place in places], [row[place] for place in places], owner, [example]
+        )
 
     def put_group(self, members: Sequence[Example], owner: int) -> None:
         shared = min(member.shared for member in members)
@@ -237,11 +240,11 @@ class _Line:
         shared = prefix[1] - prefix[0]
         start, row = len(self.ids), member.ids
         self._extend(row[shared:], shared, prefix)
-        first = max(_first_target(member, self.loss_on), shared)
-        predictors = [start + place - shared - 1 for place in range(first, len(row))]
-        if first == shared:
+        places = _places(member, self.loss_on, shared)
+        predictors = [start + place - shared - 1 for place in places]
+        if places and places[0] == shared:
             predictors[0] = prefix[1] - 1
-        self.targets.add(predictors, row[first:], owner, [member])
+        self.targets.add(predictors, [row[place] for place in places], owner, [member])
 
     def _extend(self, ids: Sequence[int], position: int, prefix: tuple[int, int] | None) -> None:
         start = len(self.ids)

@@ -19,9 +19,15 @@ class Rows:
     contexts: Mapping[str, str]
 
     def completions(self) -> dict[str, str]:
-        """What each row of a prompt has as its answer, by the row's name."""
-        fields = ((row_name(row, index), row) for index, row in enumerate(self.rows))
-        return {name: str(row.get("completion", row.get("answer", ""))) for name, row in fields}
+        """What each row of a prompt has as its answer, by the row's name; a chat its last turn."""
+        return {row_name(row, index): _completion(row) for index, row in enumerate(self.rows)}
+
+
+def _completion(row: Row) -> str:
+    if "messages" in row:
+        said = [str(message["content"]) for message in row["messages"] if message["role"] == "assistant"]
+        return said[-1] if said else ""
+    return str(row.get("completion", row.get("answer", "")))
 
 
 def read_rows(store: ObjectStore, artifact_id: str) -> Rows:

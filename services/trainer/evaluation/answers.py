@@ -35,12 +35,19 @@ class WrittenAnswer:
 
 
 def require_prompts(rows: Sequence[Row], examples: Sequence[Example]) -> None:
-    """Raises BadRow for a row that gives nothing to answer: a plain text, or an empty prompt."""
+    """Raises BadRow for a row that gives nothing to answer: a plain text, an empty prompt, or a chat
+    of which several turns are learned."""
     bare = [row_name(row, index) for index, row in enumerate(rows) if "text" in row]
     bare += [example.row for example in examples if not example.prompt]
     if bare:
         raise BadRow(
             bare[0], "has no prompt to be answered: task metrics need rows of kind `completion` or `qa`"
+        )
+    several = [example.row for example in examples if len(example.runs) > 1]
+    if several:
+        raise BadRow(
+            several[0],
+            "is a chat of several turns, and its last one is to be answered: set rendering.learn to 'last'",
         )
 
 

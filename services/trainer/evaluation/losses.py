@@ -13,10 +13,12 @@ from services.trainer.batching.steps import split
 from services.trainer.data.examples import Example
 from services.trainer.errors import NonFiniteLoss
 from services.trainer.evaluation.perplexity import corpus_loss
-from services.trainer.loop.loss import row_losses
+from services.trainer.loop.loss import per_row, prediction_losses
 from services.trainer.operations.progress import TrainingProgress, go_on, ignore_progress
 from shared.contracts.training.results import RowLoss
 from shared.contracts.training.settings import EvaluationSettings, TrainingSettings
+
+Turns = tuple[tuple[int, float], ...]
 
 
 def evaluate(
@@ -57,12 +59,30 @@ def _evaluate(
         check()
         chosen = [examples[index] for index in indices]
         batch = batches.build(chosen, settings.batching, settings.loss_on, pad_id).to(device)
-        nll, tokens = row_losses(model, batch)
+        each = prediction_losses(model, batch)
+        nll, tokens = per_row(each, batch), per_row(torch.ones_like(each), batch).round().long()
         _require_finite(nll, batch, len(losses))
-        for index, one_nll, count in zip(indices, nll.tolist(), tokens.tolist(), strict=True):
-            losses[index] = RowLoss(row=examples[index].row, tokens=count, nll=one_nll)
+        turns = _turns(chosen, batch, each) if settings.loss_on == "completion" else [()] * len(chosen)
+        for index, one_nll, count, own in zip(indices, nll.tolist(), tokens.tolist(), turns, strict=True):
+            losses[index] = RowLoss(row=examples[index].row, tokens=count, nll=one_nll, turns=own)
         report.add(float(nll.sum() / tokens.sum()), len(indices), sum(map(len, chosen)))
     return [losses[index] for index in range(len(examples))]
+
+
+def _turns(chosen: Sequence[Example], batch: batches.Batch, each: torch.Tensor) -> list[Turns]:
+    """(tokens, nll) of every learned stretch of each chat; a row's predictions stand in its own order."""
+    if not any(example.is_chat for example in chosen):
+        return [()] * len(chosen)
+    found: list[Turns] = []
+    for owner, example in enumerate(chosen):
+        own = each[batch.owners == owner].tolist()
+        turns: list[tuple[int, float]] = []
+        for start, end in example.runs if example.is_chat else ():
+            size = end - max(start, 1)
+            turns.append((size, sum(own[:size])))
+            own = own[size:]
+        found.append(tuple(turns))
+    return found
 
 
 def mean_loss(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.contracts.training.results import RowLoss, TrimmedPerplexity
+from shared.contracts.training.results import RowLoss, TrimmedPerplexity, TurnLoss
 
 MAX_EXPONENT = math.log(sys.float_info.max)
 
@@ -21,6 +21,24 @@ MAX_EXPONENT = math.log(sys.float_info.max)
 def corpus_loss(rows: Sequence[RowLoss]) -> float:
     """Token-weighted mean loss Σ nll / Σ tokens, nats per token."""
     return math.fsum(row.nll for row in rows) / sum(row.tokens for row in rows)
+
+
+def turn_losses(rows: Sequence[RowLoss]) -> list[TurnLoss]:
+    """The loss of the first, second, … learned turn of chats, each over the rows that have one."""
+    told: dict[int, list[tuple[int, float]]] = {}
+    for row in rows:
+        for number, turn in enumerate(row.turns, 1):
+            told.setdefault(number, []).append(turn)
+    return [
+        TurnLoss(
+            turn=number,
+            rows=len(turns),
+            tokens=sum(tokens for tokens, _ in turns),
+            loss=math.fsum(nll for _, nll in turns) / sum(tokens for tokens, _ in turns),
+        )
+        for number, turns in sorted(told.items())
+        if any(tokens for tokens, _ in turns)
+    ]
 
 
 def perplexity(loss: float) -> float:

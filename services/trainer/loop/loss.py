@@ -175,15 +175,21 @@ def row_losses(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Per row of the batch: Σ -ln p over its predicted tokens [rows], and their number [rows]; float64 and
     int64.
     """
+    nll = prediction_losses(model, batch)
+    return per_row(nll, batch), per_row(torch.ones_like(nll), batch).round().long()
+
+
+@torch.no_grad()
+def prediction_losses(model: nn.Module, batch: Batch) -> Tensor:
+    """-ln p of each of the batch's predictions, in its order; float64."""
     hidden, head = hidden_states(model, batch)
     parts = zip(
         torch.split(hidden, chunk_rows(head)), torch.split(batch.targets, chunk_rows(head)), strict=True
     )
-    nll = torch.cat([cross_entropy(at_least_fp32(head(h)), t, reduction="none") for h, t in parts]).double()
-    return _per_row(nll, batch), _per_row(torch.ones_like(nll), batch).round().long()
+    return torch.cat([cross_entropy(at_least_fp32(head(h)), t, reduction="none") for h, t in parts]).double()
 
 
-def _per_row(values: Tensor, batch: Batch) -> Tensor:
+def per_row(values: Tensor, batch: Batch) -> Tensor:
     """Adds each value to rows `owner` to `owner + span - 1`: +v at the first, -v after the last, then a
     running sum.
     """

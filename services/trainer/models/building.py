@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from services.trainer.errors import UnsuitableModel
 from services.trainer.loop.training import Trained
 from services.trainer.models import loading
+from services.trainer.models.cards import card
 from services.trainer.models.resolving import ModelFiles
 from shared.contracts.training.requests import TrainingRequest
 
@@ -56,12 +58,18 @@ def _loaded(request: TrainingRequest, files: ModelFiles, **how: Any) -> PreTrain
 def finish(
     model: PreTrainedModel | PeftModel,
     trained: Trained,
-    base: str,
+    request: TrainingRequest,
+    files: ModelFiles,
     tokenizer: PreTrainedTokenizerBase,
     folder: Path,
 ) -> Finished:
-    """Writes the model's files; `base` is the name its adapter's base is known by."""
-    loading.save(model, folder, base_name=base, tokenizer=tokenizer)
+    """Writes the model's files: weights, the tokenizer with the template it was trained with, and a card."""
+    template = request.settings.rendering.template
+    if template is not None:
+        tokenizer = copy.copy(tokenizer)
+        tokenizer.chat_template = template
+    loading.save(model, folder, base_name=files.loaded_by, revision=files.revision, tokenizer=tokenizer)
+    (folder / "README.md").write_text(card(request, files, trained))
     return Finished(folder, trained, *loading.parameter_counts(model))
 
 

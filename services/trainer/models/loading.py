@@ -242,19 +242,25 @@ def load_adapter(
 
 
 def save(
-    model: nn.Module, folder: Path, *, base_name: str, tokenizer: PreTrainedTokenizerBase | None = None
+    model: nn.Module,
+    folder: Path,
+    *,
+    base_name: str,
+    revision: str | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> None:
     """Writes an adapter in peft's own format, or a whole model; what `from_pretrained` of either loads
     unchanged.
 
-    `base_name` is written as the adapter's base, in place of a path of this machine.
+    `base_name`, with its `revision` on a hub, is written as the adapter's base, in place of a path of this
+    machine. The tokenizer stands beside either, with the chat template that it has.
     """
     if isinstance(model, PeftModel):
         # The embeddings are never trained here; asking peft to find that out would ask the hub.
         model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # peft's template of a model card, with a local path
         config = json.loads((folder / "adapter_config.json").read_text())
-        config["base_model_name_or_path"] = base_name
+        config |= {"base_model_name_or_path": base_name, "revision": revision}
         if isinstance(config["target_modules"], list):  # of a set: in another order in another process
             config["target_modules"].sort()
         (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -263,8 +269,8 @@ def save(
         for name, value in getattr(model, _DROPOUTS, {}).items():
             setattr(model.config, name, value)
         model.save_pretrained(str(folder))
-        if tokenizer is not None:
-            tokenizer.save_pretrained(str(folder))
+    if tokenizer is not None:
+        tokenizer.save_pretrained(str(folder))
 
 
 def parameter_counts(model: nn.Module) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -42,6 +42,14 @@ class ModelFiles:
     folder: Path
     digest: str
     adapter: Path | None = None
+    hub: str | None = None
+    """The base's `<owner>/<model>` where it came from a hub, and the commit that it was there."""
+    revision: str | None = None
+
+    @property
+    def loaded_by(self) -> str:
+        """What `from_pretrained` finds the base by elsewhere; its name here where it is a folder of ours."""
+        return self.hub or self.base
 
 
 def resolve(
@@ -66,8 +74,13 @@ def _allowed(place: Place, allowed: Mapping[str, str], name: str) -> ModelFiles:
         raise UnknownModel(
             f"{name!r} is not a base this trainer may use. Known: {known} (set by GAMUT_MODELS)."
         )
-    folder = _folder(allowed[name], place.weights)
-    return ModelFiles(name, folder, digest(folder) if place.weights else "")
+    where = allowed[name]
+    folder = _folder(where, place.weights)
+    made = digest(folder) if place.weights else ""
+    if Path(where).is_dir():
+        return ModelFiles(name, folder, made)
+    # A snapshot's folder is named by its commit.
+    return ModelFiles(name, folder, made, hub=where.partition("@")[0], revision=folder.name)
 
 
 def _folder(where: str, weights: bool) -> Path:
@@ -103,7 +116,7 @@ def _artifact(place: Place, allowed: Mapping[str, str], artifact_id: str) -> Mod
             f"fit them. "
             "Put the old weights back under that name, or train again."
         )
-    return ModelFiles(below.base, below.folder, below.digest, adapter=folder)
+    return replace(below, adapter=folder)
 
 
 def _below(place: Place, allowed: Mapping[str, str], base: str | None, model: str | None) -> ModelFiles:

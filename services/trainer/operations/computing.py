@@ -49,4 +49,4 @@ def compute(
         ),
         pad_id=loading.pad_id(prepared.tokenizer),
     )
-    return finish(model, trained, prepared.files.base, prepared.tokenizer, checkpoints.folder / "model")
+    return finish(model, trained, request, prepared.files, prepared.tokenizer, checkpoints.folder / "model")

@@ -20,7 +20,13 @@ from services.trainer.evaluation.answers import WrittenAnswer, write_answers
 from services.trainer.evaluation.gradients import gradient_diversity
 from services.trainer.evaluation.harness import require_tasks, run_tasks
 from services.trainer.evaluation.losses import evaluate
-from services.trainer.evaluation.perplexity import corpus_loss, per_response, perplexity, perplexity_gap
+from services.trainer.evaluation.perplexity import (
+    corpus_loss,
+    per_response,
+    perplexity,
+    perplexity_gap,
+    turn_losses,
+)
 from services.trainer.evaluation.tasks import require_metrics, scores
 from services.trainer.models import loading
 from services.trainer.models.building import free_memory
@@ -79,7 +85,7 @@ def make_evaluation(
     workspace.output.put_json("evaluation.json", whole)
     return EvaluationSummary(
         **result.model_dump(exclude={"rendering"}),
-        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed"})),
+        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed", "empty"})),
         base=files.base,
         base_digest=files.digest,
     )
@@ -115,6 +121,7 @@ class Tested:
             tokens=sum(row.tokens for row in self.losses),
             loss=loss,
             perplexity=perplexity(loss),
+            turns=turn_losses(self.losses),
             per_response=per_response(self.losses),
             answers_cut=sum(not answer.ended for answer in self.answers) if self.scores else None,
             **means,
@@ -260,10 +267,13 @@ def _gap(
 
 
 def _shown(row: RowLoss) -> JsonObject:
-    return {
+    shown: JsonObject = {
         "id": row.row,
         "tokens": row.tokens,
         "nll": row.nll,
         "loss": row.loss,
         "perplexity": perplexity(row.loss),
     }
+    if row.turns:
+        shown["turns"] = [{"tokens": tokens, "loss": nll / tokens} for tokens, nll in row.turns if tokens]
+    return shown

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerBase
+
 from services.trainer.data.datasets import read_rows
+from services.trainer.data.rendering import Rendered
+from services.trainer.data.showing import shown_row
 from services.trainer.models.resolving import Place, resolve
 from services.trainer.operations.preparing import prepare, prepare_evaluation
 from services.trainer.planning.costs import together
@@ -21,12 +25,23 @@ def price(
     store: ObjectStore,
     request: TrainingRequest | EvaluationRequest,
     machine: Machine,
+    *,
+    shown: int = 0,
 ) -> Plan:
-    """The plan, on this machine, of a request whose artifacts are in this store."""
+    """The plan, on this machine, of a request whose artifacts are in this store, with so many of its rows as
+    the model reads them."""
     with own_folder() as folder:
         place = Place(store, Path(folder), weights=False)
         if isinstance(request, TrainingRequest):
-            return prepare(settings, request, place, machine=machine).plan
+            training = prepare(settings, request, place, machine=machine)
+            return _with_rows(training.plan, training.rendered, training.tokenizer, shown)
         files = resolve(place, settings.models, request.base, request.model)
         sets = [read_rows(store, test.dataset) for test in request.held_out.values()]
-        return together([prepare_evaluation(machine, request, data, files).plan for data in sets])
+        scored = [prepare_evaluation(machine, request, data, files) for data in sets]
+        plan = together([one.plan for one in scored])
+        return _with_rows(plan, scored[0].rendered, scored[0].tokenizer, shown)
+
+
+def _with_rows(plan: Plan, rendered: Rendered, tokenizer: PreTrainedTokenizerBase, shown: int) -> Plan:
+    rows = [shown_row(example, tokenizer) for example in rendered.examples[:shown]]
+    return plan.model_copy(update={"examples": rows})

@@ -1,7 +1,8 @@
 """The `train` job: from a dataset to a model artifact.
 
-Parts: the model's own files (`adapter_config.json` and `adapter_model.safetensors` for LoRA, loadable by
-`PeftModel.from_pretrained`; a whole transformers folder else), `loss_curve.{json,csv,png}`, `training.json`.
+Parts: the model's own files (`adapter_config.json`, with the base's real name, and
+`adapter_model.safetensors` for LoRA; a whole transformers folder else), its tokenizer and a card, which
+`AutoPeftModelForCausalLM` loads as one folder; `loss_curve.{json,csv,png}`, `training.json`.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def make_training(
     result = _result(finished, prepared)
     _put_results(finished.trained, result, workspace)
     return TrainingSummary(
-        **result.model_dump(exclude={"rendering"}),
-        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed"})),
+        **result.model_dump(exclude={"rendering", "load_on"}),
+        rendering=TokenCounts(**result.rendering.model_dump(exclude={"dropped", "windowed", "empty"})),
         method=request.settings.method,
         base=files.base if request.base_model is None else None,
         base_digest=files.digest,
@@ -70,7 +71,9 @@ def _trained(
     require_fit(prepared.plan)
     bundled = train_bundled(settings, prepared, workspace, waiting)
     if bundled is not None:
-        return finish(*bundled, prepared.files.base, prepared.tokenizer, workspace.folder / "model")
+        return finish(
+            *bundled, prepared.request, prepared.files, prepared.tokenizer, workspace.folder / "model"
+        )
     workspace.progress(0, note="loading the base model")
     return compute(
         settings,
@@ -118,7 +121,16 @@ def _result(finished: Finished, prepared: Prepared) -> TrainingResult:
         batching=prepared.request.settings.batching,
         effective_rows=_effective_rows(prepared),
         rendering=prepared.rendered.counts,
+        load_on=_load_on(prepared),
     )
+
+
+def _load_on(prepared: Prepared) -> str:
+    """What an adapter is put on elsewhere, in words."""
+    files = prepared.files
+    if files.hub:
+        return f"{files.hub} at revision {files.revision}"
+    return f"the base that this trainer calls {files.base}; its config and weights: {files.digest}"
 
 
 def _effective_rows(prepared: Prepared) -> float | None:

@@ -109,9 +109,24 @@ def plan(
             answering_seconds(trace.operations, rendered, settings, parameters, machine, new),
         ),
         fits=fits,
-        advice=[] if fits else _advice(config, rendered, settings, seed, machine, needed),
+        advice=[
+            *_warnings(rendered),
+            *([] if fits else _advice(config, rendered, settings, seed, machine, needed)),
+        ],
         rendering=rendered.counts,
     )
+
+
+def _warnings(rendered: Rendered) -> list[str]:
+    """What is likely not meant in how the rows are rendered."""
+    endless = rendered.counts.endless
+    if endless * 2 <= rendered.counts.rows:
+        return []
+    return [
+        f"{endless} of {rendered.counts.rows} rows end with no end token and no other special one: a model "
+        "that is trained on them does not learn to stop. Leave append_eos true and use a tokenizer with an "
+        "end token, or a chat template that ends a turn."
+    ]
 
 
 def own_bytes(plan: Plan, settings: TrainingSettings, machine: Machine) -> float:

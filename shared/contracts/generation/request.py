@@ -140,7 +140,11 @@ class GenerationRequest(JobRequest, Sampling):
         if self.structured and (self.kind is not DatasetKind.QA or self.strategy is Strategy.ANSWERS):
             raise ValueError("structured is for question-answer pairs: kind qa, topic_guided or paraphrase")
         if self.strategy is Strategy.ANSWERS and self.kind is DatasetKind.TEXT:
-            raise ValueError("strategy answers makes prompts with answers: kind must be completion or qa")
+            raise ValueError(
+                "strategy answers makes prompts with answers: kind must be completion, qa or chat"
+            )
+        if self.kind is DatasetKind.CHAT and self.strategy is not Strategy.ANSWERS:
+            raise ValueError("kind chat is for strategy answers, which answers the chats of `prompts`")
         if self.strategy is Strategy.STYLES and self.kind is not DatasetKind.TEXT:
             raise ValueError("strategy styles makes passages: kind must be text")
         whole = self.strategy is Strategy.ANSWERS or (

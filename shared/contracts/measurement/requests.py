@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.contracts.base import ArtifactId, ArtifactKind, Contract, JobRequest, Queue
+from shared.contracts.chats import Turns
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.fields import Seed
 from shared.contracts.measurement.metrics import (
@@ -50,6 +51,7 @@ class MeasureOptions(Contract):
         description="How lexical measures split texts: `words` (lower-cased runs of letters with their marks "
         "and digits; in scripts that put no spaces between words each letter) or another named tokenizer.",
     )
+    turns: Turns = Field(default="assistant", exclude_if=lambda turns: turns == "assistant")
     max_order: int = Field(default=5, ge=1, le=10, description="Distinct-n and entropies for n = 1 … this.")
     self_bleu: Literal["nltk", "sacrebleu"] = Field(
         default="nltk",
@@ -234,6 +236,7 @@ class EmbeddingRequest(JobRequest):
     embedding: EmbeddingName = HASHED_NGRAMS
     precision: Literal["float32", "bfloat16"] = "float32"
     rows: int = Field(default=5000, ge=2, le=1_000_000, description="At most so many rows, a seeded sample.")
+    turns: Turns = Field(default="assistant", exclude_if=lambda turns: turns == "assistant")
     seed: Seed = 42
 
     def input_artifacts(self) -> dict[str, str]:

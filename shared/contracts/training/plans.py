@@ -38,6 +38,20 @@ class PlanRequest(PlannedJob):
     project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
+class RenderedPiece(Contract):
+    """Consecutive tokens of a row as text, and whether the loss is on them."""
+
+    text: str
+    learned: bool
+
+
+class RenderedRow(Contract):
+    """A row as the model reads it; a long piece is shortened in its middle."""
+
+    row: str
+    pieces: list[RenderedPiece]
+
+
 class Plan(Contract):
     """What a job would take, computed before anything runs."""
 
@@ -54,5 +68,10 @@ class Plan(Contract):
     memory_available: int = Field(description="Bytes the device has for it.")
     seconds: Range
     fits: bool
-    advice: list[str] = Field(default=[], description="What would make it fit, or cheaper.")
+    advice: list[str] = Field(
+        default=[], description="What would make it fit, or cheaper, and what is likely not meant."
+    )
     rendering: RenderingCounts
+    examples: list[RenderedRow] = Field(
+        default=[], description="The first rows as the model reads them, the learned part marked."
+    )

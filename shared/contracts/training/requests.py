@@ -29,7 +29,7 @@ class TrainingRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "train"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     produces: ClassVar[ArtifactKind] = ArtifactKind.MODEL
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[TrainingSummary]] = TrainingSummary
@@ -103,7 +103,7 @@ class EvaluationRequest(JobRequest):
     """
 
     operation: ClassVar[str] = "evaluate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     produces: ClassVar[ArtifactKind] = ArtifactKind.EVALUATION
     queue: ClassVar[Queue] = Queue.TRAIN
     result: ClassVar[type[EvaluationSummary]] = EvaluationSummary

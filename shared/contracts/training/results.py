@@ -25,6 +25,8 @@ class RowLoss(Contract):
     row: str
     tokens: int
     nll: float
+    turns: tuple[tuple[int, float], ...] = ()
+    """(tokens, nll) of each learned turn of a chat, in order; none for other rows."""
 
     @property
     def loss(self) -> float:
@@ -39,6 +41,13 @@ class TokenCounts(Contract):
     tokens: int
     predicted_tokens: int
     longest: int
+    endless: int = 0
+    """Rows whose learned part nothing ends, neither an end token nor another special one: a model that is
+    trained on them alone does not learn to stop."""
+    split_special: int = 0
+    """Rows whose own text had special tokens written out, which were split into plain text."""
+    thoughts_left_out: int = 0
+    """Thoughts that the chat template leaves out of turns before the last."""
 
 
 class RenderingCounts(TokenCounts):
@@ -46,6 +55,17 @@ class RenderingCounts(TokenCounts):
 
     dropped: tuple[str, ...] = ()
     windowed: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+class TurnLoss(Contract):
+    """The loss of the assistant's first, second, … turn: token-weighted over the rows that have one."""
+
+    turn: int
+    """From 1."""
+    rows: int
+    tokens: int
+    loss: float
 
 
 class GradientDiversity(Contract):
@@ -75,6 +95,8 @@ class HeldOutFigures(Contract):
     chrf: float | None = None
     answers_cut: int | None = None
     """Answers that had not ended at the most tokens that they may have."""
+    turns: list[TurnLoss] = []
+    """Of `chat` rows."""
 
 
 class NamedFigures(HeldOutFigures):
@@ -147,6 +169,8 @@ class TrainingResult(TrainingFigures):
     """A training with the names of the rows that did not fit: `training.json`, but for the seconds."""
 
     rendering: RenderingCounts
+    load_on: str
+    """The model that an adapter is put on: a hub's id and revision, or the trainer's name and the digest."""
 
 
 class OverlapCounts(Contract):

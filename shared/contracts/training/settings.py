@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from shared.contracts.base import Contract
 from shared.contracts.contamination import HELD_SHARE, NGRAM_WORDS, HeldShare, NgramWords
 from shared.contracts.fields import RowField, Seed
+from shared.contracts.json_types import JsonObject
 from shared.contracts.training.fields import (
     Batching,
     LossOn,
@@ -18,6 +20,8 @@ from shared.contracts.training.fields import (
     Precision,
     Schedule,
 )
+
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 class LoraSettings(Contract):
@@ -59,9 +63,31 @@ class RenderingSettings(Contract):
     qa_question_template: str = "Question: {question}\nAnswer:"
     chat_template: bool = False
     """Render with the tokenizer's own chat template instead (user turn: the prompt; assistant turn: the
-    rest).
+    rest). `chat` rows always are.
+    """
+    template: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
+    """A chat template of your own (Jinja, as tokenizers have it), in place of the tokenizer's."""
+    template_variables: JsonObject = {}
+    """Variables of the chat template: {"enable_thinking": false}."""
+    learn: Literal["all", "last"] = "all"
+    """`chat` rows: which of the assistant's turns are learned. Turns of weight 0 never are."""
+    thoughts: Literal["keep", "drop"] = "keep"
+    """What the assistant thought before it spoke (`reasoning_content`, or `<think>…</think>` before the
+    answer). Where the template leaves it out of the last turn, `keep` refuses the row.
+    """
+    tools: Literal["keep", "drop"] = "keep"
+    """Whether the template is told which tools a chat has."""
+    special_tokens: Literal["refuse", "split"] = "refuse"
+    """The tokenizer's special tokens, written out in a row's own text: refuse the rows and name them, or
+    split them into tokens of plain text, so that they end or begin nothing.
+    """
+    empty: Literal["refuse", "drop"] = "refuse"
+    """Rows with nothing to learn (a blank text, completion or answer; no assistant turn): refuse the request
+    and name them, or drop and count them.
     """
     append_eos: bool = True
+    """The end token behind what is learned; under a chat template, where the template itself ends the last
+    turn with no special token."""
     max_length: Annotated[int, Field(ge=2)] | None = None
     """Tokens per row; None is the model's own context."""
     over_long: OverLong = "refuse"
@@ -77,8 +103,14 @@ class RenderingSettings(Contract):
             ("qa_context_template", "{context}"),
             ("qa_question_template", "{question}"),
         ):
-            if field not in getattr(self, name):
+            written = getattr(self, name)
+            if field not in written:
                 raise ValueError(f"{name} must contain {field}")
+            if unknown := sorted({f"{{{other}}}" for other in _PLACE.findall(written)} - {field}):
+                raise ValueError(
+                    f"{name} names {', '.join(unknown)}, and only {field} is put in: name other columns in "
+                    "`columns` when the file is uploaded"
+                )
         if self.chat_template and self.over_long == "window":
             raise ValueError(
                 "a chat prompt cannot be windowed (its turns would break): use 'drop' or 'refuse'"

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.artifacts import project_store
 from shared.contracts.base import JobRequest
+from shared.contracts.datasets import DatasetKind
 from shared.errors import InvalidData
 from shared.jobs.workspace import Workspace
 from shared.store.local import LocalStore
+from shared.testing import put_dataset
 from tests.unit.services.gateway.routes.test_datasets import give_measurement, give_rows, rows_of
 from tests.unit.services.gateway.small_operations import ladder
-from tests.unit.services.gateway.small_suite import SmallSuite
+from tests.unit.services.gateway.small_suite import PROJECT, SmallSuite
 
 
 def small(name: str = "a ladder") -> dict[str, object]:
@@ -84,6 +87,24 @@ def test_what_comes_from_outside_is_text_on_every_page(
         policy = page.headers["content-security-policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
+
+
+def test_a_chat_is_shown_as_one(client: TestClient, local_store: LocalStore) -> None:
+    call = {"type": "function", "function": {"name": "weather", "arguments": {"city": "<b>Rome</b>"}}}
+    messages = [
+        {"role": "user", "content": "How warm is <i>Rome</i>?"},
+        {"role": "assistant", "content": "", "reasoning_content": "I should ask.", "tool_calls": [call]},
+        {"role": "tool", "content": "20"},
+        {"role": "assistant", "content": "Twenty degrees."},
+    ]
+    rows = [{"messages": messages, "tools": [{"type": "function", "function": {"name": "weather"}}]}]
+    dataset = put_dataset(project_store(local_store, PROJECT), rows, DatasetKind.CHAT)
+    page = client.get(f"/datasets/{dataset}").text
+    roles = re.findall(r'<span class="column">(\w+)</span>', page)
+    assert roles == ["user", "assistant", "calls", "tool", "assistant"]
+    for said in ("How warm is &lt;i&gt;Rome", "I should ask.", "Twenty degrees.", "1 tools"):
+        assert said in page
+    assert "<b>Rome" not in page
 
 
 def test_rows_are_shown_beside_others_and_turned_by_page(

@@ -34,7 +34,7 @@ def test_ids_are_kept_as_text_and_must_differ() -> None:
     assert rows[0] == {"id": "7", "text": "a"}
     assert isinstance(rows[1], list)
     assert "has occurred before" in rows[1][0].detail
-    assert rows[2] == {"id": "2", "text": "c"}
+    assert rows[2] == {"id": "row 2", "text": "c"}
 
 
 @pytest.mark.parametrize("identifier", [True, 1.5, ["x"]])

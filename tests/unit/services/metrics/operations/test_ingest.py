@@ -25,7 +25,7 @@ def test_rows_are_kept_in_order_with_their_ids(bench: Any) -> None:
     made = bench.run(
         ingest, IngestRequest(kind=DatasetKind.COMPLETION, file=file, columns={"completion": "ending"})
     )
-    assert made.summary == {"kind": "completion", "rows": 2}
+    assert made.summary == {"kind": "completion", "rows": 2, "taken_for": "JSON lines", "empty": 1}
     assert list(made.rows()) == [
         {"id": "0", "context": "c", "completion": "e"},
         {"id": "x", "context": "", "completion": ""},
@@ -36,7 +36,8 @@ def test_contexts_of_a_qa_dataset_are_stored_once(bench: Any) -> None:
     rows = bench.upload(lines(*({"context_id": "s", "question": f"{n}?", "answer": "a"} for n in range(3))))
     contexts = bench.upload(lines({"context_id": "s", "text": "a long story"}))
     made = bench.run(ingest, IngestRequest(kind=DatasetKind.QA, file=rows, contexts=contexts))
-    assert made.summary == {"kind": "qa", "rows": 3, "contexts": 1}
+    taken = "JSON lines of {question, answer}"
+    assert made.summary == {"kind": "qa", "rows": 3, "contexts": 1, "taken_for": taken}
     assert list(made.rows("contexts.jsonl")) == [{"id": "s", "text": "a long story"}]
 
 
@@ -53,11 +54,39 @@ def test_every_fault_is_told_with_its_line_and_nothing_is_kept(bench: Any) -> No
     assert list(bench.store.list("artifacts/")) == []
 
 
-def test_only_the_first_hundred_faults_are_gathered(bench: Any) -> None:
-    file = bench.upload(b"no\n" * 5000)
+def test_every_kind_of_fault_is_told_once_with_its_count_and_first_places(bench: Any) -> None:
+    file = bench.upload(b'{"text": "a"}\n' + b'no\n{"text": 1}\n' * 2500 + b"[1]\n")
     with pytest.raises(InvalidData, match=phrases.MANY_FAULTS) as raised:
         bench.run(ingest, IngestRequest(kind=DatasetKind.TEXT, file=file))
-    assert len(raised.value.errors) == 100
+    told = [(error.line, error.count, error.places) for error in raised.value.errors]
+    assert told == [
+        (2, 2500, list(range(2, 22, 2))),
+        (3, 2500, list(range(3, 23, 2))),
+        (5002, None, None),
+    ]
+
+
+def test_chats_are_read_and_what_they_were_taken_for_is_told(bench: Any) -> None:
+    file = bench.upload(
+        lines(
+            {
+                "id": "x1",
+                "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}],
+            },
+            {"conversations": [{"from": "human", "value": "Anybody?", "emotion": "sad"}]},
+        ),
+        "json",
+    )
+    made = bench.run(ingest, IngestRequest(kind=DatasetKind.CHAT, file=file))
+    assert made.summary == {
+        "kind": "chat",
+        "rows": 2,
+        "taken_for": "JSON lines of ShareGPT's conversations",
+        "empty": 1,
+        "left_out": {"messages[].emotion": 1},
+    }
+    hello = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    assert next(iter(made.rows())) == {"id": "x1", "messages": hello}
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n"])
@@ -104,7 +133,7 @@ def test_a_small_file_of_enormous_rows_is_refused_before_they_are_written(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A text that a Parquet file holds once may stand in a million rows: 4.2 MB became 40 GB."""
-    monkeypatch.setattr("services.metrics.operations.ingest.UNPACKED_LEAST", 2**20)
+    monkeypatch.setattr("services.metrics.ingestion.forms.UNPACKED_LEAST", 2**20)
     table = pa.table({"text": pa.array(["x" * 100_000] * 2_000).dictionary_encode()})
     content = io.BytesIO()
     pq.write_table(table, content)

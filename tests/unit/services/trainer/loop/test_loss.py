@@ -28,14 +28,17 @@ MAKE = {"llama": tiny.llama, "gpt2": tiny.gpt2}
 
 @st.composite
 def groups(draw: st.DrawFn) -> list[Example]:
-    """Rows of several contexts, and some without, of random lengths and tokens."""
+    """Rows of several contexts, and some without, of random lengths and tokens; some learned in part."""
     ids = st.lists(st.integers(0, 399), min_size=1, max_size=9)
     examples = []
     for group in range(draw(st.integers(1, 3))):
         context = tuple(draw(st.lists(st.integers(0, 399), min_size=1, max_size=20)))
         for _ in range(draw(st.integers(1, 4))):
             row, question, answer = f"r{len(examples)}", draw(ids), draw(ids)
-            examples.append(Example(row, context + tuple(question), tuple(answer), f"g{group}", len(context)))
+            prompt = context + tuple(question)
+            gap = (len(prompt) + 1, len(prompt) + 2)  # a turn of the user's, in a chat
+            gaps = (gap,) if len(answer) > 2 and draw(st.booleans()) else ()
+            examples.append(Example(row, prompt, tuple(answer), f"g{group}", len(context), gaps))
     for _ in range(draw(st.integers(0, 2))):
         examples.append(Example(f"r{len(examples)}", (), (7, *draw(ids))))
     return examples
