@@ -140,6 +140,8 @@ class JudgeRequest(JobRequest, ServerSampling):
 
     @model_validator(mode="after")
     def _the_rubric_is_there(self) -> Self:
+        if self.rubric is not None and not self.rubric.strip():
+            raise ValueError("the rubric is empty: say what 1 to 5 mean")
         if (self.rubric is None) == (Aspect.RUBRIC in self.aspects):
             raise ValueError("the aspect `rubric` and a rubric go together: give both, or neither")
         return self
