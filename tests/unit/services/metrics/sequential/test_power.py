@@ -42,7 +42,7 @@ def test_the_smallest_change_shows_with_four_fifths() -> None:
 
 
 def test_the_rows_and_seeds_that_are_needed_are_enough_and_one_fewer_is_not() -> None:
-    change = 0.06
+    change = 0.08
     rows = PILOT.rows_for(change)
     assert rows is not None
     assert PILOT.power(change, rows=rows) >= 0.8 > PILOT.power(change, rows=rows - 1)
