@@ -123,6 +123,7 @@ def test_tables_with_tabs_and_semicolons_are_read(rows: Rows, kind: tuple[str, s
         (b"\x28\xb5\x2f\xfdnot really", "Zstandard"),
         (gzip.compress(b"PK\x03\x04"), "zip archive"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )
 @pytest.mark.parametrize("announced", ["auto", "jsonl", "parquet"])
 def test_what_is_no_file_of_rows_is_named_for_what_it_is(content: bytes, named: str, announced: str) -> None:
