@@ -16,7 +16,18 @@ import pytest
 from tests.deploy.closure import installed
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("gateway", "generator", "metrics", "embeddings", "trainer", "telemetry", "ray", "embedded")
+SHIPPED = (
+    "gateway",
+    "generator",
+    "metrics",
+    "embeddings",
+    "trainer",
+    "telemetry",
+    "ray",
+    "embedded",
+    "chrf",
+    "smollm2",
+)
 NEVER_SHIPPED = ("harness",)  # lm-evaluation-harness brings chardet 6 (LGPL)
 COPYLEFT = re.compile(r"\b(?:[AL]?GPL|SSPL|GNU|Affero)", re.IGNORECASE)
 LONGEST_NAME = 100  # characters: a longer `License` is the licence's own text

@@ -90,7 +90,7 @@ def test_other_columns_are_told_with_those_that_are_needed(tmp_path: Path) -> No
 def test_parameters_follow_from_what_was_named() -> None:
     assert parameters_of(COMPLETIONS, None, None, own_rows=False) == {}
     found = parameters_of(CHAT, Base("mine", "/m"), "letters", own_rows=True)
-    assert found == {**INSTRUCTED, "task": "letters", "base": "mine", "training": W_TRAINING}
+    assert found == {**INSTRUCTED, "task": "letters", "item": "", "base": "mine", "training": W_TRAINING}
     assert "examples" in parameters_of(CHAT, None, None, own_rows=True)["task"]
     assert parameters_of(COMPLETIONS, None, None, 900, own_rows=False) == {"rows": 900}
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from typing import Literal
 
 from services.metrics.problems import Unmeasurable
 from services.metrics.rows.apportioning import apportion, largest_total, nearest
 from services.metrics.rows.ordering import seeded_order
 from services.metrics.rows.side import Side, Unit
+from shared.contracts.mixture import added_rows
 
 Mode = Literal["fixed", "additive"]
 Weights = tuple[Fraction, ...]
@@ -113,18 +115,18 @@ def mix(
 
 def weights_of(rho: float, mode: Mode, size: int) -> Weights:
     """The weights of the real and of the generated part at share `rho` of a mixture of this size. The
-    generated amount before it is rounded is the product that floating point makes of ρ and the size."""
+    generated amount is the product that floating point makes of ρ and the size, rounded half up."""
     if not 0 <= rho <= 1:
         raise Unmeasurable("bad_share", f"ρ is a share between 0 and 1, not {rho}.", field="rho")
     _require_size(size)
     if mode == "fixed":
-        share = Fraction(rho * size) / size
+        share = Fraction(floor(rho * size + 0.5), size)
         return 1 - share, share
     if rho == 1:
         raise Unmeasurable(
             "bad_share", "ρ = 1 leaves no room for the real rows: mix at a fixed size.", field="rho"
         )
-    return Fraction(1), Fraction(rho / (1 - rho) * size) / size
+    return Fraction(1), Fraction(added_rows(size, rho), size)
 
 
 def parts_of(weights: Weights, mode: Mode, size: int) -> list[int]:
