@@ -182,7 +182,7 @@ def test_a_study_on_real_text(gateway: GatewayClient, tmp_path: Path) -> None:
     assert answer["recommended"]["name"] == "real"
     [avoided] = answer["avoid"]  # the gate was closed: nothing generated was trained on, and it says why
     assert avoided["stopped"].startswith("js_unigram is ")
-    assert avoided["evidence"]["two_sample_auc"] > 0.5
+    assert avoided["evidence"]["two_sample_auc_excess"] > 0
     assert any("was not trained on: js_unigram is" in sentence for sentence in report["findings"])
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 
 from scipy.optimize import brentq
-from scipy.stats import nct
+from scipy.stats import chi2, nct
 from scipy.stats import t as student
 
 from services.metrics.intervals.welch import VariancePart, combined
@@ -43,7 +44,9 @@ class Pilot:
             return 1.0 if change else 0.0
         limit = student.isf((1 - LEVEL) / 2, freedom)
         shifted = abs(change) / variance**0.5
-        return float(nct.sf(limit, freedom, shifted) + nct.cdf(-limit, freedom, shifted))
+        power = float(nct.sf(limit, freedom, shifted) + nct.cdf(-limit, freedom, shifted))
+        # SciPy has no number for a change of many standard errors: the normal part is nothing beside it.
+        return float(chi2.cdf(freedom * (shifted / limit) ** 2, freedom)) if isnan(power) else power
 
     @property
     def smallest(self) -> float:

@@ -18,6 +18,7 @@ from services.gateway.access.keys import ApiKey, key_digest, new_key
 from services.gateway.api import create_app
 from services.gateway.settings import GatewaySettings
 from services.metrics.api import create_app as create_metrics
+from services.metrics.measuring.pictures import QUICK
 from services.metrics.settings import MetricsSettings
 from shared.http.service import make_api
 
@@ -57,7 +58,7 @@ def test_two_files_give_a_page_with_pictures(redis_url: str, tmp_path: Path, met
         values = client.post("/v1/measure/files", files=uploads)
         same = client.post("/v1/measure", json={"texts": OTHERS, "reference": TEXTS})
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert page.text.count("data:image/png;base64,") == 3
+    assert page.text.count("data:image/png;base64,") == len(QUICK)
     assert values.json() == same.json()
     found = {value["name"]: value["value"] for value in values.json()["measured"]["values"]}
     assert found["wasserstein_length"] == pytest.approx(2)

@@ -36,6 +36,16 @@ def test_power_is_how_often_the_interval_leaves_zero_out() -> None:
         assert found / 2000 == pytest.approx(0.8, abs=0.05)
 
 
+def test_a_change_of_many_standard_errors_shows() -> None:
+    """Where SciPy's noncentral t has no number: two seeds of which one side's hardly differ."""
+    pilot = Pilot(rows=40, seeds=2, row_deviation=1e-4, seed_deviations=(1e-5, 0.3))
+    powers = [pilot.power(change) for change in np.geomspace(1e-3, 1e3, 40)]
+    assert all(0 <= power <= 1 + 1e-9 for power in powers)
+    assert all(np.diff(powers) > -1e-3)
+    assert powers[-1] == pytest.approx(1, abs=1e-6)
+    assert pilot.power(pilot.smallest) == pytest.approx(0.8, abs=1e-3)
+
+
 def test_the_smallest_change_shows_with_four_fifths() -> None:
     assert PILOT.power(PILOT.smallest) == pytest.approx(0.8, abs=1e-4)
     assert PILOT.power(-PILOT.smallest) == pytest.approx(0.8, abs=1e-4)
