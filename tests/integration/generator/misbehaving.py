@@ -82,7 +82,7 @@ def sentence(chance: random.Random) -> str:
 
 def good_text(prompt: str, chance: random.Random) -> str:
     """What was asked for: topics, a pair, a rating, or a story of five sentences."""
-    if "one topic per line" in prompt:
+    if "one topic a line" in prompt:
         return "\n".join(
             f"- {chance.choice(WHAT)} of {chance.choice(WHO)} {chance.choice(WHERE)}" for _ in range(20)
         )
