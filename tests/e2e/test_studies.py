@@ -274,9 +274,9 @@ def test_over_three_seeds_the_ladder_is_the_papers_in_kind(
         "parameters": {**STORIES, "pool": 60, "rows": 100, "training": {**LORA, **STOPPING, "max_steps": 30}},
         "sweep": {"level": {"D0": 1, "D1": 3, "D2": 10, "D3": 60}, "seed": [1, 2, 3]},
     }
+    inputs = {name: small_inputs["completion"][name] for name in ("real", "test")}
     quoted = gateway.post(
-        "/v1/experiments/estimate",
-        {"recipe": "diversity-ladder", "inputs": small_inputs["completion"], **call},
+        "/v1/experiments/estimate", {"recipe": "diversity-ladder", "inputs": inputs, **call}
     )
     assert quoted["rows"] == {"low": 1200, "high": 1200}
     for name in ("calls", "tokens", "training_seconds", "wall_seconds"):

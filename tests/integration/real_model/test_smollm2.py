@@ -129,7 +129,8 @@ def test_twelve_human_rows_lower_the_loss_and_their_adapter_answers(suite: Suite
         topics=pool.id,
         rows=1,
         temperature=0,
-        max_tokens=40,
+        max_tokens=80,
+        stop=["."],
         acceptance=Acceptance(chatter=False, echo_words=None),
     )
     tuned = request.model_copy(update={"sources": [SourceRef(name=NAME, adapter=model.id)]})

@@ -9,7 +9,6 @@ import pytest
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest
-from shared.identity import artifact_id
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
 
@@ -58,5 +57,5 @@ def test_texts_have_nothing_to_answer_and_say_so(trainer: Trainer) -> None:
 
 def test_an_evaluation_of_one_test_set_is_what_it_was() -> None:
     short = EvaluationRequest(dataset="dataset-" + "0" * 32, base="story-generator")
-    assert artifact_id(short) == "evaluation-2cc8dcfc47940fdbd65727b118c6e6de"
+    assert not {"tests", "answers"} & {*short.canonical()}
     assert EvaluationRequest.model_validate(short.canonical()) == short
