@@ -5,37 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import redis
 from fastapi.testclient import TestClient
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from services.trainer.api import create_api
 from services.trainer.planning.machine import Machine, announce
-from shared.assembly import Platform
 from shared.contracts.base import JobRequest
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.estimates import Coming, EstimateRequest
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
 from shared.contracts.training.settings import GradientSettings
-from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
 from tests.unit.services.trainer.models.test_families import GEMMA2, SHAPE
-
-
-@pytest.fixture
-def client(trainer: Trainer, redis_url: str) -> TestClient:
-    platform = Platform(
-        trainer.settings,
-        trainer.store,
-        redis.Redis.from_url(redis_url),
-        make_queue(redis_url),
-        trainer.records,
-        trainer.live,
-        trainer.sender,
-        trainer.submission,
-    )
-    return TestClient(create_api(trainer.settings, platform))
 
 
 def body(dataset: str, **changes: Any) -> dict[str, Any]:

@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from fastapi.testclient import TestClient
 from transformers import AutoTokenizer
 
-from services.trainer.api import create_api
-from shared.assembly import Platform
 from shared.contracts.datasets import DatasetKind
 from shared.contracts.jobs import JobState
 from shared.contracts.training.requests import EvaluationRequest, TrainingRequest
-from shared.queue import make_queue
 from tests.integration.trainer.conftest import Trainer
 from tests.unit.services.trainer import tiny
 
@@ -78,18 +74,7 @@ def test_chats_are_trained_and_evaluated_turn_by_turn(
     assert AutoTokenizer.from_pretrained(str(tmp_path)).chat_template == TEMPLATE
 
 
-def test_a_plan_shows_three_rows_with_the_learned_part_marked(trainer: Trainer, redis_url: str) -> None:
-    platform = Platform(
-        trainer.settings,
-        trainer.store,
-        redis.Redis.from_url(redis_url),
-        make_queue(redis_url),
-        trainer.records,
-        trainer.live,
-        trainer.sender,
-        trainer.submission,
-    )
-    client = TestClient(create_api(trainer.settings, platform))
+def test_a_plan_shows_three_rows_with_the_learned_part_marked(trainer: Trainer, client: TestClient) -> None:
     dataset = trainer.dataset(chats(5), DatasetKind.CHAT)
     training = {"dataset": dataset, "base": "tiny-llama", "settings": SMALL}
     plan = client.post("/v1/plan", json={"project": "p", "training": training}).raise_for_status().json()

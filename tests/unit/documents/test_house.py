@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[3]
 CODE = ("services", "shared", "embedded", "standin")
 SHIPPED = ("services", "shared", "embedded")
 MEDIAN_LINES, MOST_LINES, MOST_FILES = 100, 400, 15
-"""Classes that share a name with another one. The list may only become shorter."""
 
 
 @cache
